@@ -1,0 +1,342 @@
+package holdfast.capsule;
+
+import holdfast.base.Bytes;
+import holdfast.base.Decoder;
+import holdfast.base.Encoder;
+import holdfast.base.Hash;
+import holdfast.base.Limits;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.crypto.Domain;
+import holdfast.crypto.ReaderKey;
+import holdfast.crypto.Sha256;
+import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A signed, permanent fact about a capsule. All statements a replica has ever accepted stay with it
+ * and travel before any record.
+ *
+ * <p>Encoding: u8 kind ‖ capsule name ‖ fields ‖ 64-byte signature. The signature of an owner's
+ * statement is over tag ‖ everything before it; that of a writer over tag ‖ record name.
+ */
+public sealed interface Statement {
+  /** The capsule it is about. */
+  Hash capsule();
+
+  /** The signature. */
+  Bytes signature();
+
+  /** The number of this kind in the encoding. */
+  int kind();
+
+  /** Checks the signature by the key that the capsule's metadata authorises for it. */
+  void verify(Metadata metadata) throws ProofException;
+
+  /** Appends the encoding without the signature. */
+  void encodeFields(Encoder out);
+
+  /** The whole encoding. */
+  default byte[] encode() {
+    return new Encoder().raw(unsigned()).raw(signature()).toBytes();
+  }
+
+  /** The encoding without the signature. */
+  default byte[] unsigned() {
+    Encoder out = new Encoder();
+    out.u8(kind()).hash(capsule());
+    encodeFields(out);
+    return out.toBytes();
+  }
+
+  /** The statement's name: SHA-256(tag ‖ encoding). */
+  default Hash name() {
+    return Sha256.get().hash(Domain.STATEMENT, encode());
+  }
+
+  /**
+   * A writer's signature of a record.
+   *
+   * @param signer index of the writer whose key signed, which need not be the one the record names
+   */
+  record WriterSignature(Hash capsule, Hash record, int signer, Bytes signature)
+      implements Statement {
+    static final int KIND = 1;
+
+    /** Signs a record name. */
+    public static WriterSignature sign(Hash capsule, Hash record, int signer, SigningKey key) {
+      byte[] signature = key.sign(Domain.SIGN_RECORD, record.toBytes());
+      return new WriterSignature(capsule, record, signer, Bytes.wrap(signature));
+    }
+
+    @Override
+    public int kind() {
+      return KIND;
+    }
+
+    @Override
+    public void encodeFields(Encoder out) {
+      out.hash(record).u16(signer);
+    }
+
+    @Override
+    public void verify(Metadata metadata) throws ProofException {
+      VerifyKey key = metadata.writerKey(signer);
+      if (!key.verifies(Domain.SIGN_RECORD, record.toBytes(), signature.unsafeArray())) {
+        throw new ProofException(
+            Violation.BAD_SIGNATURE,
+            "the signature of record "
+                + record.brief()
+                + " is not by writer "
+                + signer
+                + " ("
+                + key
+                + ")");
+      }
+    }
+  }
+
+  /** What an erasure takes away. */
+  sealed interface Erased {
+    /** The body of one record. */
+    record OfRecord(Hash record) implements Erased {}
+
+    /** One leaf of one record. */
+    record OfLeaf(Hash record, int leaf) implements Erased {}
+
+    /**
+     * The bodies of all records whose claimed time lies in a range, those that arrive later too.
+     *
+     * @param fromMillis first time erased
+     * @param toMillis first time not erased any more; not after the time of the statement
+     */
+    record OfTimes(long fromMillis, long toMillis) implements Erased {
+      /** Whether a claimed time lies in the range. */
+      public boolean covers(long timeMillis) {
+        return timeMillis >= fromMillis && timeMillis < toMillis;
+      }
+    }
+  }
+
+  /** The owner's order to erase bodies; headers and proofs stay. */
+  record Erasure(Hash capsule, long timeMillis, Erased erased, String reason, Bytes signature)
+      implements Statement {
+    static final int KIND = 2;
+
+    /** Checks that a range lies in the past. */
+    public Erasure {
+      if (erased instanceof Erased.OfTimes(long from, long to) && (from >= to || to > timeMillis)) {
+        throw new IllegalArgumentException(
+            "an erased time range is not empty and ends no later than the statement itself");
+      }
+    }
+
+    /** Signs an erasure. */
+    public static Erasure sign(
+        Hash capsule, long timeMillis, Erased erased, String reason, SigningKey owner) {
+      Erasure draft = new Erasure(capsule, timeMillis, erased, reason, Bytes.EMPTY);
+      return new Erasure(
+          capsule,
+          timeMillis,
+          erased,
+          reason,
+          Bytes.wrap(owner.sign(Domain.SIGN_ERASE, draft.unsigned())));
+    }
+
+    @Override
+    public int kind() {
+      return KIND;
+    }
+
+    @Override
+    public void encodeFields(Encoder out) {
+      out.u64(timeMillis);
+      switch (erased) {
+        case Erased.OfRecord(Hash record) -> out.u8(1).hash(record);
+        case Erased.OfLeaf(Hash record, int leaf) -> out.u8(2).hash(record).u32(leaf);
+        case Erased.OfTimes(long from, long to) -> out.u8(3).u64(from).u64(to);
+      }
+      out.text16(reason);
+    }
+
+    @Override
+    public void verify(Metadata metadata) throws ProofException {
+      metadata.owner().verify(Domain.SIGN_ERASE, unsigned(), signature.unsafeArray());
+    }
+  }
+
+  /**
+   * The owner's gift of a content key to a reader.
+   *
+   * @param sealedKey HPKE encapsulation ‖ ciphertext of the key, bound to capsule and epoch
+   */
+  record Grant(
+      Hash capsule,
+      long timeMillis,
+      int epoch,
+      ReaderKey.PublicHalf reader,
+      Bytes sealedKey,
+      Bytes signature)
+      implements Statement {
+    static final int KIND = 3;
+
+    /** Seals a content key to a reader and signs. */
+    public static Grant sign(
+        Hash capsule,
+        long timeMillis,
+        ContentKey key,
+        ReaderKey.PublicHalf reader,
+        SigningKey owner) {
+      byte[] sealed = reader.seal(key.secret().expose(), context(capsule, key.epoch()));
+      Grant draft =
+          new Grant(capsule, timeMillis, key.epoch(), reader, Bytes.wrap(sealed), Bytes.EMPTY);
+      return new Grant(
+          capsule,
+          timeMillis,
+          key.epoch(),
+          reader,
+          draft.sealedKey,
+          Bytes.wrap(owner.sign(Domain.SIGN_GRANT, draft.unsigned())));
+    }
+
+    private static byte[] context(Hash capsule, int epoch) {
+      return new Encoder().hash(capsule).u32(epoch).toBytes();
+    }
+
+    /** Opens the content key with the reader's private key. */
+    public ContentKey open(ReaderKey key) throws ProofException {
+      byte[] secret = key.open(sealedKey.toArray(), context(capsule, epoch));
+      if (secret.length != ContentKey.SIZE) {
+        throw new ProofException(Violation.BAD_SEAL, "the grant does not hold a content key");
+      }
+      return new ContentKey(epoch, holdfast.crypto.Secret.copyOf(secret));
+    }
+
+    @Override
+    public int kind() {
+      return KIND;
+    }
+
+    @Override
+    public void encodeFields(Encoder out) {
+      out.u64(timeMillis).u32(epoch).raw(reader.bytes()).bytes16(sealedKey.unsafeArray());
+    }
+
+    @Override
+    public void verify(Metadata metadata) throws ProofException {
+      metadata.owner().verify(Domain.SIGN_GRANT, unsigned(), signature.unsafeArray());
+    }
+  }
+
+  /**
+   * The owner's closing of a capsule in favour of another: how writers' keys are replaced.
+   *
+   * @param finalHeads records whose ancestry is all that the capsule will ever hold; sorted
+   * @param successor name of the capsule in which things go on
+   */
+  record Succession(
+      Hash capsule, long timeMillis, List<Hash> finalHeads, Hash successor, Bytes signature)
+      implements Statement {
+    static final int KIND = 4;
+
+    /** Checks the order and number of the heads. */
+    public Succession {
+      finalHeads = List.of(Hash.sortedDistinct(finalHeads));
+      if (finalHeads.size() > Limits.HEADS) {
+        throw new IllegalArgumentException("at most " + Limits.HEADS + " final heads are allowed");
+      }
+    }
+
+    /** Signs a succession. */
+    public static Succession sign(
+        Hash capsule, long timeMillis, List<Hash> finalHeads, Hash successor, SigningKey owner) {
+      Succession draft = new Succession(capsule, timeMillis, finalHeads, successor, Bytes.EMPTY);
+      return new Succession(
+          capsule,
+          timeMillis,
+          finalHeads,
+          successor,
+          Bytes.wrap(owner.sign(Domain.SIGN_SUCCEED, draft.unsigned())));
+    }
+
+    @Override
+    public int kind() {
+      return KIND;
+    }
+
+    @Override
+    public void encodeFields(Encoder out) {
+      out.u64(timeMillis).u16(finalHeads.size());
+      finalHeads.forEach(out::hash);
+      out.hash(successor);
+    }
+
+    @Override
+    public void verify(Metadata metadata) throws ProofException {
+      metadata.owner().verify(Domain.SIGN_SUCCEED, unsigned(), signature.unsafeArray());
+    }
+  }
+
+  /** Reads a statement that fills all of {@code bytes}. Its signature is not checked here. */
+  static Statement decode(byte[] bytes) throws ProofException {
+    Decoder in = new Decoder(bytes, "statement");
+    if (bytes.length > Limits.STATEMENT_BYTES) {
+      throw in.malformed("has more than " + Limits.STATEMENT_BYTES + " bytes");
+    }
+    int kind = in.u8();
+    Hash capsule = in.hash();
+    try {
+      Statement statement =
+          switch (kind) {
+            case WriterSignature.KIND ->
+                new WriterSignature(capsule, in.hash(), in.u16(), signature(in));
+            case Erasure.KIND -> {
+              long time = in.u64();
+              Erased erased =
+                  switch (in.u8()) {
+                    case 1 -> new Erased.OfRecord(in.hash());
+                    case 2 -> new Erased.OfLeaf(in.hash(), in.u32(Limits.LEAVES - 1));
+                    case 3 -> new Erased.OfTimes(in.u64(), in.u64());
+                    default -> throw in.malformed("erases something unknown");
+                  };
+              yield new Erasure(
+                  capsule, time, erased, in.text16(Limits.DESCRIPTION_BYTES), signature(in));
+            }
+            case Grant.KIND ->
+                new Grant(
+                    capsule,
+                    in.u64(),
+                    in.u32(Integer.MAX_VALUE),
+                    new ReaderKey.PublicHalf(Bytes.wrap(in.raw(32))),
+                    Bytes.wrap(in.bytes16(256)),
+                    signature(in));
+            case Succession.KIND -> {
+              long time = in.u64();
+              int count = in.u16();
+              if (count > Limits.HEADS) {
+                throw in.malformed("has " + count + " final heads");
+              }
+              List<Hash> heads = new ArrayList<>();
+              for (int i = 0; i < count; i++) {
+                heads.add(in.hash());
+                if (i > 0 && heads.get(i).compareTo(heads.get(i - 1)) <= 0) {
+                  throw in.malformed("has final heads that are not in ascending order");
+                }
+              }
+              yield new Succession(capsule, time, heads, in.hash(), signature(in));
+            }
+            default -> throw in.malformed("is of the unknown kind " + kind);
+          };
+      in.end();
+      return statement;
+    } catch (IllegalArgumentException e) {
+      throw new ProofException(Violation.MALFORMED, "statement: " + e.getMessage(), e);
+    }
+  }
+
+  private static Bytes signature(Decoder in) throws ProofException {
+    return Bytes.wrap(in.raw(VerifyKey.SIGNATURE_SIZE));
+  }
+}
