@@ -274,6 +274,60 @@ public final class RecordGraph {
   // ---- Changing ------------------------------------------------------------------------------
 
   /**
+   * Takes in a batch of records, parents and children in any order; those that are here already are
+   * passed over. Asks the map once for all names and pointers that are not known.
+   *
+   * @param whenFresh is told of each record that was not here, right after it was taken in
+   * @return the arrival number of each
+   */
+  public long[] insertAll(List<RecordHeader> headers, FreshRecord whenFresh) {
+    List<Hash> asked = new ArrayList<>(3 * headers.size());
+    Map<Hash, Integer> within = new HashMap<>();
+    for (int i = 0; i < headers.size(); i++) {
+      asked.add(headers.get(i).name());
+      within.putIfAbsent(headers.get(i).name(), i);
+    }
+    for (RecordHeader header : headers) {
+      for (int i = 0; i < header.pointerCount(); i++) {
+        Hash pointer = header.pointer(i);
+        if (!within.containsKey(pointer)) {
+          asked.add(pointer);
+        }
+      }
+    }
+    long[] known = arrivalsOf(asked);
+    long[] arrivals = new long[headers.size()];
+    int next = headers.size();
+    for (int i = 0; i < arrivals.length; i++) {
+      RecordHeader header = headers.get(i);
+      long[] targets = new long[header.pointerCount()];
+      for (int p = 0; p < targets.length; p++) {
+        Integer position = within.get(header.pointer(p));
+        if (position == null) {
+          targets[p] = known[next++];
+        } else {
+          targets[p] = stagedNames.getOrDefault(header.pointer(p), known[position]);
+        }
+      }
+      long present = stagedNames.getOrDefault(header.name(), known[i]);
+      if (present >= 0) {
+        arrivals[i] = present;
+      } else {
+        arrivals[i] = insert(header, targets);
+        whenFresh.taken(i, arrivals[i]);
+      }
+    }
+    return arrivals;
+  }
+
+  /** Hears of records taken in by {@link #insertAll}. */
+  @FunctionalInterface
+  public interface FreshRecord {
+    /** The record at {@code position} of the batch got this arrival number. */
+    void taken(int position, long arrival);
+  }
+
+  /**
    * Takes in a record that is not here yet.
    *
    * @param targets arrival numbers of the header's backpointers, -1 for those that are absent; see

@@ -1,0 +1,87 @@
+package holdfast.net;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
+import holdfast.base.Limits;
+import holdfast.crypto.SigningKey;
+import io.grpc.BindableService;
+import io.grpc.Server;
+import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.security.SecureRandom;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+
+/** The listening side of the data port: TLS 1.3 only, one certificate per start. */
+public final class DataPort implements AutoCloseable {
+  private static final int FLOW_WINDOW = 4 << 20;
+  private static final int BACKLOG = 4096;
+
+  private final Server server;
+
+  private DataPort(Server server) {
+    this.server = server;
+  }
+
+  /**
+   * Starts listening.
+   *
+   * @param executor runs the service's callbacks; those of one session never run at once
+   */
+  public static DataPort listen(
+      Endpoint endpoint, SigningKey identity, BindableService service, Executor executor) {
+    TlsBinding.Credentials credentials = TlsBinding.issue(identity, new SecureRandom());
+    try {
+      Server server =
+          NettyServerBuilder.forAddress(endpoint.socketAddress())
+              .sslContext(
+                  GrpcSslContexts.configure(
+                          SslContextBuilder.forServer(credentials.key(), credentials.certificate()))
+                      .protocols("TLSv1.3")
+                      .build())
+              .executor(executor)
+              .flowControlWindow(FLOW_WINDOW)
+              .maxInboundMessageSize(Limits.MESSAGE_BYTES)
+              .maxConcurrentCallsPerConnection(1024)
+              .handshakeTimeout(20, TimeUnit.SECONDS)
+              .withOption(ChannelOption.SO_BACKLOG, BACKLOG)
+              .addService(service)
+              .build()
+              .start();
+      return new DataPort(server);
+    } catch (IOException e) {
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      throw new HoldfastException(
+          ErrorCode.INVALID, "cannot listen on " + endpoint + ": " + cause.getMessage(), e);
+    }
+  }
+
+  /** Where it listens; the port is the real one also when 0 was asked for. */
+  public Endpoint endpoint() {
+    InetSocketAddress address = (InetSocketAddress) server.getListenSockets().getFirst();
+    return new Endpoint(address.getAddress().getHostAddress(), address.getPort());
+  }
+
+  /** Takes no new connections, lets sessions end for a while, then cuts them. */
+  public void stop(long graceMillis) {
+    server.shutdown();
+    try {
+      if (!server.awaitTermination(graceMillis, TimeUnit.MILLISECONDS)) {
+        server.shutdownNow();
+        server.awaitTermination(graceMillis, TimeUnit.MILLISECONDS);
+      }
+    } catch (InterruptedException e) {
+      server.shutdownNow();
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Override
+  public void close() {
+    stop(1000);
+  }
+}

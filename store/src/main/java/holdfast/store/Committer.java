@@ -1,0 +1,324 @@
+package holdfast.store;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
+import holdfast.capsule.Receipt;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatch;
+import org.rocksdb.WriteOptions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The write path. Thread "holdfast-commit" takes whatever batches wait and runs {@link #commit}:
+ *
+ * <ol>
+ *   <li>stage: every batch becomes changes of its capsule's graph and of one write batch;
+ *   <li>commit point: the write batch goes to RocksDB's log and memtables;
+ *   <li>publish: locks are released, readers see the records, RECEIVED is said.
+ * </ol>
+ *
+ * <p>Thread "holdfast-sync" takes whatever groups are committed and runs {@link #sync}: the log is
+ * made durable, the synced mark moved, SYNCED said. So one fsync serves all that came while the one
+ * before it ran.
+ *
+ * <p>When the log or the mark cannot be made durable nobody can know any more what is on the disk
+ * (the kernel may have dropped the dirty pages); the store stops for good and says nothing more.
+ */
+final class Committer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Committer.class);
+  private static final int GROUP_RECORDS = 1 << 14;
+  private static final long RETRY_MILLIS = 50;
+
+  private final CapsuleStore store;
+  private final SyncedMark mark;
+  private final WriteOptions unsynced = new WriteOptions();
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition work = lock.newCondition();
+  private final ArrayDeque<StoreBatch> waiting = new ArrayDeque<>();
+  private final ArrayDeque<Group> committed = new ArrayDeque<>();
+  private final Thread commitThread;
+  private final Thread syncThread;
+  private long waitingBytes;
+  private boolean stopping;
+  private boolean commitDone;
+  private volatile boolean failed;
+
+  /** What is committed and waits to be durable. */
+  private record Group(List<Runnable> onSync, long sequence, long bytes) {}
+
+  private record Staged(StoreBatch batch, List<Receipt.Entry> entries) {}
+
+  Committer(CapsuleStore store, SyncedMark mark) {
+    this.store = store;
+    this.mark = mark;
+    this.commitThread = Thread.ofPlatform().name("holdfast-commit").unstarted(this::commitLoop);
+    this.syncThread = Thread.ofPlatform().name("holdfast-sync").unstarted(this::syncLoop);
+    commitThread.start();
+    syncThread.start();
+  }
+
+  boolean failed() {
+    return failed;
+  }
+
+  /** Queues a batch, or refuses it when too much waits already. */
+  void submit(StoreBatch batch) {
+    lock.lock();
+    try {
+      if (failed || stopping) {
+        throw new HoldfastException(ErrorCode.STOPPING, "the server is stopping");
+      }
+      if (waitingBytes + batch.bytes() > store.options().pendingBytes() && waitingBytes > 0) {
+        throw new HoldfastException(
+            ErrorCode.BUSY,
+            "more is waiting to be written than this server takes on",
+            RETRY_MILLIS);
+      }
+      waitingBytes += batch.bytes();
+      waiting.add(batch);
+      work.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Runs something once everything committed so far is durable. */
+  void whenSynced(Runnable then) {
+    lock.lock();
+    try {
+      if (failed || stopping) {
+        throw new HoldfastException(ErrorCode.STOPPING, "the server is stopping");
+      }
+      committed.add(new Group(List.of(then), store.tables().db.getLatestSequenceNumber(), 0));
+      work.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void commitLoop() {
+    try {
+      for (List<StoreBatch> group = next(); !group.isEmpty(); group = next()) {
+        commit(group);
+      }
+    } catch (InterruptedException | RuntimeException | Error e) {
+      fail("the commit thread failed", e);
+    } finally {
+      locked(() -> {
+        commitDone = true;
+        work.signalAll();
+      });
+    }
+  }
+
+  /** Waits for batches; empty when the store closes. An erasure makes a group of its own. */
+  private List<StoreBatch> next() throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (waiting.isEmpty() && !stopping) {
+        work.await();
+      }
+      List<StoreBatch> group = new ArrayList<>();
+      int records = 0;
+      while (!waiting.isEmpty() && records < GROUP_RECORDS) {
+        boolean erases = waiting.peek().erases();
+        if (erases && !group.isEmpty()) {
+          break;
+        }
+        StoreBatch batch = waiting.remove();
+        records += batch.records().size() + batch.statements().size();
+        group.add(batch);
+        if (erases) {
+          break;
+        }
+      }
+      return group;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void commit(List<StoreBatch> group) {
+    long bytes = group.stream().mapToLong(StoreBatch::bytes).sum();
+    Set<StoredCapsule> capsules = new LinkedHashSet<>();
+    group.forEach(batch -> capsules.add(batch.capsule()));
+    List<Runnable> onSync = new ArrayList<>();
+    capsules.forEach(capsule -> capsule.lock.lock());
+    List<Staged> staged = new ArrayList<>();
+    List<Runnable> refusals = new ArrayList<>();
+    Exception failure = null;
+    try (WriteBatch out = new WriteBatch()) {
+      store.requireSpace();
+      capsules.forEach(capsule -> capsule.table().lend(out));
+      Staging staging = new Staging(store, out);
+      for (StoreBatch batch : group) {
+        try {
+          staged.add(new Staged(batch, staging.apply(batch)));
+        } catch (HoldfastException refused) {
+          if (isRefusal(refused)) {
+            refusals.add(() -> batch.completion().failed(refused));
+          } else {
+            throw refused;
+          }
+        }
+      }
+      capsules.forEach(capsule -> capsule.graph().flush());
+      if (!staging.erased().isEmpty()) {
+        store.noteUnfreed(out);
+      }
+      store.tables().db.write(unsynced, out);
+      staging.publish();
+      for (Staged one : staged) {
+        onSync.add(() -> one.batch().completion().synced(one.entries()));
+      }
+      if (!staging.erased().isEmpty()) {
+        List<Runnable> completions = List.copyOf(onSync);
+        onSync.clear();
+        onSync.add(() -> store.freeErased(completions));
+      }
+    } catch (HoldfastException | RocksDBException e) {
+      capsules.forEach(capsule -> capsule.graph().discard());
+      failure = e;
+    } finally {
+      capsules.forEach(capsule -> capsule.table().lend(null));
+      capsules.forEach(capsule -> capsule.lock.unlock());
+    }
+    if (failure != null) {
+      failGroup(group, staged.size() == group.size(), failure);
+      return;
+    }
+    refusals.forEach(Runnable::run);
+    for (Staged one : staged) {
+      one.batch().completion().received(one.entries());
+    }
+    capsules.forEach(store::announce);
+    lock.lock();
+    try {
+      committed.add(new Group(onSync, store.tables().db.getLatestSequenceNumber(), bytes));
+      work.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static boolean isRefusal(HoldfastException e) {
+    return e.code() == ErrorCode.NOT_FOUND || e.code() == ErrorCode.SUCCEEDED;
+  }
+
+  /** A group that failed is tried again batch by batch, so that only the culprit is refused. */
+  private void failGroup(List<StoreBatch> group, boolean wasStaged, Exception reason) {
+    HoldfastException failure =
+        reason instanceof HoldfastException known
+            ? known
+            : Tables.failure("cannot write", (RocksDBException) reason);
+    if (group.size() > 1 && !wasStaged) {
+      group.forEach(batch -> commit(List.of(batch)));
+      return;
+    }
+    if (failure.code() == ErrorCode.INTERNAL) {
+      LOG.error("a group of {} batches could not be written", group.size(), failure);
+    }
+    for (StoreBatch batch : group) {
+      release(batch.bytes());
+      batch.completion().failed(failure);
+    }
+    if (failure.code() == ErrorCode.INTERNAL && wasStaged) {
+      // The log itself refused: what of the group it holds is not known.
+      fail("the database cannot be written", failure);
+    }
+  }
+
+  private void release(long bytes) {
+    locked(() -> waitingBytes -= bytes);
+  }
+
+  private void locked(Runnable change) {
+    lock.lock();
+    try {
+      change.run();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void syncLoop() {
+    try {
+      for (List<Group> groups = nextCommitted(); !groups.isEmpty(); groups = nextCommitted()) {
+        sync(groups);
+      }
+    } catch (InterruptedException | RocksDBException | IOException | RuntimeException | Error e) {
+      fail("what was written cannot be made durable", e);
+    }
+  }
+
+  private List<Group> nextCommitted() throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (committed.isEmpty() && !(stopping && commitDone)) {
+        work.await();
+      }
+      List<Group> groups = new ArrayList<>(committed);
+      committed.clear();
+      return groups;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void sync(List<Group> groups) throws RocksDBException, IOException {
+    long sequence = groups.getLast().sequence();
+    if (sequence > mark.sequence()) {
+      store.tables().db.syncWal();
+      mark.move(sequence);
+    }
+    for (Group group : groups) {
+      release(group.bytes());
+      group.onSync().forEach(Runnable::run);
+    }
+  }
+
+  private void fail(String what, Throwable reason) {
+    lock.lock();
+    try {
+      if (failed) {
+        return;
+      }
+      failed = true;
+      stopping = true;
+      work.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    LOG.error("{}; the store stops", what, reason);
+    store.stopped(what + ": " + reason.getMessage());
+  }
+
+  /** Finishes what is queued, then stops both threads. */
+  @Override
+  public void close() {
+    locked(() -> {
+      stopping = true;
+      work.signalAll();
+    });
+    try {
+      if (!Thread.currentThread().equals(commitThread)) {
+        commitThread.join();
+      }
+      if (!Thread.currentThread().equals(syncThread)) {
+        syncThread.join();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    unsynced.close();
+  }
+}

@@ -1,0 +1,53 @@
+package holdfast.store;
+
+import holdfast.base.Hash;
+import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Statement.Erased;
+import holdfast.capsule.Statement.Erasure;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The erasures of one capsule, as standing rules: they meet what is stored and what arrives later.
+ * Safe to read while one thread adds.
+ */
+final class Erasures {
+  private final List<Erasure> ranges = new ArrayList<>();
+  private final Map<Hash, Erasure> records = new HashMap<>();
+  private final Map<Hash, Map<Integer, Erasure>> leaves = new HashMap<>();
+
+  synchronized void add(Erasure erasure) {
+    switch (erasure.erased()) {
+      case Erased.OfRecord(Hash record) -> records.putIfAbsent(record, erasure);
+      case Erased.OfLeaf(Hash record, int leaf) ->
+          leaves.computeIfAbsent(record, none -> new HashMap<>()).putIfAbsent(leaf, erasure);
+      case Erased.OfTimes times -> ranges.add(erasure);
+    }
+  }
+
+  synchronized boolean isEmpty() {
+    return ranges.isEmpty() && records.isEmpty() && leaves.isEmpty();
+  }
+
+  /** The statement that erases a record's whole body; null when there is none. */
+  synchronized @Nullable Erasure ofRecord(RecordHeader header) {
+    Erasure direct = records.get(header.name());
+    if (direct != null) {
+      return direct;
+    }
+    for (Erasure erasure : ranges) {
+      if (erasure.erased() instanceof Erased.OfTimes times && times.covers(header.timeMillis())) {
+        return erasure;
+      }
+    }
+    return null;
+  }
+
+  /** The statements that erase single leaves of a record, by leaf. */
+  synchronized Map<Integer, Erasure> ofLeaves(Hash record) {
+    return Map.copyOf(leaves.getOrDefault(record, Map.of()));
+  }
+}

@@ -1,0 +1,272 @@
+package holdfast.store;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.capsule.Body;
+import holdfast.capsule.InMemoryOrderedMap;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.Record;
+import holdfast.capsule.RecordGraph;
+import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Statement;
+import holdfast.capsule.Witness;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Consumer;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.RocksIterator;
+
+/**
+ * Checks a data folder that no server has open, without changing it: checksums of every block, then
+ * everything that can be derived again - names, body roots, signatures, arrival numbers, the record
+ * graph with its heads and witnesses.
+ */
+public final class Fsck {
+  private final Tables tables;
+  private final Bodies bodies;
+  private final Consumer<String> problems;
+  private long capsules;
+  private long records;
+  private long found;
+
+  private Fsck(Tables tables, Consumer<String> problems) {
+    this.tables = tables;
+    this.bodies = new Bodies(tables);
+    this.problems = problems;
+  }
+
+  /** What was looked at and what was found. */
+  public record Report(long capsules, long records, long problems) {
+    /** Whether nothing is wrong. */
+    public boolean clean() {
+      return problems == 0;
+    }
+  }
+
+  /**
+   * Checks everything.
+   *
+   * @param problems is told of each problem, in plain words
+   */
+  public static Report check(Path dataFolder, StoreOptions options, Consumer<String> problems) {
+    Path database = CapsuleStore.databaseFolder(dataFolder);
+    long before = 0;
+    try {
+      requireNothingLost(dataFolder, options);
+    } catch (HoldfastException e) {
+      problems.accept(String.valueOf(e.getMessage()));
+      before = 1;
+    }
+    Tables tables;
+    try {
+      tables = Tables.open(database, options, true);
+    } catch (HoldfastException e) {
+      problems.accept(String.valueOf(e.getMessage()));
+      return new Report(0, 0, before + 1);
+    }
+    try (tables) {
+      Fsck fsck = new Fsck(tables, problems);
+      fsck.found = before;
+      fsck.run();
+      return new Report(fsck.capsules, fsck.records, fsck.found);
+    }
+  }
+
+  /**
+   * Makes a new synced mark from what is there, so that the store opens again without what was
+   * lost.
+   */
+  public static void acceptLoss(Path dataFolder, StoreOptions options) {
+    Path file = CapsuleStore.markFile(dataFolder);
+    try (Tables tables = Tables.open(CapsuleStore.databaseFolder(dataFolder), options, false)) {
+      java.nio.file.Files.deleteIfExists(file);
+      try (SyncedMark mark = SyncedMark.open(file)) {
+        mark.move(tables.db.getLatestSequenceNumber());
+      }
+    } catch (IOException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "cannot write " + file, e);
+    }
+  }
+
+  /**
+   * Compares what a recovery would bring back with what was promised. Opens the database read-only,
+   * because a recovery in earnest would drop what follows a damaged log entry.
+   */
+  static void requireNothingLost(Path dataFolder, StoreOptions options) {
+    long promised;
+    try (SyncedMark mark = SyncedMark.open(CapsuleStore.markFile(dataFolder))) {
+      promised = mark.sequence();
+    } catch (IOException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "cannot read the synced mark", e);
+    }
+    try (Tables tables = Tables.open(CapsuleStore.databaseFolder(dataFolder), options, true)) {
+      long there = tables.db.getLatestSequenceNumber();
+      if (there < promised) {
+        throw new HoldfastException(
+            ErrorCode.DAMAGED,
+            "synced data is lost: the log in "
+                + dataFolder
+                + " ends at write "
+                + there
+                + ", but "
+                + promised
+                + " were acknowledged as durable. A log file is damaged or missing. Restore it, or"
+                + " run 'holdfast fsck --data "
+                + dataFolder
+                + " --accept-loss' to go on without");
+      }
+    }
+  }
+
+  private void problem(String what) {
+    found++;
+    problems.accept(what);
+  }
+
+  private void run() {
+    try {
+      tables.db.verifyChecksum();
+    } catch (RocksDBException e) {
+      problem("a block on disk is damaged: " + e.getMessage());
+    }
+    try (RocksIterator entries = tables.db.newIterator(tables.settings)) {
+      for (entries.seek(new byte[] {'c'}); entries.isValid(); entries.next()) {
+        byte[] key = entries.key();
+        if (key[0] != 'c' || key.length != 33) {
+          break;
+        }
+        capsule(Hash.read(key, 1), entries.value());
+      }
+      entries.status();
+    } catch (RocksDBException e) {
+      problem("the list of capsules cannot be read: " + e.getMessage());
+    }
+  }
+
+  private void capsule(Hash name, byte[] stored) {
+    capsules++;
+    int number = ByteBuffer.wrap(stored).getInt();
+    try {
+      Metadata metadata = Metadata.decode(Arrays.copyOfRange(stored, 68, stored.length));
+      if (!metadata.name().equals(name)) {
+        problem("capsule " + name.brief() + ": the metadata has another name");
+      }
+      metadata.verifyCreation(Arrays.copyOfRange(stored, 4, 68));
+      RecordGraph kept = new RecordGraph(new CapsuleTable(tables, number), 4096);
+      RecordGraph derived = new RecordGraph(new InMemoryOrderedMap(), Integer.MAX_VALUE);
+      headers(name, number, kept, derived);
+      signatures(name, number, metadata, derived);
+      compare(name, kept, derived);
+    } catch (ProofException | HoldfastException | AssertionError e) {
+      problem("capsule " + name.brief() + ": " + e.getMessage());
+    }
+  }
+
+  private void headers(Hash capsule, int number, RecordGraph kept, RecordGraph derived) {
+    for (long arrival = 0; arrival < kept.size(); arrival++) {
+      records++;
+      String where = "capsule " + capsule.brief() + ", record number " + arrival;
+      try {
+        byte[] stored = tables.db.get(tables.headers, Keys.record(number, arrival));
+        if (stored == null) {
+          problem(where + ": the header is gone; later records were not looked at");
+          return;
+        }
+        RecordHeader header = RecordHeader.decode(stored);
+        where += " (" + header.name().brief() + ")";
+        header.expect(capsule, header.name());
+        if (derived.arrivalOf(header.name()) >= 0) {
+          problem(where + ": stored twice");
+        }
+        derived.insert(header, derived.arrivalsOf(header.pointers()));
+        if (kept.arrivalOf(header.name()) != arrival) {
+          problem(where + ": cannot be found by its name");
+        }
+        body(where, number, arrival, header, kept);
+      } catch (RocksDBException | ProofException | HoldfastException | AssertionError e) {
+        problem(where + ": " + e.getMessage());
+        if (derived.size() == arrival) {
+          problem("capsule " + capsule.brief() + ": later records were not looked at");
+          return;
+        }
+      }
+    }
+  }
+
+  private void body(String where, int number, long arrival, RecordHeader header, RecordGraph kept)
+      throws ProofException {
+    Record.State state = kept.bodyState(arrival);
+    if (!state.hasBody()) {
+      return;
+    }
+    Body body = bodies.read(number, arrival, header);
+    body.expect(header);
+    if (body.whole() != (state == Record.State.WHOLE)) {
+      problem(where + ": leaves are erased, or not, against what is noted");
+    }
+  }
+
+  private void signatures(Hash capsule, int number, Metadata metadata, RecordGraph derived)
+      throws ProofException {
+    try (RocksIterator entries = tables.db.newIterator(tables.statements)) {
+      byte[] end = ByteBuffer.allocate(4).putInt(number + 1).array();
+      for (entries.seek(Keys.signature(number, 0, 0)); entries.isValid(); entries.next()) {
+        byte[] key = entries.key();
+        if (Arrays.compareUnsigned(key, end) >= 0) {
+          break;
+        }
+        Statement statement = Statement.decode(entries.value());
+        statement.verify(metadata);
+        if (statement instanceof Statement.WriterSignature signature) {
+          long arrival = derived.arrivalOf(signature.record());
+          if (arrival != ByteBuffer.wrap(key, 5, 8).getLong()) {
+            problem("capsule " + capsule.brief() + ": a signature belongs to another record");
+          } else {
+            derived.sign(arrival, signature.signer());
+          }
+        }
+      }
+      entries.status();
+    } catch (RocksDBException e) {
+      problem("capsule " + capsule.brief() + ": statements cannot be read: " + e.getMessage());
+    }
+  }
+
+  private void compare(Hash capsule, RecordGraph kept, RecordGraph derived) {
+    if (kept.size() != derived.size()) {
+      return;
+    }
+    for (long arrival = 0; arrival < kept.size(); arrival++) {
+      Witness expected = derived.witness(arrival);
+      Witness actual = kept.witness(arrival);
+      if (expected.rank() != actual.rank()) {
+        problem(
+            "capsule "
+                + capsule.brief()
+                + ", record number "
+                + arrival
+                + ": the way to prove it is noted wrongly");
+      }
+      if (!Arrays.equals(kept.pointers(arrival), derived.pointers(arrival))) {
+        problem(
+            "capsule "
+                + capsule.brief()
+                + ", record number "
+                + arrival
+                + ": its backpointers are noted wrongly");
+      }
+    }
+    int limit = 1 << 20;
+    if (!Arrays.equals(kept.provenHeads(limit), derived.provenHeads(limit))
+        || !Arrays.equals(kept.heads(limit), derived.heads(limit))
+        || !Arrays.equals(kept.roots(limit), derived.roots(limit))
+        || !List.copyOf(kept.missingNames(limit)).containsAll(derived.missingNames(limit))) {
+      problem("capsule " + capsule.brief() + ": heads, roots or missing names are noted wrongly");
+    }
+  }
+}

@@ -1,0 +1,293 @@
+package holdfast.store;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.capsule.Body;
+import holdfast.capsule.Receipt;
+import holdfast.capsule.Record;
+import holdfast.capsule.RecordGraph;
+import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Statement;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatch;
+
+/**
+ * Turns batches into changes: of the record graph, and of one write batch. Runs under the locks of
+ * the capsules concerned.
+ */
+final class Staging {
+  private final Tables tables;
+  private final Bodies bodies;
+  private final RecordCache cache;
+  private final WriteBatch out;
+  private final Map<StoredCapsule, Set<Long>> erased = new HashMap<>();
+  private final List<RecordCache.Entry> fresh = new ArrayList<>();
+  private final Map<StoredCapsule, List<Statement>> kept = new HashMap<>();
+
+  Staging(CapsuleStore store, WriteBatch out) {
+    this.tables = store.tables();
+    this.bodies = store.bodies();
+    this.cache = store.cache();
+    this.out = out;
+  }
+
+  /** Records whose bodies this group erases. */
+  Map<StoredCapsule, Set<Long>> erased() {
+    return erased;
+  }
+
+  /** Applies a batch; an exception means that nothing of it was changed. */
+  List<Receipt.Entry> apply(StoreBatch batch) throws RocksDBException {
+    StoredCapsule capsule = batch.capsule();
+    RecordGraph graph = capsule.graph();
+    refuse(batch, graph);
+
+    List<RecordHeader> headers = new ArrayList<>(batch.records().size());
+    for (Record record : batch.records()) {
+      headers.add(record.header());
+    }
+    boolean erasing = !capsule.erasures().isEmpty();
+    List<RocksDBException> failures = new ArrayList<>();
+    long[] arrivals =
+        graph.insertAll(
+            headers,
+            (position, arrival) -> {
+              try {
+                store(capsule, arrival, batch.records().get(position), erasing);
+              } catch (RocksDBException e) {
+                failures.add(e);
+              }
+            });
+    if (!failures.isEmpty()) {
+      throw failures.getFirst();
+    }
+    for (Statement statement : batch.statements()) {
+      declare(capsule, statement);
+    }
+    return entries(batch, graph, arrivals);
+  }
+
+  /** Everything that can be refused is refused here, before anything changes. */
+  private static void refuse(StoreBatch batch, RecordGraph graph) {
+    Set<Hash> within = new HashSet<>();
+    if (graph.closed() || hasSignature(batch)) {
+      batch.records().forEach(record -> within.add(record.name()));
+    }
+    for (Statement statement : batch.statements()) {
+      if (statement instanceof Statement.WriterSignature signature
+          && !within.contains(signature.record())
+          && graph.arrivalOf(signature.record()) < 0) {
+        throw new HoldfastException(
+            ErrorCode.NOT_FOUND,
+            "record " + signature.record().brief() + " is to be signed and is not here");
+      }
+      if (statement instanceof Statement.Succession closing) {
+        Statement.Succession before = batch.capsule().succession();
+        if (before != null && !before.name().equals(closing.name())) {
+          throw new HoldfastException(
+              ErrorCode.SUCCEEDED,
+              "the capsule was closed before, in favour of " + before.successor().brief());
+        }
+      }
+    }
+    if (graph.closed()) {
+      refuseOutsiders(batch, graph);
+    }
+  }
+
+  private static boolean hasSignature(StoreBatch batch) {
+    return batch.statements().stream().anyMatch(s -> s instanceof Statement.WriterSignature);
+  }
+
+  /** A closed capsule takes ancestors of its final heads, from the heads downwards. */
+  private static void refuseOutsiders(StoreBatch batch, RecordGraph graph) {
+    Set<Hash> allowed = new HashSet<>();
+    List<Record> waiting = new ArrayList<>(batch.records());
+    for (boolean progress = true; progress && !waiting.isEmpty(); ) {
+      progress = false;
+      for (Record record : List.copyOf(waiting)) {
+        if (graph.arrivalOf(record.name()) >= 0
+            || allowed.contains(record.name())
+            || graph.belongsToFinal(record.name())) {
+          allowed.addAll(record.header().pointers());
+          waiting.remove(record);
+          progress = true;
+        }
+      }
+    }
+    if (!waiting.isEmpty()) {
+      Statement.Succession closing = batch.capsule().succession();
+      throw new HoldfastException(
+          ErrorCode.SUCCEEDED,
+          "the capsule is closed; it goes on as "
+              + (closing == null ? "another" : closing.successor().toString()));
+    }
+  }
+
+  private void store(StoredCapsule capsule, long arrival, Record record, boolean erasing)
+      throws RocksDBException {
+    RecordHeader header = record.header();
+    out.put(tables.headers, Keys.record(capsule.number(), arrival), header.unsafeBytes());
+    Body body = record.body();
+    if (erasing) {
+      body = withoutErased(capsule, arrival, header, body);
+    } else if (body == null) {
+      capsule.graph().markErased(arrival, true);
+    } else if (!body.whole()) {
+      capsule.graph().markErased(arrival, false);
+    }
+    if (body != null) {
+      bodies.put(out, capsule.number(), arrival, header, body);
+    }
+    fresh.add(new RecordCache.Entry(capsule.number(), arrival, header, body));
+  }
+
+  /** Makes what was staged known to readers, once it is committed. */
+  void publish() {
+    for (RecordCache.Entry entry : fresh) {
+      cache.put(entry.capsule(), entry.arrival(), entry.header(), entry.body());
+    }
+    kept.forEach((capsule, statements) -> statements.forEach(capsule::remember));
+    erased.forEach((capsule, arrivals) -> arrivals.forEach(a -> cache.drop(capsule.number(), a)));
+  }
+
+  private static @Nullable Body withoutErased(
+      StoredCapsule capsule, long arrival, RecordHeader header, @Nullable Body body) {
+    if (body == null || capsule.erasures().ofRecord(header) != null) {
+      capsule.graph().markErased(arrival, true);
+      return null;
+    }
+    Map<Integer, Statement.Erasure> leaves = capsule.erasures().ofLeaves(header.name());
+    Body kept = leaves.isEmpty() ? body : body.erase(leaves::containsKey);
+    if (!kept.whole()) {
+      capsule.graph().markErased(arrival, false);
+    }
+    return kept;
+  }
+
+  private void declare(StoredCapsule capsule, Statement statement) throws RocksDBException {
+    RecordGraph graph = capsule.graph();
+    switch (statement) {
+      case Statement.WriterSignature signature -> {
+        long arrival = graph.arrivalOf(signature.record());
+        out.put(
+            tables.statements,
+            Keys.signature(capsule.number(), arrival, signature.signer()),
+            signature.encode());
+        graph.sign(arrival, signature.signer());
+      }
+      case Statement.Erasure erasure -> {
+        keep(capsule, erasure);
+        erase(capsule, erasure);
+      }
+      case Statement.Grant grant -> keep(capsule, grant);
+      case Statement.Succession closing -> {
+        keep(capsule, closing);
+        if (!graph.closed()) {
+          graph.close(closing.finalHeads());
+        }
+      }
+    }
+  }
+
+  private void keep(StoredCapsule capsule, Statement statement) throws RocksDBException {
+    out.put(
+        tables.statements,
+        Keys.statement(capsule.number(), statement.kind(), statement.name()),
+        statement.encode());
+    kept.computeIfAbsent(capsule, none -> new ArrayList<>()).add(statement);
+  }
+
+  private void erase(StoredCapsule capsule, Statement.Erasure erasure) throws RocksDBException {
+    RecordGraph graph = capsule.graph();
+    switch (erasure.erased()) {
+      case Statement.Erased.OfRecord(Hash record) -> {
+        long arrival = graph.arrivalOf(record);
+        if (arrival >= 0) {
+          eraseBody(capsule, arrival);
+        }
+      }
+      case Statement.Erased.OfLeaf(Hash record, int leaf) -> {
+        long arrival = graph.arrivalOf(record);
+        if (arrival >= 0) {
+          eraseLeaf(capsule, arrival, leaf);
+        }
+      }
+      case Statement.Erased.OfTimes(long from, long to) -> {
+        List<Long> covered = new ArrayList<>();
+        graph.mayLieWithin(
+            0,
+            from,
+            to,
+            arrival -> {
+              long time = capsule.headerOf(arrival).timeMillis();
+              if (time >= from && time < to) {
+                covered.add(arrival);
+              }
+            });
+        for (long arrival : covered) {
+          eraseBody(capsule, arrival);
+        }
+      }
+    }
+  }
+
+  private void eraseBody(StoredCapsule capsule, long arrival) throws RocksDBException {
+    if (capsule.graph().bodyState(arrival) != Record.State.ERASED) {
+      bodies.delete(out, capsule.number(), arrival);
+      capsule.graph().markErased(arrival, true);
+      touch(capsule, arrival);
+    }
+  }
+
+  private void eraseLeaf(StoredCapsule capsule, long arrival, int leaf) throws RocksDBException {
+    RecordHeader header = capsule.headerOf(arrival);
+    if (leaf >= header.leafCount() || capsule.graph().bodyState(arrival) == Record.State.ERASED) {
+      return;
+    }
+    Body kept = bodies.read(capsule.number(), arrival, header).erase(index -> index == leaf);
+    bodies.putChunk(
+        out, capsule.number(), arrival, header, kept, leaf >>> Bodies.chunkLevel(header));
+    capsule.graph().markErased(arrival, false);
+    touch(capsule, arrival);
+  }
+
+  private void touch(StoredCapsule capsule, long arrival) {
+    erased.computeIfAbsent(capsule, none -> new HashSet<>()).add(arrival);
+  }
+
+  private static List<Receipt.Entry> entries(StoreBatch batch, RecordGraph graph, long[] arrivals) {
+    List<Receipt.Entry> entries = new ArrayList<>(arrivals.length + batch.statements().size());
+    for (int i = 0; i < arrivals.length; i++) {
+      Receipt.Outcome outcome =
+          graph.bodyState(arrivals[i]) == Record.State.ERASED
+              ? Receipt.Outcome.ERASED
+              : graph.witness(arrivals[i]).proven()
+                  ? Receipt.Outcome.PROVEN
+                  : Receipt.Outcome.UNPROVEN;
+      entries.add(new Receipt.Entry(Receipt.Kind.WRITE, batch.records().get(i).name(), outcome));
+    }
+    for (Statement statement : batch.statements()) {
+      entries.add(
+          switch (statement) {
+            case Statement.WriterSignature signature ->
+                new Receipt.Entry(Receipt.Kind.SIGN, signature.record(), Receipt.Outcome.PROVEN);
+            case Statement.Erasure erasure ->
+                new Receipt.Entry(Receipt.Kind.STATEMENT, erasure.name(), Receipt.Outcome.ERASED);
+            case Statement.Grant grant ->
+                new Receipt.Entry(Receipt.Kind.STATEMENT, grant.name(), Receipt.Outcome.PROVEN);
+            case Statement.Succession closing ->
+                new Receipt.Entry(Receipt.Kind.STATEMENT, closing.name(), Receipt.Outcome.PROVEN);
+          });
+    }
+    return entries;
+  }
+}

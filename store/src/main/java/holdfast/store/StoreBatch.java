@@ -1,0 +1,40 @@
+package holdfast.store;
+
+import holdfast.base.HoldfastException;
+import holdfast.capsule.Receipt;
+import holdfast.capsule.Record;
+import holdfast.capsule.Statement;
+import java.util.List;
+
+/**
+ * A batch of operations on one capsule, ready to be applied: every hash, limit and signature in it
+ * has been checked.
+ *
+ * @param records whole records, in any order
+ * @param statements signatures and owner's statements
+ * @param bytes about how much memory it holds
+ * @param completion is told what became of it
+ */
+public record StoreBatch(
+    StoredCapsule capsule,
+    List<Record> records,
+    List<Statement> statements,
+    long bytes,
+    Completion completion) {
+
+  /** Hears what becomes of a batch. Called on the store's threads; must be quick. */
+  public interface Completion {
+    /** The batch is visible and handed to the operating system. */
+    void received(List<Receipt.Entry> entries);
+
+    /** The batch is durable. */
+    void synced(List<Receipt.Entry> entries);
+
+    /** The batch was refused, or could not be stored; nothing of it is. */
+    void failed(HoldfastException reason);
+  }
+
+  boolean erases() {
+    return statements.stream().anyMatch(s -> s instanceof Statement.Erasure);
+  }
+}

@@ -1,0 +1,330 @@
+package holdfast.store;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.capsule.Body;
+import holdfast.capsule.ChainProof;
+import holdfast.capsule.LeafProof;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.Record;
+import holdfast.capsule.RecordGraph;
+import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Statement;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.ReadOptions;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.RocksIterator;
+import org.rocksdb.Slice;
+
+/**
+ * One capsule in the store: what readers see. Whatever concerns the graph happens under the
+ * capsule's lock, which the committer holds while it applies a group.
+ */
+public final class StoredCapsule implements ChainProof.Source {
+  private final CapsuleStore store;
+  private final Tables tables;
+  private final int number;
+  private final Metadata metadata;
+  private final byte[] encodedMetadata;
+  private final byte[] creationSignature;
+  private final Hash name;
+  private final CapsuleTable table;
+  private final RecordGraph graph;
+  private final Erasures erasures = new Erasures();
+  private volatile Statement.@Nullable Succession succession;
+  final ReentrantLock lock = new ReentrantLock();
+
+  StoredCapsule(CapsuleStore store, int number, byte[] encodedMetadata, byte[] signature)
+      throws ProofException {
+    this.store = store;
+    this.tables = store.tables();
+    this.number = number;
+    this.encodedMetadata = encodedMetadata;
+    this.creationSignature = signature;
+    this.metadata = Metadata.decode(encodedMetadata);
+    this.name = metadata.name();
+    this.table = new CapsuleTable(tables, number);
+    this.graph = new RecordGraph(table, store.options().graphBlocks());
+    loadStatements();
+  }
+
+  private void loadStatements() throws ProofException {
+    byte[] after = Keys.statement(number, 2, Hash.ZERO);
+    StatementPage page = page(after, Integer.MAX_VALUE);
+    for (byte[] encoded : page.statements()) {
+      remember(Statement.decode(encoded));
+    }
+  }
+
+  void remember(Statement statement) {
+    switch (statement) {
+      case Statement.Erasure erasure -> erasures.add(erasure);
+      case Statement.Succession closing -> succession = closing;
+      case Statement.Grant grant -> {}
+      case Statement.WriterSignature signature -> {}
+    }
+  }
+
+  // ---- What never changes
+  // ------------------------------------------------------------------------
+
+  /** The capsule's name. */
+  public Hash name() {
+    return name;
+  }
+
+  /** The capsule's metadata. */
+  public Metadata metadata() {
+    return metadata;
+  }
+
+  /** The canonical bytes of the metadata. */
+  public byte[] encodedMetadata() {
+    return encodedMetadata;
+  }
+
+  /** The owner's signature under the creation. */
+  public byte[] creationSignature() {
+    return creationSignature;
+  }
+
+  int number() {
+    return number;
+  }
+
+  CapsuleTable table() {
+    return table;
+  }
+
+  RecordGraph graph() {
+    return graph;
+  }
+
+  Erasures erasures() {
+    return erasures;
+  }
+
+  /** The statement that closed the capsule; null while it is open. */
+  public Statement.@Nullable Succession succession() {
+    return succession;
+  }
+
+  // ---- Reading
+  // -----------------------------------------------------------------------------------
+
+  /** Computes something from the graph, under the capsule's lock. */
+  public <T> T withGraph(Function<RecordGraph, T> reading) {
+    lock.lock();
+    try {
+      return reading.apply(graph);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The header of a record. */
+  public RecordHeader headerOf(long arrival) {
+    RecordCache.Entry cached = store.cache().get(number, arrival);
+    if (cached != null) {
+      return cached.header();
+    }
+    try {
+      byte[] stored = tables.db.get(tables.headers, Keys.record(number, arrival));
+      if (stored == null) {
+        throw new HoldfastException(
+            ErrorCode.DAMAGED, "the header of record number " + arrival + " is not there");
+      }
+      RecordHeader header = RecordHeader.decode(stored);
+      store.cache().put(number, arrival, header, null);
+      return header;
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot read the header of record number " + arrival, e);
+    } catch (ProofException e) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED,
+          "the header of record number " + arrival + " is damaged: " + e.getMessage(),
+          e);
+    }
+  }
+
+  @Override
+  public byte[] header(long arrival) {
+    return headerOf(arrival).unsafeBytes();
+  }
+
+  @Override
+  public Statement.WriterSignature signature(long arrival) {
+    Statement.WriterSignature found = signatureOf(arrival);
+    if (found == null) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED, "the signature of record number " + arrival + " is not there");
+    }
+    return found;
+  }
+
+  /** A signature of a record, by its own writer if there is one; null when it is not signed. */
+  public Statement.@Nullable WriterSignature signatureOf(long arrival) {
+    try {
+      byte[] own =
+          tables.db.get(
+              tables.statements, Keys.signature(number, arrival, headerOf(arrival).writer()));
+      if (own != null) {
+        return (Statement.WriterSignature) Statement.decode(own);
+      }
+      for (byte[] any :
+          range(Keys.signature(number, arrival, 0), Keys.signature(number, arrival + 1, 0), 1)
+              .statements()) {
+        return (Statement.WriterSignature) Statement.decode(any);
+      }
+      return null;
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot read the signature of record number " + arrival, e);
+    } catch (ProofException e) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED, "the signature of record number " + arrival + " is damaged", e);
+    }
+  }
+
+  /** A record with its body, as far as it is not erased. */
+  public Record record(long arrival) {
+    RecordCache.Entry cached = store.cache().get(number, arrival);
+    if (cached != null) {
+      Body body = cached.body();
+      if (body != null) {
+        return new Record(
+            cached.header(), body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED, body);
+      }
+    }
+    RecordHeader header = headerOf(arrival);
+    Record.State state = withGraph(g -> g.bodyState(arrival));
+    if (!state.hasBody()) {
+      return new Record(header, state, null);
+    }
+    Body body = store.bodies().read(number, arrival, header);
+    store.cache().put(number, arrival, header, body);
+    return new Record(header, body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED, body);
+  }
+
+  /** A sealed leaf; null when it is erased. The leaf must exist. */
+  public byte @Nullable [] leaf(long arrival, RecordHeader header, int leaf) {
+    RecordCache.Entry cached = store.cache().get(number, arrival);
+    Body known = cached == null ? null : cached.body();
+    if (known != null) {
+      return known.erased(leaf) ? null : known.leaf(leaf);
+    }
+    if (withGraph(g -> g.bodyState(arrival)) == Record.State.ERASED) {
+      return null;
+    }
+    Bodies.Found found = store.bodies().leaf(number, arrival, header, leaf);
+    return found.chunk().erased(found.index()) ? null : found.chunk().leaf(found.index());
+  }
+
+  /** The nodes of a record's Merkle tree. */
+  public LeafProof.Nodes nodes(long arrival, RecordHeader header) {
+    RecordCache.Entry cached = store.cache().get(number, arrival);
+    return store.bodies().nodes(number, arrival, header, cached == null ? null : cached.body());
+  }
+
+  /** The statement that erases a record's body or one leaf; null when nothing does. */
+  public @Nullable Statement erasureOf(RecordHeader header, int leaf) {
+    Statement.Erasure whole = erasures.ofRecord(header);
+    return whole != null ? whole : erasures.ofLeaves(header.name()).get(leaf);
+  }
+
+  /** Every statement that erases something of a record. */
+  public List<Statement> erasuresOf(RecordHeader header) {
+    Statement.Erasure whole = erasures.ofRecord(header);
+    return whole != null ? List.of(whole) : List.copyOf(erasures.ofLeaves(header.name()).values());
+  }
+
+  /** Up to {@code limit} record names that begin with the given hexadecimal digits. */
+  public List<Hash> namesThatBegin(String hexPrefix, int limit) {
+    byte[] from = Hash.parse((hexPrefix + "0".repeat(64)).substring(0, 64)).toBytes();
+    byte[] to = Hash.parse((hexPrefix + "f".repeat(64)).substring(0, 64)).toBytes();
+    List<Hash> names = new ArrayList<>();
+    try (ReadOptions options = new ReadOptions();
+        RocksIterator entries = tables.db.newIterator(tables.names, options)) {
+      byte[] end = Keys.within(number, to, 0);
+      for (entries.seek(Keys.within(number, from, 0)); entries.isValid(); entries.next()) {
+        byte[] key = entries.key();
+        if (Arrays.compareUnsigned(key, end) > 0 || names.size() == limit) {
+          break;
+        }
+        names.add(Hash.read(key, 4));
+      }
+      entries.status();
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot read record names", e);
+    }
+    return names;
+  }
+
+  /** A page of encoded statements. */
+  public static final class StatementPage {
+    private final List<byte[]> statements;
+    private final byte[] next;
+    private final boolean end;
+
+    StatementPage(List<byte[]> statements, byte[] next, boolean end) {
+      this.statements = statements;
+      this.next = next;
+      this.end = end;
+    }
+
+    /** The statements, signatures of records first. */
+    public List<byte[]> statements() {
+      return statements;
+    }
+
+    /** Where the next page goes on. */
+    public byte[] next() {
+      return next;
+    }
+
+    /** Whether this is the last page. */
+    public boolean end() {
+      return end;
+    }
+  }
+
+  /** A page of statements; {@code after} is empty at first, then what the page before gave. */
+  public StatementPage statements(byte[] after, int limit, boolean ownerOnly) {
+    byte[] first = ownerOnly ? Keys.statement(number, 2, Hash.ZERO) : Keys.signature(number, 0, 0);
+    byte[] from =
+        after.length == 0 ? first : Keys.within(number, Arrays.copyOf(after, after.length + 1), 0);
+    return page(from, limit);
+  }
+
+  private StatementPage page(byte[] from, int limit) {
+    return range(from, ByteBuffer.allocate(4).putInt(number + 1).array(), limit);
+  }
+
+  private StatementPage range(byte[] from, byte[] to, int limit) {
+    List<byte[]> found = new ArrayList<>();
+    byte[] last = new byte[0];
+    try (Slice end = new Slice(to);
+        ReadOptions options = new ReadOptions().setIterateUpperBound(end);
+        RocksIterator entries = tables.db.newIterator(tables.statements, options)) {
+      for (entries.seek(from); entries.isValid(); entries.next()) {
+        if (found.size() == limit) {
+          return new StatementPage(found, last, false);
+        }
+        found.add(entries.value());
+        byte[] key = entries.key();
+        last = Arrays.copyOfRange(key, 4, key.length);
+      }
+      entries.status();
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot read statements", e);
+    }
+    return new StatementPage(found, last, true);
+  }
+}

@@ -1,0 +1,104 @@
+package holdfast.store;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.zip.CRC32C;
+
+/**
+ * The sequence number of the last write that was promised to be durable, in a small file of its
+ * own.
+ *
+ * <p>Two slots are written in turn, so that a torn write leaves the one before it. A slot is
+ * generation ‖ sequence ‖ CRC-32C, 20 bytes, each in a 512-byte sector of its own.
+ */
+final class SyncedMark implements AutoCloseable {
+  private static final int SECTOR = 512;
+  private static final int SLOT = 20;
+
+  private final Path path;
+  private final FileChannel channel;
+  private final ByteBuffer buffer = ByteBuffer.allocateDirect(SLOT);
+  private long generation;
+  private long sequence;
+
+  private SyncedMark(Path path, FileChannel channel) {
+    this.path = path;
+    this.channel = channel;
+  }
+
+  static SyncedMark open(Path path) throws IOException {
+    boolean fresh = !Files.exists(path);
+    FileChannel channel =
+        FileChannel.open(
+            path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    SyncedMark mark = new SyncedMark(path, channel);
+    if (fresh) {
+      channel.write(ByteBuffer.allocate(2 * SECTOR), 0);
+      mark.move(0);
+      mark.move(0);
+      channel.force(true);
+    } else {
+      mark.load();
+    }
+    return mark;
+  }
+
+  private void load() throws IOException {
+    boolean found = false;
+    for (int slot = 0; slot < 2; slot++) {
+      ByteBuffer in = ByteBuffer.allocate(SLOT);
+      if (channel.read(in, (long) slot * SECTOR) == SLOT) {
+        in.flip();
+        long slotGeneration = in.getLong();
+        long slotSequence = in.getLong();
+        if (in.getInt() == checksum(slotGeneration, slotSequence) && slotGeneration > generation) {
+          generation = slotGeneration;
+          sequence = slotSequence;
+          found = true;
+        }
+      }
+    }
+    if (!found) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED,
+          "the file "
+              + path
+              + " is damaged: how much was synced is not known. 'holdfast fsck --data "
+              + path.getParent()
+              + "' says what is there; with --accept-loss it makes a new mark");
+    }
+  }
+
+  /** The sequence number last promised. */
+  long sequence() {
+    return sequence;
+  }
+
+  /** Promises a sequence number; durable on return. */
+  void move(long to) throws IOException {
+    long next = generation + 1;
+    buffer.clear();
+    buffer.putLong(next).putLong(to).putInt(checksum(next, to)).flip();
+    channel.write(buffer, (next & 1) * SECTOR);
+    channel.force(false);
+    generation = next;
+    sequence = to;
+  }
+
+  private static int checksum(long generation, long sequence) {
+    CRC32C crc = new CRC32C();
+    crc.update(ByteBuffer.allocate(16).putLong(generation).putLong(sequence).flip());
+    return (int) crc.getValue();
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+}
