@@ -32,7 +32,7 @@ public final class CacheMirror {
 
   private final int capacity;
   private final ArrayDeque<Pending> pending = new ArrayDeque<>();
-  private final long[] ring;
+  private long[] ring;
   private long[] table;
   private int size;
   private int oldest;
@@ -40,7 +40,7 @@ public final class CacheMirror {
   /** A mirror of at most {@code capacity} entries; memory is taken as it fills. */
   public CacheMirror(int capacity) {
     this.capacity = capacity;
-    this.ring = new long[capacity];
+    this.ring = new long[Math.min(64, capacity)];
     this.table = new long[64];
     Arrays.fill(table, FREE);
   }
@@ -115,8 +115,10 @@ public final class CacheMirror {
       ring[oldest] = key;
       oldest = (oldest + 1) % capacity;
     } else {
-      ring[(oldest + size) % capacity] = key;
-      size++;
+      if (size == ring.length) {
+        ring = Arrays.copyOf(ring, Math.min(capacity, 2 * ring.length));
+      }
+      ring[size++] = key;
     }
     if (2 * size > table.length) {
       grow();

@@ -10,9 +10,9 @@ import holdfast.base.Violation;
 import holdfast.crypto.VerifyKey;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -78,12 +78,33 @@ public final class ChainProof {
       @Nullable VerificationCache cache,
       Collection<Hash> targets)
       throws ProofException {
+    List<Verified> verified = check(proof, capsule, metadata, cache, targets);
+    if (cache != null) {
+      admit(verified, cache);
+    }
+    return verified;
+  }
+
+  /** Like {@link #verify}, for a proof that is a part of something: adds nothing to the cache. */
+  public static List<Verified> check(
+      byte[] proof,
+      Hash capsule,
+      Metadata metadata,
+      @Nullable VerificationCache cache,
+      Collection<Hash> targets)
+      throws ProofException {
     Decoder in = new Decoder(proof, "proof");
     List<Verified> verified = read(proof, in, capsule, metadata, cache);
     in.end();
     require(verified, cache, targets);
-    admit(verified, cache);
     return verified;
+  }
+
+  /** Adds what {@link #check} found to hold, in order. */
+  public static void admit(List<Verified> verified, VerificationCache cache) {
+    for (Verified one : verified) {
+      cache.addRecord(one.header().name(), one.voucher());
+    }
   }
 
   /** Reads and checks the proof at the decoder's position; adds nothing to the cache. */
@@ -161,22 +182,14 @@ public final class ChainProof {
   private static void require(
       List<Verified> verified, @Nullable VerificationCache cache, Collection<Hash> targets)
       throws ProofException {
-    Map<Hash, Boolean> proven = new HashMap<>();
+    Set<Hash> proven = new HashSet<>();
     for (Verified one : verified) {
-      proven.put(one.header().name(), true);
+      proven.add(one.header().name());
     }
     for (Hash target : targets) {
-      if (!proven.containsKey(target) && (cache == null || cache.record(target) == null)) {
+      if (!proven.contains(target) && (cache == null || cache.record(target) == null)) {
         throw new ProofException(
             Violation.BROKEN_CHAIN, "the proof does not reach record " + target.brief());
-      }
-    }
-  }
-
-  static void admit(List<Verified> verified, @Nullable VerificationCache cache) {
-    if (cache != null) {
-      for (Verified one : verified) {
-        cache.addRecord(one.header().name(), one.voucher());
       }
     }
   }

@@ -30,11 +30,8 @@ final class GraphBlock {
   /** Some leaves were erased by the owner. */
   static final int PARTLY_ERASED = 8;
 
-  /** The stored record was found damaged; it is not served. */
-  static final int QUARANTINED = 16;
-
   /** An ancestor of the final heads of a succession, or one of them. */
-  static final int FINAL = 32;
+  static final int FINAL = 16;
 
   /** A pointer to a record that is not here. */
   static final long MISSING = -1;

@@ -5,8 +5,11 @@ import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.crypto.Sha256;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.function.LongConsumer;
+import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,100 +27,125 @@ public final class LeafProof {
     Hash at(int level, int index);
   }
 
-  /**
-   * The siblings that prove a leaf, bottom first.
-   *
-   * @param mirror the reader's cache; null to go up to the root
-   * @param additions receives the keys that the reader's cache gains, in order
-   */
-  public static List<Hash> prove(
-      @Nullable CacheMirror mirror,
-      long arrival,
-      int leaves,
-      int leaf,
-      Nodes nodes,
-      LongConsumer additions) {
-    List<Hash> siblings = new ArrayList<>();
-    int height = Merkle.height(leaves);
-    for (int level = 0; level < height; level++) {
-      int at = leaf >>> level;
-      int node = CacheMirror.node(level, at);
-      if (mirror != null && mirror.contains(CacheMirror.key(arrival, node))) {
-        break;
-      }
-      int sibling = at ^ 1;
-      if (sibling < Merkle.count(leaves, level)) {
-        siblings.add(nodes.at(level, sibling));
-        additions.accept(CacheMirror.key(arrival, node));
-        additions.accept(CacheMirror.key(arrival, CacheMirror.node(level, sibling)));
-      }
+  /** What the prover of one answer takes as known: the reader's cache, and the answer so far. */
+  public static final class Prover {
+    private final @Nullable CacheMirror mirror;
+    private final Set<Long> given = new LinkedHashSet<>();
+
+    /** A prover for one answer; without a mirror nothing is known at first. */
+    public Prover(@Nullable CacheMirror mirror) {
+      this.mirror = mirror;
     }
-    return siblings;
+
+    /** The siblings that prove a leaf, bottom first. */
+    public List<Hash> prove(long arrival, int leaves, int leaf, Nodes nodes) {
+      List<Hash> siblings = new ArrayList<>();
+      int height = Merkle.height(leaves);
+      for (int level = 0; level < height; level++) {
+        int at = leaf >>> level;
+        int sibling = at ^ 1;
+        if (sibling >= Merkle.count(leaves, level)) {
+          continue;
+        }
+        long key = CacheMirror.key(arrival, CacheMirror.node(level, at));
+        if (given.contains(key) || (mirror != null && mirror.contains(key))) {
+          break;
+        }
+        siblings.add(nodes.at(level, sibling));
+        given.add(key);
+        given.add(CacheMirror.key(arrival, CacheMirror.node(level, sibling)));
+      }
+      return siblings;
+    }
+
+    /** What the reader's cache gains by this answer, in order. */
+    public long[] additions() {
+      return given.stream().mapToLong(Long::longValue).toArray();
+    }
   }
 
-  /** A node that becomes known when a whole answer has been checked. */
-  public record Known(Hash record, int node, Hash hash) {}
-
   /**
-   * Checks a leaf against the header of its record, which must itself be verified.
-   *
-   * @param cache what the reader has verified before; null when there is nothing
-   * @param gained receives the nodes to add, in order, once everything in the answer holds
+   * What the verifier of one answer takes as known: the reader's cache, and the leaves of this
+   * answer that held. Nothing enters the cache before {@link #admit}.
    */
-  public static void verify(
-      RecordHeader header,
-      int leaf,
-      Hash leafHash,
-      List<Hash> siblings,
-      @Nullable VerificationCache cache,
-      List<Known> gained)
-      throws ProofException {
-    if (leaf < 0 || leaf >= header.leafCount()) {
-      throw new ProofException(
-          Violation.WRONG_BODY,
-          "record "
-              + header.name().brief()
-              + " has "
-              + header.leafCount()
-              + " leaves; there is no leaf "
-              + leaf);
+  public static final class Verifier {
+    private final @Nullable VerificationCache cache;
+    private final Map<VerificationCache.NodeKey, Hash> gained = new LinkedHashMap<>();
+
+    /** A verifier for one answer. */
+    public Verifier(@Nullable VerificationCache cache) {
+      this.cache = cache;
     }
-    Sha256 sha = Sha256.get();
-    Hash record = header.name();
-    Hash node = leafHash;
-    int used = 0;
-    int height = Merkle.height(header.leafCount());
-    for (int level = 0; level < height; level++) {
-      int at = leaf >>> level;
-      if ((at ^ 1) >= Merkle.count(header.leafCount(), level)) {
-        continue;
+
+    /** Checks a leaf against the header of its record, which must itself be verified. */
+    public void verify(RecordHeader header, int leaf, Hash leafHash, List<Hash> siblings)
+        throws ProofException {
+      if (leaf < 0 || leaf >= header.leafCount()) {
+        throw new ProofException(
+            Violation.WRONG_BODY,
+            "record "
+                + header.name().brief()
+                + " has "
+                + header.leafCount()
+                + " leaves; there is no leaf "
+                + leaf);
       }
-      int number = CacheMirror.node(level, at);
-      if (used == siblings.size()) {
-        Hash known = cache == null ? null : cache.node(record, number);
-        if (known == null) {
-          throw new ProofException(
-              Violation.BROKEN_CHAIN,
-              "the path of leaf "
-                  + leaf
-                  + " of record "
-                  + record.brief()
-                  + " ends at a node that was never verified here");
+      Sha256 sha = Sha256.get();
+      Hash record = header.name();
+      Hash node = leafHash;
+      List<Map.Entry<VerificationCache.NodeKey, Hash>> steps = new ArrayList<>();
+      int used = 0;
+      int height = Merkle.height(header.leafCount());
+      for (int level = 0; level < height; level++) {
+        int at = leaf >>> level;
+        if ((at ^ 1) >= Merkle.count(header.leafCount(), level)) {
+          continue;
         }
-        matches(known, node, record, leaf);
-        return;
+        var key = new VerificationCache.NodeKey(record, CacheMirror.node(level, at));
+        if (used == siblings.size()) {
+          Hash known = known(key);
+          if (known == null) {
+            throw new ProofException(
+                Violation.BROKEN_CHAIN,
+                "the path of leaf "
+                    + leaf
+                    + " of record "
+                    + record.brief()
+                    + " ends at a node that was never verified here");
+          }
+          matches(known, node, record, leaf);
+          gain(steps);
+          return;
+        }
+        Hash sibling = siblings.get(used++);
+        steps.add(Map.entry(key, node));
+        steps.add(
+            Map.entry(
+                new VerificationCache.NodeKey(record, CacheMirror.node(level, at ^ 1)), sibling));
+        node = (at & 1) == 0 ? sha.node(node, sibling) : sha.node(sibling, node);
       }
-      Hash sibling = siblings.get(used++);
-      gained.add(new Known(record, number, node));
-      gained.add(new Known(record, CacheMirror.node(level, at ^ 1), sibling));
-      node = (at & 1) == 0 ? sha.node(node, sibling) : sha.node(sibling, node);
+      if (used != siblings.size()) {
+        throw new ProofException(
+            Violation.MALFORMED,
+            "the path of leaf " + leaf + " of record " + record.brief() + " is too long");
+      }
+      matches(header.bodyRoot(), node, record, leaf);
+      gain(steps);
     }
-    if (used != siblings.size()) {
-      throw new ProofException(
-          Violation.MALFORMED,
-          "the path of leaf " + leaf + " of record " + record.brief() + " is too long");
+
+    private @Nullable Hash known(VerificationCache.NodeKey key) {
+      Hash here = gained.get(key);
+      return here != null || cache == null ? here : cache.node(key);
     }
-    matches(header.bodyRoot(), node, record, leaf);
+
+    private void gain(List<Map.Entry<VerificationCache.NodeKey, Hash>> steps) {
+      steps.forEach(step -> gained.putIfAbsent(step.getKey(), step.getValue()));
+    }
+
+    /** Adds what was gained to the cache, in order, once everything in the answer holds. */
+    public void admit(VerificationCache to) {
+      gained.forEach(to::addNode);
+    }
   }
 
   private static void matches(Hash expected, Hash found, Hash record, int leaf)
@@ -126,13 +154,6 @@ public final class LeafProof {
       throw new ProofException(
           Violation.WRONG_BODY,
           "leaf " + leaf + " is not the one that record " + record.brief() + " commits to");
-    }
-  }
-
-  /** Adds what an answer gained. */
-  public static void admit(List<Known> gained, VerificationCache cache) {
-    for (Known known : gained) {
-      cache.addNode(known.record(), known.node(), known.hash());
     }
   }
 }

@@ -164,7 +164,7 @@ public final class OfflineProof {
     for (int i = Merkle.pathLength(header.leafCount(), index); i > 0; i--) {
       path.add(in.hash());
     }
-    LeafProof.verify(header, index, Body.hashOf(sealed), path, null, new ArrayList<>());
+    new LeafProof.Verifier(null).verify(header, index, Body.hashOf(sealed), path);
     return new Leaf(index, Bytes.wrap(sealed), path);
   }
 

@@ -10,7 +10,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -192,11 +191,6 @@ public final class RecordGraph {
         : Record.State.WHOLE;
   }
 
-  /** Whether the record was found damaged. */
-  public boolean quarantined(long arrival) {
-    return block(arrival).has(slot(arrival), GraphBlock.QUARANTINED);
-  }
-
   /** Heads of the proven set: proven records at which no proven record points. */
   public long[] provenHeads(int limit) {
     return members(PROVEN_HEADS, provenHeads, limit);
@@ -240,20 +234,34 @@ public final class RecordGraph {
   }
 
   /**
-   * Passes on the arrivals from {@code from} whose claimed times may lie in a range: every record
-   * of a block of 256 that overlaps it. The caller looks at the headers.
+   * The first arrival from {@code from} on whose claimed time may lie in a range: passes over whole
+   * blocks of 256 that do not overlap it. The caller looks at the header.
+   *
+   * @return the arrival number, or {@link #size} when there is none
    */
-  public void mayLieWithin(long from, long leastMillis, long endMillis, LongConsumer found) {
-    for (long arrival = from; arrival < next; ) {
+  public long mayLieWithin(long from, long leastMillis, long endMillis) {
+    long arrival = from;
+    while (arrival < next) {
       GraphBlock block = block(arrival);
-      long end = (arrival >>> GraphBlock.SHIFT << GraphBlock.SHIFT) + block.count;
       if (block.leastTime < endMillis && block.greatestTime >= leastMillis) {
-        for (; arrival < end; arrival++) {
-          found.accept(arrival);
-        }
+        return arrival;
       }
-      arrival = end;
+      arrival = ((arrival >>> GraphBlock.SHIFT) + 1) << GraphBlock.SHIFT;
     }
+    return next;
+  }
+
+  /** Whether a proven record points at this name, which is absent. */
+  public boolean awaitedByProven(Hash name) {
+    if (holes == 0) {
+      return false;
+    }
+    for (Hole hole : holesAt(name)) {
+      if (hole.child() >= 0 && witness(hole.child()).proven()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Whether a succession has closed the capsule. */
@@ -512,16 +520,6 @@ public final class RecordGraph {
     int at = slot(arrival);
     block.flags[at] =
         (byte) (block.flags[at] | (wholly ? GraphBlock.ERASED : GraphBlock.PARTLY_ERASED));
-  }
-
-  /** Records that what is stored of a record is damaged, or whole again. */
-  public void markQuarantined(long arrival, boolean damaged) {
-    GraphBlock block = change(arrival);
-    if (damaged) {
-      block.flags[slot(arrival)] |= GraphBlock.QUARANTINED;
-    } else {
-      block.flags[slot(arrival)] &= ~GraphBlock.QUARANTINED;
-    }
   }
 
   /** Closes the capsule: from now on only ancestors of the final heads are taken. */

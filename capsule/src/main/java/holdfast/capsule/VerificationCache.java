@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * way have pushed out here. Everything in it was verified, so keeping more is always safe.
  */
 public final class VerificationCache {
-  private record NodeKey(Hash record, int node) {}
+  /** A node of a record's Merkle tree. */
+  record NodeKey(Hash record, int node) {}
 
   private final int capacity;
   private final int slack;
@@ -44,8 +45,8 @@ public final class VerificationCache {
   }
 
   /** The verified hash of a Merkle node; null when it is not in the cache. */
-  public @Nullable Hash node(Hash record, int node) {
-    return (Hash) entries.get(new NodeKey(record, node));
+  @Nullable Hash node(NodeKey key) {
+    return (Hash) entries.get(key);
   }
 
   void addRecord(Hash name, Voucher voucher) {
@@ -58,8 +59,8 @@ public final class VerificationCache {
     }
   }
 
-  void addNode(Hash record, int node, Hash hash) {
-    if (entries.putIfAbsent(new NodeKey(record, node), hash) == null) {
+  void addNode(NodeKey key, Hash hash) {
+    if (entries.putIfAbsent(key, hash) == null) {
       evict();
     }
   }

@@ -222,19 +222,13 @@ final class Staging {
         }
       }
       case Statement.Erased.OfTimes(long from, long to) -> {
-        List<Long> covered = new ArrayList<>();
-        graph.mayLieWithin(
-            0,
-            from,
-            to,
-            arrival -> {
-              long time = capsule.headerOf(arrival).timeMillis();
-              if (time >= from && time < to) {
-                covered.add(arrival);
-              }
-            });
-        for (long arrival : covered) {
-          eraseBody(capsule, arrival);
+        for (long arrival = graph.mayLieWithin(0, from, to);
+            arrival < graph.size();
+            arrival = graph.mayLieWithin(arrival + 1, from, to)) {
+          long time = capsule.headerOf(arrival).timeMillis();
+          if (time >= from && time < to) {
+            eraseBody(capsule, arrival);
+          }
         }
       }
     }

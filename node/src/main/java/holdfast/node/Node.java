@@ -1,0 +1,210 @@
+package holdfast.node;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
+import holdfast.crypto.Providers;
+import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
+import holdfast.net.DataPort;
+import holdfast.net.Endpoint;
+import holdfast.store.CapsuleStore;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A running server. */
+public final class Node implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Node.class);
+  private static final long GRACE_MILLIS = 3000;
+
+  private final NodeOptions options;
+  private final SigningKey identity;
+  private final FileChannel lockFile;
+  private final CapsuleStore store;
+  private final Metrics metrics = new Metrics();
+  private final ExecutorService workers;
+  private final CapsuleService service;
+  private final DataPort dataPort;
+  private final HttpPort httpPort;
+  private final CountDownLatch failed = new CountDownLatch(1);
+  private volatile @Nullable String failure;
+
+  private Node(NodeOptions options, FileChannel lockFile) {
+    this.options = options;
+    this.lockFile = lockFile;
+    this.identity = identity(options.data());
+    this.store = CapsuleStore.open(options.data(), options.store());
+    CapsuleService made = null;
+    DataPort data = null;
+    ExecutorService pool = null;
+    try {
+      store.bindIdentity(identity.verifyKey().bytes().toArray());
+      store.onFailure(reason -> {
+        failure = reason;
+        failed.countDown();
+      });
+      int threads = Math.max(4, 2 * Runtime.getRuntime().availableProcessors());
+      pool =
+          Executors.newFixedThreadPool(
+              threads, Thread.ofPlatform().name("holdfast-work-", 0).daemon(true).factory());
+      made = new CapsuleService(options, identity, store, metrics, pool);
+      data = DataPort.listen(options.endpoint(), identity, made, pool);
+      this.workers = pool;
+      this.service = made;
+      this.dataPort = data;
+      this.httpPort =
+          HttpPort.listen(
+              options.http(),
+              metrics,
+              () -> store.writable() && store.freeBytes() > options.store().reserveBytes());
+    } catch (RuntimeException e) {
+      if (data != null) {
+        data.close();
+      }
+      if (pool != null) {
+        pool.shutdownNow();
+      }
+      store.close();
+      throw e;
+    }
+    gauges();
+  }
+
+  /** Starts a node; it serves when this returns. */
+  public static Node start(NodeOptions options) {
+    try {
+      Files.createDirectories(options.data());
+      FileChannel lockFile =
+          FileChannel.open(
+              options.data().resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      try {
+        FileLock lock = lockFile.tryLock();
+        if (lock == null) {
+          throw inUse(options);
+        }
+        return new Node(options, lockFile);
+      } catch (OverlappingFileLockException e) {
+        lockFile.close();
+        throw inUse(options);
+      } catch (RuntimeException e) {
+        lockFile.close();
+        throw e;
+      }
+    } catch (IOException e) {
+      throw new HoldfastException(
+          ErrorCode.INTERNAL,
+          "cannot use the data folder " + options.data() + ": " + e.getMessage(),
+          e);
+    }
+  }
+
+  private static HoldfastException inUse(NodeOptions options) {
+    return new HoldfastException(
+        ErrorCode.INVALID, "another server is running on the data folder " + options.data());
+  }
+
+  private static SigningKey identity(Path data) {
+    Path file = data.resolve("identity.pem");
+    try {
+      if (Files.exists(file)) {
+        return SigningKey.parsePem(Files.readString(file));
+      }
+      if (Files.exists(CapsuleStore.databaseFolder(data))) {
+        throw new HoldfastException(
+            ErrorCode.DAMAGED,
+            "the node's identity " + file + " is gone; restore it from a backup");
+      }
+      SigningKey made = SigningKey.generate(new SecureRandom());
+      Path draft = data.resolve("identity.pem.new");
+      Files.deleteIfExists(draft);
+      Files.createFile(
+          draft,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+      try (FileChannel out = FileChannel.open(draft, StandardOpenOption.WRITE)) {
+        out.write(
+            java.nio.ByteBuffer.wrap(
+                made.toPem().getBytes(java.nio.charset.StandardCharsets.US_ASCII)));
+        out.force(true);
+      }
+      Files.move(draft, file, java.nio.file.StandardCopyOption.ATOMIC_MOVE);
+      return made;
+    } catch (IllegalArgumentException e) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED,
+          "the node's identity " + file + " cannot be read: " + e.getMessage(),
+          e);
+    } catch (IOException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "cannot read " + file, e);
+    }
+  }
+
+  private void gauges() {
+    metrics.gauge("holdfast_sessions", "Sessions open now", service::sessions);
+    metrics.gauge("holdfast_data_bytes", "Bytes of the database", store::dataBytes);
+    metrics.gauge("holdfast_disk_free_bytes", "Free bytes on the disk", store::freeBytes);
+    metrics.gauge("holdfast_writable", "1 while writes are taken", () -> store.writable() ? 1 : 0);
+    LOG.info(
+        "serving {} on {}, HTTP on port {}, cryptography by {}",
+        identity.verifyKey(),
+        dataPort.endpoint(),
+        httpPort.port(),
+        Providers.description());
+  }
+
+  /** The node's identity, to be pinned. */
+  public VerifyKey identity() {
+    return identity.verifyKey();
+  }
+
+  /** Where the data port listens. */
+  public Endpoint endpoint() {
+    return dataPort.endpoint();
+  }
+
+  /** The HTTP port. */
+  public int httpPort() {
+    return httpPort.port();
+  }
+
+  /** Waits until the store fails; returns why. */
+  public String awaitFailure() throws InterruptedException {
+    failed.await();
+    return String.valueOf(failure);
+  }
+
+  /** Lets sessions end, writes what is queued, closes the store. */
+  @Override
+  public void close() {
+    LOG.info("stopping");
+    httpPort.close();
+    service.stop();
+    dataPort.stop(GRACE_MILLIS);
+    workers.shutdown();
+    try {
+      if (!workers.awaitTermination(GRACE_MILLIS, TimeUnit.MILLISECONDS)) {
+        workers.shutdownNow();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    store.close();
+    try {
+      lockFile.close();
+    } catch (IOException e) {
+      LOG.warn("the lock of {} was not closed", options.data(), e);
+    }
+  }
+}

@@ -1,0 +1,77 @@
+package holdfast.node;
+
+import holdfast.crypto.VerifyKey;
+import holdfast.net.Endpoint;
+import holdfast.store.StoreOptions;
+import java.nio.file.Path;
+import java.util.Set;
+
+/**
+ * How a node runs.
+ *
+ * @param data the data folder
+ * @param endpoint where the data port listens
+ * @param http where the HTTP port listens
+ * @param owners who may create capsules here; empty for anybody, which only a loopback server
+ *     allows
+ * @param capsulesPerOwner how many capsules one owner may have here
+ * @param sessions sessions at once at most
+ * @param mirroredEntries entries of all mirrored caches together at most
+ * @param stagedBytes bytes of records being sent in parts, of all sessions together, at most
+ * @param store how the store uses its machine
+ */
+public record NodeOptions(
+    Path data,
+    Endpoint endpoint,
+    Endpoint http,
+    Set<VerifyKey> owners,
+    int capsulesPerOwner,
+    int sessions,
+    long mirroredEntries,
+    long stagedBytes,
+    StoreOptions store) {
+
+  /** The HTTP port when none is given. */
+  public static final int DEFAULT_HTTP_PORT = 7421;
+
+  /** Refuses to let anybody on a network create capsules. */
+  public NodeOptions {
+    owners = Set.copyOf(owners);
+    if (!endpoint.loopback() && owners.isEmpty()) {
+      throw new IllegalArgumentException(
+          "a server that others can reach needs --allow-owner KEY: who may create capsules here");
+    }
+    if (!http.loopback()) {
+      throw new IllegalArgumentException("the HTTP port is plain and listens on loopback only");
+    }
+  }
+
+  /** What a server uses when nothing is configured. */
+  public static NodeOptions of(Path data, Endpoint endpoint, Endpoint http, Set<VerifyKey> owners) {
+    long heap = Runtime.getRuntime().maxMemory();
+    return new NodeOptions(
+        data,
+        endpoint,
+        http,
+        owners,
+        100_000,
+        20_000,
+        heap / 8 / 32,
+        Math.min(512L << 20, heap / 8),
+        StoreOptions.defaults());
+  }
+
+  /** The same with other store options. */
+  public NodeOptions withStore(StoreOptions options) {
+    return new NodeOptions(
+        data,
+        endpoint,
+        http,
+        owners,
+        capsulesPerOwner,
+        sessions,
+        mirroredEntries,
+        stagedBytes,
+        options);
+  }
+}

@@ -1,0 +1,386 @@
+package holdfast.node;
+
+import holdfast.base.Decoder;
+import holdfast.base.Encoder;
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.Limits;
+import holdfast.base.ProofException;
+import holdfast.capsule.CacheMirror;
+import holdfast.capsule.ChainProof;
+import holdfast.capsule.LeafProof;
+import holdfast.capsule.ProofPlan;
+import holdfast.capsule.Record;
+import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Statement;
+import holdfast.store.StoredCapsule;
+import holdfast.wire.Answer;
+import holdfast.wire.CacheReset;
+import holdfast.wire.Page;
+import holdfast.wire.Range;
+import holdfast.wire.Read;
+import holdfast.wire.Reply;
+import holdfast.wire.Request;
+import holdfast.wire.StatementPage;
+import holdfast.wire.Statements;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The reading half of a session: records, leaves, proofs, and the mirror of the reader's cache. */
+final class Reading {
+  private static final Logger LOG = LoggerFactory.getLogger(Reading.class);
+  private static final int PAGE_BYTES = 1 << 20;
+  private static final int ANSWER_BYTES = 16 << 20;
+  private static final int ANSWERS_AWAITED = 64;
+  private static final int LEAF_REF = Hash.SIZE + 4;
+
+  private static final byte HERE = 0;
+  private static final byte ABSENT = 1;
+  private static final byte UNPROVEN = 2;
+  private static final byte DAMAGED = 3;
+  private static final byte ERASED = 4;
+
+  private final Session session;
+  private final CapsuleService service;
+  private final CRC32C checksum = new CRC32C();
+  private final List<Integer> checksums = new ArrayList<>();
+  private @Nullable CacheMirror mirror;
+  private long answers;
+  private long acknowledged;
+  private long damagedSeen;
+
+  Reading(Session session) {
+    this.session = session;
+    this.service = session.service;
+  }
+
+  // ---- The mirror
+  // ---------------------------------------------------------------------------------
+
+  int mirrorCapacity() {
+    return mirror == null ? 0 : mirror.capacity();
+  }
+
+  long damagedSeen() {
+    return damagedSeen;
+  }
+
+  /** Sets up the mirror within the global budget; says which of the cached names it took. */
+  byte[] mirror(StoredCapsule capsule, int asked, List<Hash> cached) {
+    close();
+    answers = 0;
+    acknowledged = 0;
+    checksum.reset();
+    checksums.clear();
+    byte[] taken = new byte[cached.size()];
+    int entries = Math.min(Math.max(asked, 0), Limits.CACHE_ENTRIES);
+    long used = service.mirroredEntries.addAndGet(entries);
+    if (used > service.options.mirroredEntries()) {
+      long over = Math.min(entries, used - service.options.mirroredEntries());
+      service.mirroredEntries.addAndGet(-over);
+      entries -= (int) over;
+    }
+    if (entries == 0) {
+      return taken;
+    }
+    CacheMirror made = new CacheMirror(entries);
+    long[] arrivals = capsule.withGraph(graph -> graph.arrivalsOf(cached));
+    for (int i = 0; i < taken.length; i++) {
+      if (arrivals[i] >= 0) {
+        made.add(CacheMirror.key(arrivals[i]));
+        taken[i] = 1;
+      }
+    }
+    mirror = made;
+    return taken;
+  }
+
+  void close() {
+    service.mirroredEntries.addAndGet(-mirrorCapacity());
+    mirror = null;
+  }
+
+  /** Applies what the reader has verified; out of step, both sides begin anew. */
+  void acknowledge(Request request) {
+    CacheMirror current = mirror;
+    long upTo = request.getAcknowledged();
+    if (current == null || upTo <= acknowledged) {
+      return;
+    }
+    int position = (int) (upTo - acknowledged) - 1;
+    if (position >= checksums.size() || checksums.get(position) != request.getChecksum()) {
+      mirror = new CacheMirror(current.capacity());
+      answers = 0;
+      acknowledged = 0;
+      checksum.reset();
+      checksums.clear();
+      session.send(Reply.newBuilder().setCacheReset(CacheReset.getDefaultInstance()));
+      return;
+    }
+    current.acknowledge(upTo);
+    checksums.subList(0, position + 1).clear();
+    acknowledged = upTo;
+  }
+
+  // ---- Records, leaves, proofs
+  // -----------------------------------------------------------------------
+
+  private record LeafRef(Hash record, int leaf) {}
+
+  private static List<LeafRef> leafRefs(byte[] encoded) throws ProofException {
+    Decoder in = new Decoder(encoded, "list of leaves");
+    if (encoded.length / LEAF_REF > Limits.NAMES_PER_REQUEST) {
+      throw in.malformed("names more than " + Limits.NAMES_PER_REQUEST + " leaves");
+    }
+    List<LeafRef> refs = new ArrayList<>();
+    while (in.remaining() > 0) {
+      refs.add(new LeafRef(in.hash(), in.u32(Limits.LEAVES - 1)));
+    }
+    return refs;
+  }
+
+  void read(long id, Read read) throws ProofException {
+    StoredCapsule capsule = session.capsule();
+    List<Hash> names = Session.names(read.getNames(), Limits.NAMES_PER_REQUEST);
+    List<LeafRef> leaves = leafRefs(read.getLeaves().toByteArray());
+    CacheMirror cache = read.getIgnoreCache() ? null : mirror;
+    if (cache != null && cache.awaiting() >= ANSWERS_AWAITED) {
+      cache = null;
+    }
+    List<Hash> wanted = new ArrayList<>(names);
+    leaves.forEach(ref -> wanted.add(ref.record()));
+    Located located = locate(capsule, wanted, read.getProve(), cache);
+    Answering answer = new Answering(capsule, read, cache, located.plan());
+    for (int i = 0; i < names.size(); i++) {
+      answer.name(located.arrivals()[i], located.unproven()[i]);
+    }
+    for (int i = 0; i < leaves.size(); i++) {
+      int at = names.size() + i;
+      answer.leaf(located.arrivals()[at], located.unproven()[at], leaves.get(i).leaf());
+    }
+    session.send(Reply.newBuilder().setId(id).setAnswer(answer.finish(names.size())));
+  }
+
+  @SuppressWarnings("ArrayRecordComponent") // lives for one request, within this class
+  private record Located(long[] arrivals, boolean[] unproven, ProofPlan plan) {}
+
+  private static Located locate(
+      StoredCapsule capsule, List<Hash> wanted, boolean prove, @Nullable CacheMirror cache) {
+    return capsule.withGraph(graph -> {
+      long[] arrivals = graph.arrivalsOf(wanted);
+      boolean[] unproven = new boolean[arrivals.length];
+      ProofPlan plan = new ProofPlan();
+      for (int i = 0; prove && i < arrivals.length; i++) {
+        unproven[i] = arrivals[i] >= 0 && !plan.add(graph, cache, arrivals[i]);
+      }
+      return new Located(arrivals, unproven, plan);
+    });
+  }
+
+  /** Puts one answer together. */
+  private final class Answering {
+    private final StoredCapsule capsule;
+    private final Read read;
+    private final @Nullable CacheMirror cache;
+    private final ProofPlan plan;
+    private final Encoder records = new Encoder(4096);
+    private final Encoder leaves = new Encoder(4096);
+    private final Encoder statuses = new Encoder();
+    private final Encoder leafStatuses = new Encoder();
+    private final Set<Statement> erasures = new HashSet<>();
+    private final LeafProof.Prover prover;
+
+    Answering(StoredCapsule capsule, Read read, @Nullable CacheMirror cache, ProofPlan plan) {
+      this.capsule = capsule;
+      this.read = read;
+      this.cache = cache;
+      this.plan = plan;
+      this.prover = new LeafProof.Prover(cache);
+    }
+
+    void name(long arrival, boolean unproven) {
+      if (arrival < 0) {
+        statuses.u8(ABSENT);
+        return;
+      }
+      try {
+        switch (read.getContent()) {
+          case RECORDS -> {
+            Record record = capsule.record(arrival);
+            if (record.state() != Record.State.WHOLE) {
+              erasures.addAll(capsule.erasuresOf(record.header()));
+            }
+            record.encode(records);
+          }
+          case HEADERS ->
+              new Record(capsule.headerOf(arrival), Record.State.HEADER_ONLY, null).encode(records);
+          case NOTHING, UNRECOGNIZED -> {}
+        }
+        statuses.u8(unproven ? UNPROVEN : HERE);
+        service.metrics.recordsRead.increment();
+      } catch (HoldfastException e) {
+        statuses.u8(damaged(e));
+      }
+      limit();
+    }
+
+    private byte damaged(HoldfastException e) {
+      if (e.code() != ErrorCode.DAMAGED) {
+        throw e;
+      }
+      damagedSeen++;
+      service.metrics.damaged.increment();
+      LOG.error("damaged data was met and is not served: {}", e.getMessage());
+      return DAMAGED;
+    }
+
+    void leaf(long arrival, boolean unproven, int leaf) {
+      if (arrival < 0) {
+        leafStatuses.u8(ABSENT);
+        return;
+      }
+      try {
+        RecordHeader header = capsule.headerOf(arrival);
+        if (leaf >= header.leafCount()) {
+          leafStatuses.u8(ABSENT);
+          return;
+        }
+        byte[] sealed = capsule.leaf(arrival, header, leaf);
+        if (sealed == null) {
+          Statement erasure = capsule.erasureOf(header, leaf);
+          if (erasure != null) {
+            erasures.add(erasure);
+          }
+          leafStatuses.u8(ERASED);
+          return;
+        }
+        List<Hash> siblings =
+            read.getProve()
+                ? prover.prove(arrival, header.leafCount(), leaf, capsule.nodes(arrival, header))
+                : List.of();
+        leaves.bytes32(sealed).u8(siblings.size());
+        siblings.forEach(leaves::hash);
+        leafStatuses.u8(unproven ? UNPROVEN : HERE);
+        service.metrics.recordsRead.increment();
+      } catch (HoldfastException e) {
+        leafStatuses.u8(damaged(e));
+      }
+      limit();
+    }
+
+    private void limit() {
+      if (records.size() + leaves.size() > ANSWER_BYTES) {
+        throw new HoldfastException(
+            ErrorCode.TOO_LARGE, "the answer would be too large; ask for fewer records at once");
+      }
+    }
+
+    Answer finish(int names) {
+      Answer.Builder answer =
+          Answer.newBuilder()
+              .setStatuses(Session.bytes(statuses.toBytes()))
+              .setRecords(Session.bytes(records.toBytes()))
+              .setLeafStatuses(Session.bytes(leafStatuses.toBytes()))
+              .setLeaves(Session.bytes(leaves.toBytes()));
+      erasures.forEach(statement -> answer.addErasures(Session.bytes(statement.encode())));
+      if (read.getProve()) {
+        byte[] proof = ChainProof.encode(plan, capsule);
+        answer.setProof(Session.bytes(proof));
+        service.metrics.proofs.increment(names + (double) leafStatuses.size());
+        service.metrics.proofHeaders.increment(plan.size());
+        if (cache != null) {
+          expectAcknowledgement(cache, answer, proof);
+        }
+      }
+      return answer.build();
+    }
+
+    private void expectAcknowledgement(CacheMirror current, Answer.Builder answer, byte[] proof) {
+      long[] chain = plan.additions();
+      long[] nodes = prover.additions();
+      if (chain.length + nodes.length == 0) {
+        return;
+      }
+      long[] additions = Arrays.copyOf(chain, chain.length + nodes.length);
+      System.arraycopy(nodes, 0, additions, chain.length, nodes.length);
+      answers++;
+      current.await(answers, additions);
+      checksum.update(proof);
+      checksum.update(leaves.toBytes());
+      checksums.add((int) checksum.getValue());
+      answer.setAnswer(answers);
+    }
+  }
+
+  // ---- Ranges
+  // -------------------------------------------------------------------------------------------
+
+  void range(long id, Range range) {
+    session.send(Reply.newBuilder().setId(id).setPage(page(session.capsule(), range)));
+  }
+
+  Page page(StoredCapsule capsule, Range range) {
+    int limit = Math.min(range.getLimit() <= 0 ? 1000 : range.getLimit(), Limits.RECORDS_PER_BATCH);
+    boolean timed = range.getToMillis() != 0;
+    long size = capsule.withGraph(graph -> graph.size());
+    Encoder records = new Encoder(4096);
+    Encoder proven = new Encoder();
+    long at = Math.max(0, range.getFrom());
+    for (int count = 0; at < size && count < limit && records.size() < PAGE_BYTES; at++) {
+      long arrival = at;
+      if (timed) {
+        long found =
+            capsule.withGraph(
+                graph -> graph.mayLieWithin(arrival, range.getFromMillis(), range.getToMillis()));
+        at = Math.min(found, size);
+        if (at == size) {
+          break;
+        }
+      }
+      RecordHeader header = capsule.headerOf(at);
+      if (timed
+          && (header.timeMillis() < range.getFromMillis()
+              || header.timeMillis() >= range.getToMillis())) {
+        continue;
+      }
+      long exactly = at;
+      boolean isProven = capsule.withGraph(graph -> graph.witness(exactly).proven());
+      if (range.getProvenOnly() && !isProven) {
+        continue;
+      }
+      Record record =
+          switch (range.getContent()) {
+            case RECORDS -> capsule.record(at);
+            case HEADERS, NOTHING, UNRECOGNIZED ->
+                new Record(header, Record.State.HEADER_ONLY, null);
+          };
+      record.encode(records);
+      proven.u8(isProven ? 1 : 0);
+      count++;
+    }
+    return Page.newBuilder()
+        .setRecords(Session.bytes(records.toBytes()))
+        .setProven(Session.bytes(proven.toBytes()))
+        .setNext(at)
+        .setEnd(at >= size)
+        .build();
+  }
+
+  void statements(long id, Statements ask) {
+    int limit = Math.min(ask.getLimit() <= 0 ? 1000 : ask.getLimit(), Limits.RECORDS_PER_BATCH);
+    StoredCapsule.StatementPage page =
+        session.capsule().statements(ask.getAfter().toByteArray(), limit, ask.getOwnerOnly());
+    StatementPage.Builder reply =
+        StatementPage.newBuilder().setNext(Session.bytes(page.next())).setEnd(page.end());
+    page.statements().forEach(statement -> reply.addStatements(Session.bytes(statement)));
+    session.send(Reply.newBuilder().setId(id).setStatements(reply));
+  }
+}

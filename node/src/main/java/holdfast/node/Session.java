@@ -1,0 +1,420 @@
+package holdfast.node;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.UnsafeByteOperations;
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.Limits;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.capsule.Freshness;
+import holdfast.capsule.Possession;
+import holdfast.crypto.Providers;
+import holdfast.store.StoredCapsule;
+import holdfast.wire.CapsuleStatus;
+import holdfast.wire.Done;
+import holdfast.wire.Error;
+import holdfast.wire.FreshAnswer;
+import holdfast.wire.Init;
+import holdfast.wire.Opened;
+import holdfast.wire.Page;
+import holdfast.wire.Range;
+import holdfast.wire.Reply;
+import holdfast.wire.Request;
+import holdfast.wire.Resolve;
+import holdfast.wire.Resolved;
+import holdfast.wire.ServerStatus;
+import io.grpc.Status;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One client's stream. Requests are handled one after the other; the next is taken in only when the
+ * client reads its replies and not too many batches are being written.
+ */
+final class Session implements StreamObserver<Request> {
+  private static final Logger LOG = LoggerFactory.getLogger(Session.class);
+  private static final SecureRandom RANDOM = new SecureRandom();
+  private static final int BATCHES_IN_FLIGHT = 32;
+  private static final int NAMES_RESOLVED = 8;
+  private static final long STARTED = System.currentTimeMillis();
+
+  /** The version that the server states. */
+  static final String VERSION =
+      java.util.Objects.requireNonNullElse(
+          Session.class.getPackage().getImplementationVersion(), "development");
+
+  final CapsuleService service;
+  private final ServerCallStreamObserver<Reply> out;
+  private final AtomicInteger inFlight = new AtomicInteger();
+  private final AtomicBoolean held = new AtomicBoolean();
+  private final AtomicBoolean closed = new AtomicBoolean();
+  private final Writing writing;
+  private final Reading reading;
+  private final Watching watching;
+
+  private @Nullable StoredCapsule capsule;
+  private Hash clientNonce = Hash.ZERO;
+  private Hash serverNonce = Hash.ZERO;
+  private volatile int writer = -1;
+
+  Session(CapsuleService service, ServerCallStreamObserver<Reply> out) {
+    this.service = service;
+    this.out = out;
+    this.writing = new Writing(this);
+    this.reading = new Reading(this);
+    this.watching = new Watching(this);
+    out.disableAutoRequest();
+    out.setOnReadyHandler(() -> {
+      watching.pump();
+      resume();
+    });
+    out.setOnCancelHandler(this::close);
+    out.setOnCloseHandler(this::close);
+    out.request(1);
+  }
+
+  // ---- Flow -------------------------------------------------------------------------------------
+
+  @Override
+  public void onNext(Request request) {
+    try {
+      handle(request);
+    } catch (HoldfastException e) {
+      fail(request.getId(), e);
+    } catch (ProofException e) {
+      service.metrics.violations.increment();
+      fail(
+          request.getId(),
+          new HoldfastException(ErrorCode.VIOLATION, e.violation() + ": " + e.getMessage(), e));
+    } catch (RuntimeException e) {
+      LOG.error("a request failed", e);
+      fail(
+          request.getId(),
+          new HoldfastException(ErrorCode.INTERNAL, "the server failed; its log says more", e));
+    } catch (AssertionError e) {
+      LOG.error("an impossible state was met; the session ends", e);
+      terminate(Status.INTERNAL.withDescription("the server met an impossible state"));
+      return;
+    }
+    held.set(true);
+    resume();
+  }
+
+  /** Takes in the next request if there is room for what it may cause. */
+  private void resume() {
+    if (inFlight.get() < BATCHES_IN_FLIGHT && out.isReady() && held.compareAndSet(true, false)) {
+      out.request(1);
+    }
+  }
+
+  void batchBegins() {
+    inFlight.incrementAndGet();
+  }
+
+  void batchEnds() {
+    inFlight.decrementAndGet();
+    resume();
+  }
+
+  boolean ready() {
+    return out.isReady();
+  }
+
+  void wake() {
+    if (!closed.get()) {
+      service.workers.execute(watching::pump);
+    }
+  }
+
+  void send(Reply.Builder reply) {
+    send(reply.build());
+  }
+
+  void send(Reply reply) {
+    synchronized (out) {
+      if (!closed.get()) {
+        out.onNext(reply);
+      }
+    }
+  }
+
+  void fail(long id, HoldfastException e) {
+    service.metrics.error(e.code());
+    send(
+        Reply.newBuilder()
+            .setId(id)
+            .setError(
+                Error.newBuilder()
+                    .setCode(e.code().number())
+                    .setMessage(String.valueOf(e.getMessage()))
+                    .setRetryAfterMillis(e.retryAfterMillis())));
+  }
+
+  private void terminate(Status status) {
+    synchronized (out) {
+      if (!closed.get()) {
+        out.onError(status.asRuntimeException());
+      }
+    }
+    close();
+  }
+
+  private void close() {
+    if (closed.compareAndSet(false, true)) {
+      writing.close();
+      reading.close();
+      watching.close();
+      service.closed();
+    }
+  }
+
+  @Override
+  public void onError(Throwable failure) {
+    close();
+  }
+
+  @Override
+  public void onCompleted() {
+    synchronized (out) {
+      if (!closed.get()) {
+        out.onCompleted();
+      }
+    }
+    close();
+  }
+
+  // ---- Operations
+  // ---------------------------------------------------------------------------------
+
+  private void handle(Request request) throws ProofException {
+    reading.acknowledge(request);
+    long id = request.getId();
+    switch (request.getOperationCase()) {
+      case CREATE -> writing.create(id, request.getCreate());
+      case INIT -> init(id, request.getInit());
+      case POSSESS -> possess(request);
+      case WRITE -> writing.write(id, request.getWrite());
+      case COMMIT -> writing.commit(id, request.getCommit());
+      case DECLARE -> writing.declare(id, request.getDeclare());
+      case READ -> reading.read(id, request.getRead());
+      case FRESH -> fresh(id, names(request.getFresh().getNonce(), 1).getFirst());
+      case RANGE -> reading.range(id, request.getRange());
+      case STATEMENTS -> reading.statements(id, request.getStatements());
+      case WATCH -> watching.begin(id, request.getWatch());
+      case UNWATCH -> {
+        watching.end(request.getUnwatch().getWatch());
+        done(id);
+      }
+      case RESOLVE -> resolve(id, request.getResolve());
+      case STATUS -> status(id);
+      case ACKNOWLEDGE -> {}
+      case OPERATION_NOT_SET ->
+          throw new HoldfastException(
+              ErrorCode.INVALID, "the request holds no operation known here");
+    }
+  }
+
+  private void done(long id) {
+    send(Reply.newBuilder().setId(id).setDone(Done.getDefaultInstance()));
+  }
+
+  private void init(long id, Init init) throws ProofException {
+    Hash name = names(init.getCapsule(), 1).getFirst();
+    Hash nonce = names(init.getClientNonce(), 1).getFirst();
+    StoredCapsule found = service.store.capsule(name);
+    if (found == null) {
+      throw new HoldfastException(
+          ErrorCode.UNKNOWN_CAPSULE, "capsule " + name.brief() + " is not on this server");
+    }
+    List<Hash> cached = names(init.getCachedNames(), Limits.RESUMED_NAMES);
+    watching.close();
+    writing.abort();
+    capsule = found;
+    writer = -1;
+    clientNonce = nonce;
+    byte[] random = new byte[Hash.SIZE];
+    RANDOM.nextBytes(random);
+    serverNonce = Hash.of(random);
+    byte[] taken = reading.mirror(found, init.getCacheEntries(), cached);
+    send(
+        Reply.newBuilder()
+            .setId(id)
+            .setOpened(
+                Opened.newBuilder()
+                    .setMetadata(bytes(found.encodedMetadata()))
+                    .setOwnerSignature(bytes(found.creationSignature()))
+                    .setServerNonce(bytes(random))
+                    .setCacheEntries(reading.mirrorCapacity())
+                    .setCached(bytes(taken))
+                    .setRecords(found.withGraph(graph -> graph.size()))));
+  }
+
+  private void possess(Request request) throws ProofException {
+    StoredCapsule current = capsule();
+    int index = request.getPossess().getWriter();
+    if (index < 0) {
+      throw new HoldfastException(ErrorCode.INVALID, "a writer's index is not negative");
+    }
+    Possession.verify(
+        current.metadata().writerKey(index),
+        service.identity.verifyKey(),
+        current.name(),
+        clientNonce,
+        serverNonce,
+        request.getPossess().getSignature().toByteArray());
+    writer = index;
+    done(request.getId());
+  }
+
+  /** The heads as they are now, once all of them are durable. */
+  private void fresh(long id, Hash nonce) {
+    StoredCapsule current = capsule();
+    @SuppressWarnings("ArrayRecordComponent") // lives for one request
+    record Heads(long records, long[] proven, long[] tips) {}
+    Heads heads =
+        current.withGraph(graph ->
+            new Heads(
+                graph.size(), graph.provenHeads(Limits.HEADS), graph.unprovenTips(Limits.HEADS)));
+    service.store.whenSynced(() ->
+        service.workers.execute(() ->
+            answering(
+                id,
+                () -> {
+                  Freshness answer =
+                      Freshness.sign(
+                          service.identity,
+                          current.name(),
+                          nonce,
+                          System.currentTimeMillis(),
+                          heads.records(),
+                          namesOf(current, heads.proven()),
+                          namesOf(current, heads.tips()));
+                  send(
+                      Reply.newBuilder()
+                          .setId(id)
+                          .setFresh(FreshAnswer.newBuilder().setAnswer(bytes(answer.encode()))));
+                })));
+  }
+
+  /** Runs what answers a request later, telling the client when it fails. */
+  void answering(long id, Runnable work) {
+    try {
+      work.run();
+    } catch (HoldfastException e) {
+      fail(id, e);
+    } catch (RuntimeException e) {
+      LOG.error("a request failed", e);
+      fail(
+          id, new HoldfastException(ErrorCode.INTERNAL, "the server failed; its log says more", e));
+    }
+  }
+
+  private static List<Hash> namesOf(StoredCapsule capsule, long[] arrivals) {
+    return Arrays.stream(arrivals).mapToObj(a -> capsule.headerOf(a).name()).toList();
+  }
+
+  private void resolve(long id, Resolve resolve) {
+    String prefix = resolve.getPrefix();
+    if (!prefix.matches("[0-9a-f]{1,64}")) {
+      throw new HoldfastException(
+          ErrorCode.INVALID, "the beginning of a name is 1 to 64 lower-case hexadecimal digits");
+    }
+    List<Hash> found =
+        resolve.getRecord()
+            ? capsule().namesThatBegin(prefix, NAMES_RESOLVED)
+            : service.store.capsulesThatBegin(prefix, NAMES_RESOLVED);
+    send(Reply.newBuilder().setId(id).setResolved(Resolved.newBuilder().setNames(concat(found))));
+  }
+
+  private void status(long id) {
+    ServerStatus.Builder status =
+        ServerStatus.newBuilder()
+            .setVersion(VERSION)
+            .setStartedMillis(STARTED)
+            .setSessions(service.sessions())
+            .setCapsules(service.store.capsulesThatBegin("", Integer.MAX_VALUE).size())
+            .setDiskFreeBytes(service.store.freeBytes())
+            .setDataBytes(service.store.dataBytes())
+            .setCrypto(Providers.description())
+            .setWritable(service.store.writable());
+    StoredCapsule current = capsule;
+    if (current != null) {
+      CapsuleStatus of =
+          current.withGraph(graph ->
+              CapsuleStatus.newBuilder()
+                  .setRecords(graph.size())
+                  .setProven(graph.provenCount())
+                  .setHoles(graph.holeCount())
+                  .setDamaged(reading.damagedSeen())
+                  .setClosed(graph.closed())
+                  .build());
+      status.setCapsule(of);
+    }
+    send(Reply.newBuilder().setId(id).setStatus(status));
+  }
+
+  // ---- Shared
+  // ---------------------------------------------------------------------------------------
+
+  /** The capsule of the session. */
+  StoredCapsule capsule() {
+    StoredCapsule current = capsule;
+    if (current == null) {
+      throw new HoldfastException(ErrorCode.INVALID, "no capsule was chosen; begin with Init");
+    }
+    return current;
+  }
+
+  /** Whether the client has proven possession of a writer's key. */
+  boolean isWriter() {
+    return writer >= 0;
+  }
+
+  /** A page of records, for a watch. */
+  Page page(StoredCapsule from, Range range) {
+    return reading.page(from, range);
+  }
+
+  static List<Hash> names(ByteString bytes, int limit) throws ProofException {
+    if (bytes.size() % Hash.SIZE != 0 || bytes.size() / Hash.SIZE > limit) {
+      throw new ProofException(
+          Violation.MALFORMED,
+          "a list of names has 32 bytes for each of at most "
+              + limit
+              + " names, not "
+              + bytes.size());
+    }
+    if (limit == 1 && bytes.isEmpty()) {
+      throw new ProofException(Violation.MALFORMED, "a name is missing");
+    }
+    byte[] all = bytes.toByteArray();
+    List<Hash> names = new ArrayList<>(all.length / Hash.SIZE);
+    for (int at = 0; at < all.length; at += Hash.SIZE) {
+      names.add(Hash.read(all, at));
+    }
+    return names;
+  }
+
+  static ByteString concat(List<Hash> names) {
+    byte[] all = new byte[names.size() * Hash.SIZE];
+    for (int i = 0; i < names.size(); i++) {
+      names.get(i).write(all, i * Hash.SIZE);
+    }
+    return bytes(all);
+  }
+
+  static ByteString bytes(byte[] array) {
+    return UnsafeByteOperations.unsafeWrap(array);
+  }
+}

@@ -1,0 +1,283 @@
+package holdfast.node;
+
+import com.google.protobuf.ByteString;
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.Limits;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.capsule.Body;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.Receipt;
+import holdfast.capsule.Record;
+import holdfast.capsule.RecordGraph;
+import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Statement;
+import holdfast.store.StoreBatch;
+import holdfast.store.StoredCapsule;
+import holdfast.wire.CommitPart;
+import holdfast.wire.Create;
+import holdfast.wire.Declare;
+import holdfast.wire.Done;
+import holdfast.wire.Level;
+import holdfast.wire.Reply;
+import holdfast.wire.Write;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/** The writing half of a session: checks what comes in, hands it to the store, sends receipts. */
+final class Writing {
+  private static final int STATEMENTS_PER_BATCH = 1024;
+
+  private final Session session;
+  private final CapsuleService service;
+  private final Receipts receipts;
+  private final List<byte[]> parts = new ArrayList<>();
+  private long partBytes;
+
+  Writing(Session session) {
+    this.session = session;
+    this.service = session.service;
+    this.receipts = new Receipts(session);
+  }
+
+  void create(long id, Create create) throws ProofException {
+    Metadata metadata = Metadata.decode(create.getMetadata().toByteArray());
+    StoredCapsule made =
+        service.ownership.create(metadata, create.getOwnerSignature().toByteArray());
+    List<Receipt.Entry> entries =
+        List.of(new Receipt.Entry(Receipt.Kind.CREATE, made.name(), Receipt.Outcome.PROVEN));
+    service.store.whenSynced(() -> {
+      session.batchBegins();
+      receipts.add(id, made.name(), Receipt.Level.SYNCED, entries);
+    });
+  }
+
+  void write(long id, Write write) throws ProofException {
+    byte[] encoded = write.getRecords().toByteArray();
+    List<Record> records = Record.readAll(encoded, Limits.RECORDS_PER_BATCH);
+    List<Statement> signatures = signatures(write.getSignaturesList(), Limits.RECORDS_PER_BATCH);
+    submit(id, records, signatures, write.getLevel(), encoded.length);
+  }
+
+  private List<Statement> signatures(List<ByteString> encoded, int limit) throws ProofException {
+    if (encoded.size() > limit) {
+      throw new HoldfastException(
+          ErrorCode.TOO_LARGE, "at most " + limit + " statements are taken at once");
+    }
+    StoredCapsule capsule = session.capsule();
+    List<Statement> statements = new ArrayList<>(encoded.size());
+    for (ByteString one : encoded) {
+      Statement statement = Statement.decode(one.toByteArray());
+      if (!statement.capsule().equals(capsule.name())) {
+        throw new ProofException(
+            Violation.WRONG_CAPSULE,
+            "a statement is about capsule "
+                + statement.capsule().brief()
+                + ", the session about "
+                + capsule.name().brief());
+      }
+      statement.verify(capsule.metadata());
+      statements.add(statement);
+    }
+    return statements;
+  }
+
+  private void submit(
+      long id, List<Record> records, List<Statement> statements, Level level, long bytes)
+      throws ProofException {
+    StoredCapsule capsule = session.capsule();
+    if (records.isEmpty() && statements.isEmpty()) {
+      throw new HoldfastException(ErrorCode.INVALID, "the batch is empty");
+    }
+    for (Record record : records) {
+      check(capsule, record);
+    }
+    if (!session.isWriter() && !records.isEmpty()) {
+      requireProven(capsule, records, statements);
+    }
+    session.batchBegins();
+    try {
+      service.store.submit(
+          new StoreBatch(
+              capsule,
+              records,
+              statements,
+              bytes + 512L * (records.size() + statements.size()),
+              new Completion(id, capsule, level)));
+    } catch (HoldfastException e) {
+      session.batchEnds();
+      throw e;
+    }
+  }
+
+  private static void check(StoredCapsule capsule, Record record) throws ProofException {
+    RecordHeader header = record.header();
+    if (!header.isOf(capsule.name())) {
+      throw new ProofException(
+          Violation.WRONG_CAPSULE,
+          "a record belongs to capsule "
+              + header.capsule().brief()
+              + ", the session to "
+              + capsule.name().brief());
+    }
+    capsule.metadata().writerKey(header.writer());
+    Body body = record.body();
+    if (body != null) {
+      body.expect(header);
+    }
+    if (record.state() != Record.State.WHOLE && capsule.erasuresOf(header).isEmpty()) {
+      throw new ProofException(
+          Violation.WRONG_BODY,
+          "record "
+              + header.name().brief()
+              + " comes without its body, and no statement of the owner erases it");
+    }
+  }
+
+  /**
+   * Whoever is no writer may bring records that are proven: signed in this batch, or pointed at by
+   * a record that is. So copies of a capsule can be carried by anybody.
+   */
+  private static void requireProven(
+      StoredCapsule capsule, List<Record> records, List<Statement> statements)
+      throws ProofException {
+    Set<Hash> proven = new HashSet<>();
+    for (Statement statement : statements) {
+      if (statement instanceof Statement.WriterSignature signature) {
+        proven.add(signature.record());
+      }
+    }
+    List<Record> waiting = new ArrayList<>(records);
+    boolean progress = true;
+    while (progress && !waiting.isEmpty()) {
+      int before = waiting.size();
+      List<Record> left = new ArrayList<>();
+      for (Record record : waiting.reversed()) {
+        if (proven.contains(record.name())
+            || capsule.withGraph(graph -> known(graph, record.name()))) {
+          proven.addAll(record.header().pointers());
+        } else {
+          left.addFirst(record);
+        }
+      }
+      waiting = left;
+      progress = waiting.size() < before;
+    }
+    if (!waiting.isEmpty()) {
+      throw new HoldfastException(
+          ErrorCode.DENIED,
+          "record "
+              + waiting.getFirst().name().brief()
+              + " is not proven, and this session has not shown that it"
+              + " holds a writer's key");
+    }
+  }
+
+  private static boolean known(RecordGraph graph, Hash name) {
+    return graph.arrivalOf(name) >= 0 || graph.awaitedByProven(name);
+  }
+
+  void commit(long id, CommitPart part) throws ProofException {
+    if (part.getAbort()) {
+      abort();
+      session.send(Reply.newBuilder().setId(id).setDone(Done.getDefaultInstance()));
+      return;
+    }
+    session.capsule();
+    if (!session.isWriter()) {
+      throw new HoldfastException(
+          ErrorCode.DENIED, "leaves are taken only from a session that has shown a writer's key");
+    }
+    byte[] leaves = part.getLeaves().toByteArray();
+    reserve(leaves.length);
+    parts.add(leaves);
+    if (part.getHeader().isEmpty()) {
+      session.send(Reply.newBuilder().setId(id).setDone(Done.getDefaultInstance()));
+      return;
+    }
+    byte[] all = new byte[(int) partBytes];
+    int size = 0;
+    for (byte[] one : parts) {
+      System.arraycopy(one, 0, all, size, one.length);
+      size += one.length;
+    }
+    abort();
+    RecordHeader header = RecordHeader.decode(part.getHeader().toByteArray());
+    Body body = Body.decode(all, header.leafCount());
+    if (!body.whole()) {
+      throw new ProofException(Violation.WRONG_BODY, "a record is committed with all its leaves");
+    }
+    submit(
+        id,
+        List.of(Record.whole(header, body)),
+        signatures(part.getSignaturesList(), Limits.WRITERS),
+        part.getLevel(),
+        all.length);
+  }
+
+  private void reserve(int bytes) {
+    if (partBytes + bytes > Limits.BODY_BYTES + 4L * Limits.LEAVES) {
+      abort();
+      throw new HoldfastException(
+          ErrorCode.TOO_LARGE, "a record's body has at most " + Limits.BODY_BYTES + " bytes");
+    }
+    if (service.stagedBytes.addAndGet(bytes) > service.options.stagedBytes()) {
+      service.stagedBytes.addAndGet(-bytes);
+      throw new HoldfastException(
+          ErrorCode.BUSY, "too many large records are being sent at once", 200);
+    }
+    partBytes += bytes;
+  }
+
+  void abort() {
+    service.stagedBytes.addAndGet(-partBytes);
+    partBytes = 0;
+    parts.clear();
+  }
+
+  void declare(long id, Declare declare) throws ProofException {
+    List<Statement> statements = signatures(declare.getStatementsList(), STATEMENTS_PER_BATCH);
+    submit(id, List.of(), statements, Level.SYNCED, declare.getSerializedSize());
+  }
+
+  void close() {
+    abort();
+  }
+
+  /** Brings the store's word to the client. */
+  private final class Completion implements StoreBatch.Completion {
+    private final long id;
+    private final StoredCapsule capsule;
+    private final Level level;
+
+    Completion(long id, StoredCapsule capsule, Level level) {
+      this.id = id;
+      this.capsule = capsule;
+      this.level = level;
+    }
+
+    @Override
+    public void received(List<Receipt.Entry> entries) {
+      if (level == Level.RECEIVED) {
+        receipts.add(id, capsule.name(), Receipt.Level.RECEIVED, entries);
+      }
+    }
+
+    @Override
+    public void synced(List<Receipt.Entry> entries) {
+      if (level != Level.RECEIVED) {
+        receipts.add(id, capsule.name(), Receipt.Level.SYNCED, entries);
+      }
+    }
+
+    @Override
+    public void failed(HoldfastException reason) {
+      session.fail(id, reason);
+      session.batchEnds();
+    }
+  }
+}
