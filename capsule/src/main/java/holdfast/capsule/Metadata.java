@@ -11,6 +11,7 @@ import holdfast.crypto.Domain;
 import holdfast.crypto.Sha256;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
+import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -61,6 +62,12 @@ public record Metadata(
       if (!distinct.add(writer.key())) {
         throw new IllegalArgumentException("the writer " + writer.key() + " is named twice");
       }
+      checkText("a writer's label", writer.label(), Limits.LABEL_BYTES);
+    }
+    checkText("the description", description, Limits.DESCRIPTION_BYTES);
+    checkText("the instructions for readers", keyInstructions, Limits.DESCRIPTION_BYTES);
+    if (createdMillis < 0) {
+      throw new IllegalArgumentException("the time of creation is before 1970: " + createdMillis);
     }
     if (nonce.size() != NONCE_SIZE) {
       throw new IllegalArgumentException("the nonce has 16 bytes, not " + nonce.size());
@@ -68,6 +75,20 @@ public record Metadata(
     if (extensions.size() > Limits.EXTENSIONS) {
       throw new IllegalArgumentException(
           "at most " + Limits.EXTENSIONS + " extensions are allowed");
+    }
+    extensions.forEach((type, value) -> {
+      if (type < 0 || type > 0xFFFF || value.size() > Limits.EXTENSION_BYTES) {
+        throw new IllegalArgumentException(
+            "extension " + type + " of " + value.size() + " bytes is out of bounds");
+      }
+    });
+  }
+
+  private static void checkText(String what, String text, int mostBytes) {
+    int size = text.getBytes(StandardCharsets.UTF_8).length;
+    if (size > mostBytes) {
+      throw new IllegalArgumentException(
+          what + " has at most " + mostBytes + " bytes of UTF-8, not " + size);
     }
   }
 

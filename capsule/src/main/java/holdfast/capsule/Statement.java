@@ -133,6 +133,15 @@ public sealed interface Statement {
       }
     }
 
+    /** Whether this erases the record's body, or some of it. */
+    public boolean touches(RecordHeader header) {
+      return switch (erased) {
+        case Erased.OfRecord(Hash record) -> record.equals(header.name());
+        case Erased.OfLeaf(Hash record, int leaf) -> record.equals(header.name());
+        case Erased.OfTimes times -> times.covers(header.timeMillis());
+      };
+    }
+
     /** Signs an erasure. */
     public static Erasure sign(
         Hash capsule, long timeMillis, Erased erased, String reason, SigningKey owner) {

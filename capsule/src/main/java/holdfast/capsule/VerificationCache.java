@@ -14,6 +14,10 @@ import org.jspecify.annotations.Nullable;
  * they make the same additions in the same order. The reader keeps {@code slack} further entries
  * beyond the mirrored capacity, because the server may still rely on an entry that answers under
  * way have pushed out here. Everything in it was verified, so keeping more is always safe.
+ *
+ * <p>Entries are numbered as they are added. The mirror holds exactly the newest {@code capacity}
+ * of them: an entry that is added again while it is among those stays where it is, one that is only
+ * kept as slack becomes the newest, as it does in the mirror, which has forgotten it.
  */
 public final class VerificationCache {
   /** A node of a record's Merkle tree. */
@@ -21,7 +25,11 @@ public final class VerificationCache {
 
   private final int capacity;
   private final int slack;
-  private final LinkedHashMap<Object, Object> entries = new LinkedHashMap<>();
+  private final LinkedHashMap<Object, Entry> entries = new LinkedHashMap<>();
+  private long added;
+
+  /** What is known under a key, and the number of the addition that brought it. */
+  private record Entry(Object value, long number) {}
 
   /** A cache whose mirror holds {@code capacity} entries. */
   public VerificationCache(int capacity, int slack) {
@@ -41,28 +49,34 @@ public final class VerificationCache {
 
   /** Who vouches for a record; null when it is not in the cache. */
   public @Nullable Voucher record(Hash name) {
-    return (Voucher) entries.get(name);
+    Entry entry = entries.get(name);
+    return entry == null ? null : (Voucher) entry.value();
   }
 
   /** The verified hash of a Merkle node; null when it is not in the cache. */
   @Nullable Hash node(NodeKey key) {
-    return (Hash) entries.get(key);
+    Entry entry = entries.get(key);
+    return entry == null ? null : (Hash) entry.value();
   }
 
   void addRecord(Hash name, Voucher voucher) {
-    Voucher known = (Voucher) entries.get(name);
-    if (known == null) {
-      entries.put(name, voucher);
-      evict();
-    } else if (voucher.strongerThan(known)) {
-      entries.put(name, voucher);
-    }
+    Voucher known = record(name);
+    add(name, known == null || voucher.strongerThan(known) ? voucher : known);
   }
 
   void addNode(NodeKey key, Hash hash) {
-    if (entries.putIfAbsent(key, hash) == null) {
-      evict();
+    add(key, hash);
+  }
+
+  private void add(Object key, Object value) {
+    Entry known = entries.get(key);
+    if (known != null && known.number() > added - capacity) {
+      entries.put(key, new Entry(value, known.number()));
+      return;
     }
+    entries.remove(key);
+    entries.put(key, new Entry(value, ++added));
+    evict();
   }
 
   private void evict() {

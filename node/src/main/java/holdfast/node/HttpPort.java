@@ -5,9 +5,14 @@ import io.helidon.http.HeaderNames;
 import io.helidon.http.Status;
 import io.helidon.webserver.WebServer;
 import java.util.function.BooleanSupplier;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 
 /** The HTTP port: {@code /livez}, {@code /readyz} and {@code /metrics}. */
 final class HttpPort implements AutoCloseable {
+  // Helidon logs through the JDK; its account of starting and stopping is of no use here.
+  private static final Logger HELIDON = Logger.getLogger("io.helidon");
+
   private final WebServer server;
 
   private HttpPort(WebServer server) {
@@ -15,6 +20,7 @@ final class HttpPort implements AutoCloseable {
   }
 
   static HttpPort listen(Endpoint endpoint, Metrics metrics, BooleanSupplier ready) {
+    HELIDON.setLevel(Level.WARNING);
     WebServer server =
         WebServer.builder()
             .host(endpoint.host())

@@ -1,0 +1,580 @@
+package holdfast.client;
+
+import holdfast.base.Bytes;
+import holdfast.base.Decoder;
+import holdfast.base.Encoder;
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.Limits;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.capsule.Body;
+import holdfast.capsule.ChainProof;
+import holdfast.capsule.ContentKey;
+import holdfast.capsule.Freshness;
+import holdfast.capsule.LeafProof;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.Opener;
+import holdfast.capsule.Record;
+import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Statement;
+import holdfast.capsule.VerificationCache;
+import holdfast.capsule.Voucher;
+import holdfast.wire.Acknowledge;
+import holdfast.wire.Answer;
+import holdfast.wire.Page;
+import holdfast.wire.Range;
+import holdfast.wire.Read;
+import holdfast.wire.Request;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads and proves records of one capsule. Nothing is returned before it is verified: the name is
+ * the hash of the header, the body leads to the root in it, and a chain of headers leads to a
+ * signature of an authorised writer or to something verified before.
+ *
+ * <p>When the connection breaks, the next call opens a new session and resumes the verification
+ * cache there. Not safe for use by several threads.
+ */
+public final class CapsuleReader implements AutoCloseable {
+  private static final int SLACK = 1 << 16;
+  private static final int KEPT_HEADERS = 1 << 15;
+  private static final int UNACKNOWLEDGED = 16;
+  private static final int ATTEMPTS = 3;
+
+  private final Server server;
+  private final Hash capsule;
+  private final ReaderOptions options;
+  private final Opener opener;
+  private final ArrayDeque<PendingRead> order = new ArrayDeque<>();
+  private final CRC32C checksum = new CRC32C();
+  private final LinkedHashMap<Hash, RecordHeader> headers =
+      new LinkedHashMap<>() {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Hash, RecordHeader> eldest) {
+          return size() > KEPT_HEADERS;
+        }
+      };
+  private CapsuleSession session;
+  private VerificationCache cache;
+  private int cacheEpoch;
+  private long verifiedAnswers;
+  private int unacknowledged;
+  private long proofHeaders;
+  private boolean ignoreCache;
+
+  CapsuleReader(Server server, Hash capsule, List<ContentKey> contentKeys, ReaderOptions options)
+      throws ProofException {
+    this.server = server;
+    this.capsule = capsule;
+    this.options = options;
+    this.opener = new Opener(capsule, contentKeys);
+    this.cache = new VerificationCache(options.cacheEntries(), SLACK);
+    this.session = open();
+  }
+
+  private CapsuleSession open() throws ProofException {
+    List<Hash> names =
+        options.cacheEntries() == 0
+            ? List.of()
+            : cache.names(Math.min(options.cacheEntries(), Limits.RESUMED_NAMES));
+    CapsuleSession made = CapsuleSession.open(server, capsule, options.cacheEntries(), names);
+    // Entries that the server did not take into its mirror are dropped here too.
+    cache = cache.resumed(made.resumed(), made.cacheEntries());
+    cacheEpoch = 0;
+    restartAcknowledgements();
+    return made;
+  }
+
+  private void restartAcknowledgements() {
+    checksum.reset();
+    verifiedAnswers = 0;
+    unacknowledged = 0;
+  }
+
+  private CapsuleSession session() throws ProofException {
+    if (session.session().broken()) {
+      session.close();
+      session = open();
+    }
+    return session;
+  }
+
+  // ---- What readers ask
+  // -----------------------------------------------------------------------------
+
+  /** The capsule's metadata, verified. */
+  public Metadata metadata() {
+    return session.metadata();
+  }
+
+  /** The owner's signature under the creation, as the server holds it. */
+  public byte[] ownerSignature() {
+    return session.ownerSignature();
+  }
+
+  /** What opens content with the content keys this reader holds. */
+  public Opener opener() {
+    return opener;
+  }
+
+  /** The verification cache. */
+  public VerificationCache cache() {
+    return cache;
+  }
+
+  /** Headers received in proofs so far. */
+  public long proofHeaders() {
+    return proofHeaders;
+  }
+
+  /** From now on asks for proofs that go up to signatures, as if nothing were cached. */
+  public void ignoreCache(boolean ignore) {
+    ignoreCache = ignore;
+  }
+
+  /** Reads and proves one record. */
+  public ReadResult read(Hash name) throws ProofException {
+    return readAll(List.of(name)).getFirst();
+  }
+
+  /** Reads and proves many records. */
+  public List<ReadResult> readAll(List<Hash> names) throws ProofException {
+    return patiently(() -> begin(names, List.of(), Read.Content.RECORDS, true).await()).records();
+  }
+
+  /** Reads and proves headers; bodies stay where they are. */
+  public List<ReadResult> readHeaders(List<Hash> names) throws ProofException {
+    return patiently(() -> begin(names, List.of(), Read.Content.HEADERS, true).await()).records();
+  }
+
+  /** Reads and proves single leaves. */
+  public List<ReadResult.LeafResult> readLeaves(List<ReadResult.LeafName> leaves)
+      throws ProofException {
+    return patiently(() -> beginLeaves(leaves).await()).leaves();
+  }
+
+  /** Proves records without fetching them; an exception if one cannot be proven. */
+  public void prove(List<Hash> names) throws ProofException {
+    for (ReadResult result : readHeaders(names)) {
+      if (result instanceof ReadResult.Unproven
+          || result instanceof ReadResult.Absent
+          || result instanceof ReadResult.Damaged) {
+        throw new HoldfastException(
+            result instanceof ReadResult.Unproven ? ErrorCode.UNPROVEN : ErrorCode.NOT_FOUND,
+            "record " + result.name().brief() + " cannot be proven by this server");
+      }
+    }
+  }
+
+  /** Asks for records without waiting. */
+  public PendingRead beginRead(List<Hash> names) throws ProofException {
+    return begin(names, List.of(), Read.Content.RECORDS, true);
+  }
+
+  /** Asks for proofs of records without waiting; their headers come only inside the proofs. */
+  public PendingRead beginProve(List<Hash> names) throws ProofException {
+    return begin(names, List.of(), Read.Content.NOTHING, true);
+  }
+
+  /** Asks for leaves without waiting. */
+  public PendingRead beginLeaves(List<ReadResult.LeafName> leaves) throws ProofException {
+    Set<Hash> lacking = new LinkedHashSet<>();
+    for (ReadResult.LeafName leaf : leaves) {
+      if (!headers.containsKey(leaf.record())) {
+        lacking.add(leaf.record());
+      }
+    }
+    return begin(List.copyOf(lacking), leaves, Read.Content.HEADERS, true);
+  }
+
+  /** The heads, signed by the server for this question. */
+  public Freshness heads() throws ProofException {
+    return patiently(() -> session().fresh());
+  }
+
+  /** The owner's statements, or all, verified. */
+  public List<Statement> statements(boolean ownerOnly) throws ProofException {
+    return patiently(() -> session().statements(ownerOnly));
+  }
+
+  /** Completes the beginning of a record's name. */
+  public Hash resolve(String prefix) throws ProofException {
+    return patiently(() -> session().resolveRecord(prefix));
+  }
+
+  /** What the server says of itself and the capsule. */
+  public holdfast.wire.ServerStatus status() throws ProofException {
+    return patiently(() -> session().status());
+  }
+
+  /**
+   * The records from an arrival number on, checked for name and body and not proven; for copying
+   * and listing.
+   *
+   * @param bodies whether bodies are wanted
+   */
+  public ArrivalPage page(long from, int limit, boolean bodies) throws ProofException {
+    return page(
+        Range.newBuilder()
+            .setFrom(from)
+            .setLimit(limit)
+            .setContent(bodies ? Read.Content.RECORDS : Read.Content.HEADERS)
+            .build());
+  }
+
+  /** The records whose claimed time lies in a range, headers only. */
+  public ArrivalPage page(long from, int limit, long fromMillis, long toMillis)
+      throws ProofException {
+    return page(
+        Range.newBuilder()
+            .setFrom(from)
+            .setLimit(limit)
+            .setContent(Read.Content.HEADERS)
+            .setFromMillis(fromMillis)
+            .setToMillis(toMillis)
+            .build());
+  }
+
+  private ArrivalPage page(Range range) throws ProofException {
+    return patiently(() ->
+        ArrivalPage.of(
+            capsule,
+            session()
+                .session()
+                .call(Request.newBuilder().setRange(range), options.timeoutMillis())
+                .getPage()));
+  }
+
+  /** A page of records in the order of their arrival at the server. */
+  public record ArrivalPage(List<Record> records, List<Boolean> proven, long next, boolean end) {
+    static ArrivalPage of(Hash capsule, Page page) throws ProofException {
+      List<Record> records =
+          Record.readAll(page.getRecords().toByteArray(), Limits.RECORDS_PER_BATCH);
+      byte[] flags = page.getProven().toByteArray();
+      if (flags.length != records.size()) {
+        throw new ProofException(Violation.MALFORMED, "a page of records is malformed");
+      }
+      List<Boolean> proven = new ArrayList<>();
+      for (int i = 0; i < flags.length; i++) {
+        Record record = records.get(i);
+        record.expect(capsule, record.name());
+        proven.add(flags[i] == 1);
+      }
+      return new ArrivalPage(records, proven, page.getNext(), page.getEnd());
+    }
+  }
+
+  /** Subscribes to records from an arrival number on. */
+  public Subscription watch(long from) throws ProofException {
+    return new Subscription(this, session(), capsule, from);
+  }
+
+  private interface Question<T> {
+    T ask() throws ProofException;
+  }
+
+  /** Asks again over a new session when the old one broke: reading twice is harmless. */
+  private <T> T patiently(Question<T> question) throws ProofException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return question.ask();
+      } catch (HoldfastException e) {
+        boolean passing = e.code() == ErrorCode.UNREACHABLE && session.session().broken();
+        order.clear();
+        if (!passing || attempt == ATTEMPTS) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  // ---- Asking
+  // ---------------------------------------------------------------------------------------------
+
+  private PendingRead begin(
+      List<Hash> names, List<ReadResult.LeafName> leaves, Read.Content content, boolean prove)
+      throws ProofException {
+    Read.Builder read =
+        Read.newBuilder()
+            .setNames(ServerSession.concat(names))
+            .setContent(content)
+            .setProve(prove)
+            .setIgnoreCache(ignoreCache);
+    if (!leaves.isEmpty()) {
+      Encoder refs = new Encoder(leaves.size() * (Hash.SIZE + 4));
+      leaves.forEach(leaf -> refs.hash(leaf.record()).u32(leaf.leaf()));
+      read.setLeaves(ServerSession.bytes(refs.toBytes()));
+    }
+    ServerSession.Pending pending =
+        session().session().send(acknowledging(Request.newBuilder()).setRead(read));
+    PendingRead begun = new PendingRead(this, names, leaves, prove, pending, content);
+    order.add(begun);
+    return begun;
+  }
+
+  private Request.Builder acknowledging(Request.Builder request) {
+    unacknowledged = 0;
+    return request.setAcknowledged(verifiedAnswers).setChecksum((int) checksum.getValue());
+  }
+
+  /** Verifies answers in order until this one is done. */
+  PendingRead.Results finish(PendingRead wanted) throws ProofException {
+    while (wanted.results == null) {
+      PendingRead first = order.poll();
+      if (first == null) {
+        throw new HoldfastException(
+            ErrorCode.UNREACHABLE, "the session broke while this read was under way");
+      }
+      first.results = verify(first);
+    }
+    return wanted.results;
+  }
+
+  private PendingRead.Results verify(PendingRead read) throws ProofException {
+    Answer answer = read.pending.await(options.timeoutMillis()).getAnswer();
+    if (read.pending.epoch() != cacheEpoch) {
+      // The server began with an empty mirror before it made this answer.
+      cacheEpoch = read.pending.epoch();
+      cache = new VerificationCache(cache.capacity(), SLACK);
+      restartAcknowledgements();
+    }
+    PendingRead.Results results = new AnswerCheck(read, answer).run();
+    if (answer.getAnswer() != 0) {
+      verifiedAnswers = answer.getAnswer();
+      checksum.update(answer.getProof().toByteArray());
+      checksum.update(answer.getLeaves().toByteArray());
+      if (++unacknowledged >= UNACKNOWLEDGED) {
+        session
+            .session()
+            .post(
+                acknowledging(Request.newBuilder())
+                    .setAcknowledge(Acknowledge.getDefaultInstance()));
+      }
+    }
+    return results;
+  }
+
+  @Override
+  public void close() {
+    session.close();
+  }
+
+  /** Checks one answer: first everything, then the cache learns of it. */
+  private final class AnswerCheck {
+    private static final byte HERE = 0;
+    private static final byte ABSENT = 1;
+    private static final byte UNPROVEN = 2;
+    private static final byte DAMAGED = 3;
+    private static final byte ERASED = 4;
+
+    private final PendingRead read;
+    private final Answer answer;
+    private final Map<Hash, ChainProof.Verified> proven = new HashMap<>();
+    private final Map<Hash, RecordHeader> received = new HashMap<>();
+
+    AnswerCheck(PendingRead read, Answer answer) {
+      this.read = read;
+      this.answer = answer;
+    }
+
+    PendingRead.Results run() throws ProofException {
+      byte[] statuses = answer.getStatuses().toByteArray();
+      byte[] leafStatuses = answer.getLeafStatuses().toByteArray();
+      if (statuses.length != read.names.size() || leafStatuses.length != read.leaves.size()) {
+        throw new ProofException(
+            Violation.MISSING,
+            "the answer speaks of "
+                + statuses.length
+                + " records and "
+                + leafStatuses.length
+                + " leaves; asked were "
+                + read.names.size()
+                + " and "
+                + read.leaves.size());
+      }
+      List<@Nullable Record> records = records(statuses);
+      Set<Hash> targets = new LinkedHashSet<>();
+      for (int i = 0; i < statuses.length; i++) {
+        if (statuses[i] == HERE) {
+          targets.add(read.names.get(i));
+        }
+      }
+      for (int i = 0; i < leafStatuses.length; i++) {
+        if (leafStatuses[i] == HERE) {
+          targets.add(read.leaves.get(i).record());
+        }
+      }
+      List<ChainProof.Verified> chain =
+          ChainProof.check(answer.getProof().toByteArray(), capsule, metadata(), cache, targets);
+      chain.forEach(one -> proven.put(one.header().name(), one));
+      LeafProof.Verifier leafVerifier = new LeafProof.Verifier(cache);
+      List<ReadResult.LeafResult> leaves = leaves(leafStatuses, leafVerifier);
+      List<ReadResult> results = new ArrayList<>(statuses.length);
+      for (int i = 0; i < statuses.length; i++) {
+        results.add(result(read.names.get(i), statuses[i], records.get(i)));
+      }
+      proofHeaders += chain.size();
+      if (answer.getAnswer() != 0) {
+        ChainProof.admit(chain, cache);
+        leafVerifier.admit(cache);
+      }
+      for (Hash target : targets) {
+        keepHeader(target);
+      }
+      return new PendingRead.Results(results, leaves);
+    }
+
+    private void keepHeader(Hash name) {
+      ChainProof.Verified verified = proven.get(name);
+      RecordHeader header = verified != null ? verified.header() : received.get(name);
+      if (header != null) {
+        headers.put(name, header);
+      }
+    }
+
+    private List<@Nullable Record> records(byte[] statuses) throws ProofException {
+      byte[] encoded = answer.getRecords().toByteArray();
+      Decoder in = new Decoder(encoded, "answer");
+      List<@Nullable Record> records = new ArrayList<>(statuses.length);
+      for (int i = 0; i < statuses.length; i++) {
+        Record record = null;
+        if (statuses[i] == HERE || statuses[i] == UNPROVEN) {
+          if (read.content != Read.Content.NOTHING) {
+            record = Record.read(encoded, in);
+            record.expect(capsule, read.names.get(i));
+            received.put(read.names.get(i), record.header());
+          }
+        } else if (statuses[i] != ABSENT && statuses[i] != DAMAGED) {
+          throw in.malformed("gives an unknown status");
+        }
+        records.add(record);
+      }
+      in.end();
+      return records;
+    }
+
+    private ReadResult result(Hash name, byte status, @Nullable Record received)
+        throws ProofException {
+      if (status == ABSENT) {
+        return new ReadResult.Absent(name);
+      }
+      if (status == DAMAGED) {
+        return new ReadResult.Damaged(name);
+      }
+      Record record = received;
+      if (record == null) {
+        ChainProof.Verified verified = proven.get(name);
+        if (verified == null) {
+          // Cached: the server sends nothing, and nothing has to be sent.
+          return new ReadResult.Cached(name, voucher(name));
+        }
+        record = new Record(verified.header(), Record.State.HEADER_ONLY, null);
+      }
+      if (record.state() == Record.State.ERASED || record.state() == Record.State.PARTLY_ERASED) {
+        return new ReadResult.Erased(name, record, erasures(record));
+      }
+      if (status == UNPROVEN) {
+        return new ReadResult.Unproven(name, record);
+      }
+      return new ReadResult.Proven(name, record, voucher(name));
+    }
+
+    private Voucher voucher(Hash name) throws ProofException {
+      ChainProof.Verified verified = proven.get(name);
+      Voucher cached = cache.record(name);
+      if (verified != null && (cached == null || !cached.authored())) {
+        return verified.voucher();
+      }
+      if (cached == null) {
+        throw new ProofException(
+            Violation.BROKEN_CHAIN, "record " + name.brief() + " is not proven");
+      }
+      return cached;
+    }
+
+    private List<Statement.Erasure> erasures(Record record) throws ProofException {
+      List<Statement.Erasure> erasures = new ArrayList<>();
+      for (var encoded : answer.getErasuresList()) {
+        Statement statement = Statement.decode(encoded.toByteArray());
+        statement.verify(metadata());
+        if (statement instanceof Statement.Erasure erasure
+            && erasure.capsule().equals(capsule)
+            && erasure.touches(record.header())) {
+          erasures.add(erasure);
+        }
+      }
+      if (erasures.isEmpty()) {
+        throw new ProofException(
+            Violation.MISSING,
+            "the server leaves out the body of record "
+                + record.name().brief()
+                + " and shows no statement of the owner that erases it");
+      }
+      return erasures;
+    }
+
+    private List<ReadResult.LeafResult> leaves(byte[] statuses, LeafProof.Verifier verifier)
+        throws ProofException {
+      Decoder in = new Decoder(answer.getLeaves().toByteArray(), "answer");
+      List<ReadResult.LeafResult> results = new ArrayList<>(statuses.length);
+      for (int i = 0; i < statuses.length; i++) {
+        ReadResult.LeafName name = read.leaves.get(i);
+        switch (statuses[i]) {
+          case HERE, UNPROVEN -> {
+            byte[] sealed = in.bytes32(Limits.LEAF_BYTES);
+            List<Hash> siblings = new ArrayList<>();
+            for (int left = in.u8(); left > 0; left--) {
+              siblings.add(in.hash());
+            }
+            if (statuses[i] == UNPROVEN) {
+              results.add(missing(name, ReadResult.LeafResult.Why.UNPROVEN));
+            } else {
+              RecordHeader header = headerOf(name.record());
+              verifier.verify(header, name.leaf(), Body.hashOf(sealed), siblings);
+              results.add(
+                  new ReadResult.LeafResult.Proven(
+                      name, header, Bytes.wrap(sealed), voucher(name.record())));
+            }
+          }
+          case ABSENT -> results.add(missing(name, ReadResult.LeafResult.Why.ABSENT));
+          case DAMAGED -> results.add(missing(name, ReadResult.LeafResult.Why.DAMAGED));
+          case ERASED -> results.add(missing(name, ReadResult.LeafResult.Why.ERASED));
+          default -> throw in.malformed("gives an unknown status");
+        }
+      }
+      in.end();
+      return results;
+    }
+
+    private ReadResult.LeafResult missing(ReadResult.LeafName name, ReadResult.LeafResult.Why why) {
+      return new ReadResult.LeafResult.Missing(name, why);
+    }
+
+    private RecordHeader headerOf(Hash name) throws ProofException {
+      ChainProof.Verified verified = proven.get(name);
+      RecordHeader header = verified != null ? verified.header() : received.get(name);
+      if (header == null) {
+        header = headers.get(name);
+      }
+      if (header == null) {
+        throw new ProofException(
+            Violation.MISSING,
+            "the answer holds a leaf of record " + name.brief() + " without its header");
+      }
+      return header;
+    }
+  }
+}

@@ -1,0 +1,233 @@
+package holdfast.client;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.capsule.Freshness;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.Possession;
+import holdfast.capsule.Receipt;
+import holdfast.capsule.Statement;
+import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
+import holdfast.wire.Declare;
+import holdfast.wire.Fresh;
+import holdfast.wire.Init;
+import holdfast.wire.Opened;
+import holdfast.wire.Possess;
+import holdfast.wire.Reply;
+import holdfast.wire.Request;
+import holdfast.wire.Resolve;
+import holdfast.wire.Statements;
+import holdfast.wire.Status;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A session that has chosen its capsule: metadata verified, cache mirrored, nonces exchanged. */
+final class CapsuleSession implements AutoCloseable {
+  private static final long TIMEOUT_MILLIS = 30_000;
+  private static final int PAGE = 1000;
+
+  private final ServerSession session;
+  private final Hash capsule;
+  private final Metadata metadata;
+  private final byte[] ownerSignature;
+  private final Hash clientNonce;
+  private final Hash serverNonce;
+  private final int cacheEntries;
+  private final List<Hash> resumed;
+  private final long records;
+
+  private CapsuleSession(
+      ServerSession session, Hash capsule, Hash clientNonce, List<Hash> cached, Opened opened)
+      throws ProofException {
+    this.session = session;
+    this.capsule = capsule;
+    this.clientNonce = clientNonce;
+    byte[] encoded = opened.getMetadata().toByteArray();
+    if (!Metadata.nameOf(encoded).equals(capsule)) {
+      throw new ProofException(
+          Violation.WRONG_NAME,
+          "the server's metadata is that of capsule "
+              + Metadata.nameOf(encoded).brief()
+              + ", not of "
+              + capsule.brief());
+    }
+    this.metadata = Metadata.decode(encoded);
+    this.ownerSignature = opened.getOwnerSignature().toByteArray();
+    this.serverNonce = ServerSession.names(opened.getServerNonce()).getFirst();
+    this.cacheEntries = opened.getCacheEntries();
+    this.records = opened.getRecords();
+    this.resumed = new ArrayList<>();
+    byte[] taken = opened.getCached().toByteArray();
+    for (int i = 0; i < Math.min(taken.length, cached.size()); i++) {
+      if (taken[i] == 1) {
+        resumed.add(cached.get(i));
+      }
+    }
+  }
+
+  static Hash freshNonce() {
+    byte[] nonce = new byte[Hash.SIZE];
+    Server.RANDOM.nextBytes(nonce);
+    return Hash.of(nonce);
+  }
+
+  static CapsuleSession open(Server server, Hash capsule, int cacheEntries, List<Hash> cached)
+      throws ProofException {
+    ServerSession session = server.session();
+    try {
+      Hash nonce = freshNonce();
+      Reply reply =
+          session.call(
+              Request.newBuilder()
+                  .setInit(
+                      Init.newBuilder()
+                          .setCapsule(ServerSession.bytes(capsule.toBytes()))
+                          .setClientNonce(ServerSession.bytes(nonce.toBytes()))
+                          .setCacheEntries(cacheEntries)
+                          .setCachedNames(ServerSession.concat(cached))),
+              TIMEOUT_MILLIS);
+      Opened opened = reply.getOpened();
+      if (opened.getServerNonce().size() != Hash.SIZE || opened.getCacheEntries() > cacheEntries) {
+        throw new ProofException(Violation.MALFORMED, "the server opens the session wrongly");
+      }
+      return new CapsuleSession(session, capsule, nonce, cached, opened);
+    } catch (ProofException | RuntimeException e) {
+      session.close();
+      throw e;
+    }
+  }
+
+  ServerSession session() {
+    return session;
+  }
+
+  Metadata metadata() {
+    return metadata;
+  }
+
+  byte[] ownerSignature() {
+    return ownerSignature;
+  }
+
+  int cacheEntries() {
+    return cacheEntries;
+  }
+
+  List<Hash> resumed() {
+    return resumed;
+  }
+
+  long records() {
+    return records;
+  }
+
+  VerifyKey server() {
+    return session.connection().identity();
+  }
+
+  /** Shows the server that a writer's key is held; returns the writer's index. */
+  int possess(SigningKey key) throws ProofException {
+    int writer = metadata.indexOf(key.verifyKey());
+    if (writer < 0) {
+      throw new HoldfastException(
+          ErrorCode.DENIED,
+          "the key " + key.verifyKey() + " is not among the writers of capsule " + capsule.brief());
+    }
+    byte[] proof = Possession.prove(key, server(), capsule, clientNonce, serverNonce);
+    session.call(
+        Request.newBuilder()
+            .setPossess(
+                Possess.newBuilder().setWriter(writer).setSignature(ServerSession.bytes(proof))),
+        TIMEOUT_MILLIS);
+    return writer;
+  }
+
+  /** Asks for heads; the answer is verified against a nonce made for it. */
+  Freshness fresh() throws ProofException {
+    Hash nonce = freshNonce();
+    Reply reply =
+        session.call(
+            Request.newBuilder()
+                .setFresh(Fresh.newBuilder().setNonce(ServerSession.bytes(nonce.toBytes()))),
+            TIMEOUT_MILLIS);
+    Freshness answer = Freshness.decode(reply.getFresh().getAnswer().toByteArray());
+    answer.verify(server(), capsule, nonce);
+    return answer;
+  }
+
+  Receipt declare(List<Statement> statements) throws ProofException {
+    Declare.Builder declare = Declare.newBuilder();
+    List<Hash> names = new ArrayList<>();
+    for (Statement statement : statements) {
+      declare.addStatements(ServerSession.bytes(statement.encode()));
+      names.add(statement.name());
+    }
+    Reply reply = session.call(Request.newBuilder().setDeclare(declare), 10 * TIMEOUT_MILLIS);
+    return ReceiptCheck.verify(
+            reply,
+            server(),
+            capsule,
+            Receipt.Level.SYNCED,
+            List.of(new ReceiptCheck.Expected(Receipt.Kind.STATEMENT, names)))
+        .receipt();
+  }
+
+  /** All statements, or only those of the owner; each verified. */
+  List<Statement> statements(boolean ownerOnly) throws ProofException {
+    List<Statement> all = new ArrayList<>();
+    byte[] after = new byte[0];
+    while (true) {
+      var page =
+          session
+              .call(
+                  Request.newBuilder()
+                      .setStatements(
+                          Statements.newBuilder()
+                              .setAfter(ServerSession.bytes(after))
+                              .setLimit(PAGE)
+                              .setOwnerOnly(ownerOnly)),
+                  TIMEOUT_MILLIS)
+              .getStatements();
+      for (var encoded : page.getStatementsList()) {
+        Statement statement = Statement.decode(encoded.toByteArray());
+        if (!statement.capsule().equals(capsule)) {
+          throw new ProofException(
+              Violation.WRONG_CAPSULE, "the server sends a statement about another capsule");
+        }
+        statement.verify(metadata);
+        all.add(statement);
+      }
+      if (page.getEnd() || page.getStatementsCount() == 0) {
+        return all;
+      }
+      after = page.getNext().toByteArray();
+    }
+  }
+
+  Hash resolveRecord(String prefix) throws ProofException {
+    if (prefix.length() == 2 * Hash.SIZE) {
+      return Hash.parse(prefix);
+    }
+    return Server.only(
+        "record",
+        prefix,
+        session.call(
+            Request.newBuilder().setResolve(Resolve.newBuilder().setPrefix(prefix).setRecord(true)),
+            TIMEOUT_MILLIS));
+  }
+
+  holdfast.wire.ServerStatus status() throws ProofException {
+    return session
+        .call(Request.newBuilder().setStatus(Status.getDefaultInstance()), TIMEOUT_MILLIS)
+        .getStatus();
+  }
+
+  @Override
+  public void close() {
+    session.close();
+  }
+}

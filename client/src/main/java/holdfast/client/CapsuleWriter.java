@@ -1,0 +1,461 @@
+package holdfast.client;
+
+import com.google.protobuf.ByteString;
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.capsule.Backpointers;
+import holdfast.capsule.ContentKey;
+import holdfast.capsule.Freshness;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.Receipt;
+import holdfast.capsule.Record;
+import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Sealer;
+import holdfast.capsule.Statement;
+import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
+import holdfast.wire.CommitPart;
+import holdfast.wire.Level;
+import holdfast.wire.Reply;
+import holdfast.wire.Request;
+import holdfast.wire.Write;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes records to one capsule. Records are sealed and linked at once and get their names; they
+ * are sent in batches, several of which may be under way; receipts are verified as they come.
+ *
+ * <p>When the connection breaks, the writer opens a new session and sends every batch again that
+ * has no receipt, the same bytes. Not safe for use by several threads.
+ */
+public final class CapsuleWriter implements AutoCloseable {
+  private static final long FIRST_BACKOFF_MILLIS = 20;
+  private static final long MOST_BACKOFF_MILLIS = 1000;
+  private static final int PART_BYTES = 4 << 20;
+
+  private final Server server;
+  private final Hash capsule;
+  private final SigningKey key;
+  private final WriterOptions options;
+  private final Sealer sealer;
+  private final Backpointers links;
+  private final Metadata metadata;
+  private final int writer;
+  private final List<Record> batch = new ArrayList<>();
+  private final List<Statement.WriterSignature> signatures = new ArrayList<>();
+  private final ArrayDeque<Sent> sent = new ArrayDeque<>();
+  private final List<WriteResult> results = new ArrayList<>();
+  private final Map<Reply, ReceiptCheck.Checked> checked = new IdentityHashMap<>();
+
+  /** Batches that share a receipt with the one being settled, by request id. */
+  private final Map<Long, Sent> sharing = new HashMap<>();
+
+  private CapsuleSession session;
+  private Consumer<WriteResult> listener = result -> {};
+  private int batchBytes;
+  private @Nullable Hash unsigned;
+  private int sinceSignature;
+  private long signedAtMillis = System.currentTimeMillis();
+
+  /** A batch under way. */
+  private static final class Sent {
+    final List<Hash> names;
+
+    /** The requests that carry it; the last is answered by the receipt. */
+    final List<Request.Builder> requests;
+
+    final List<ReceiptCheck.Expected> expected;
+    ServerSession.@Nullable Pending pending;
+    long firstFailureNanos;
+
+    Sent(List<Hash> names, List<Request.Builder> requests, List<ReceiptCheck.Expected> expected) {
+      this.names = names;
+      this.requests = requests;
+      this.expected = expected;
+    }
+  }
+
+  CapsuleWriter(
+      Server server, Hash capsule, SigningKey key, ContentKey contentKey, WriterOptions options)
+      throws ProofException {
+    this.server = server;
+    this.capsule = capsule;
+    this.key = key;
+    this.options = options;
+    this.session = CapsuleSession.open(server, capsule, 0, List.of());
+    try {
+      this.metadata = session.metadata();
+      this.writer = session.possess(key);
+      Freshness fresh = session.fresh();
+      // Unproven tips are claims of the server; only what is proven is worth a pointer.
+      this.links = new Backpointers(options.links(), verifiedHeads(fresh));
+    } catch (ProofException | RuntimeException e) {
+      session.close();
+      throw e;
+    }
+    byte[] salt = new byte[RecordHeader.SALT_SIZE];
+    Server.RANDOM.nextBytes(salt);
+    this.sealer = new Sealer(capsule, writer, contentKey, salt);
+  }
+
+  private List<Hash> verifiedHeads(Freshness fresh) throws ProofException {
+    if (fresh.heads().isEmpty()) {
+      return List.of();
+    }
+    List<Hash> heads =
+        fresh.heads().size() <= holdfast.base.Limits.BACKPOINTERS
+            ? fresh.heads()
+            : fresh.heads().subList(0, holdfast.base.Limits.BACKPOINTERS);
+    try (CapsuleReader reader =
+        new CapsuleReader(server, capsule, List.of(), ReaderOptions.withoutCache())) {
+      reader.prove(heads);
+    }
+    return heads;
+  }
+
+  /** Hears of every batch when its fate is known. */
+  public void onResult(Consumer<WriteResult> consumer) {
+    listener = consumer;
+  }
+
+  /** The capsule's metadata, verified. */
+  public Metadata metadata() {
+    return metadata;
+  }
+
+  /** The writer's index in the capsule. */
+  public int index() {
+    return writer;
+  }
+
+  /** Appends a record with a single leaf. */
+  public Hash append(byte[] content) throws ProofException {
+    return append(List.of(content));
+  }
+
+  /**
+   * Appends a record. It is sent when its batch is full, or with {@link #commit}.
+   *
+   * @param leaves the subrecords, at least one
+   * @return the record's name
+   */
+  public Hash append(List<byte[]> leaves) throws ProofException {
+    return append(leaves, System.currentTimeMillis());
+  }
+
+  /** Appends a record with a given claimed time. */
+  public Hash append(List<byte[]> leaves, long timeMillis) throws ProofException {
+    Record record = sealer.seal(leaves, timeMillis, links.next());
+    Hash name = record.name();
+    links.appended(name);
+    if (record.encodedSize() > PART_BYTES) {
+      send();
+    }
+    batch.add(record);
+    batchBytes += record.encodedSize();
+    unsigned = name;
+    sinceSignature++;
+    if (due()) {
+      sign();
+    }
+    if (batch.size() >= options.batchRecords() || batchBytes >= options.batchBytes()) {
+      send();
+    }
+    return name;
+  }
+
+  private boolean due() {
+    return switch (options.signing()) {
+      case SigningPolicy.Each() -> true;
+      case SigningPolicy.EveryN(int records) -> sinceSignature >= records;
+      case SigningPolicy.EveryT(long millis) ->
+          System.currentTimeMillis() - signedAtMillis >= millis;
+      case SigningPolicy.EachBatch(), SigningPolicy.OnDemand() -> false;
+    };
+  }
+
+  /** Signs the newest record, which proves all records before it; sent with the next batch. */
+  public void sign() {
+    Hash newest = unsigned;
+    if (newest != null) {
+      signatures.add(Statement.WriterSignature.sign(capsule, newest, writer, key));
+      unsigned = null;
+      sinceSignature = 0;
+      signedAtMillis = System.currentTimeMillis();
+    }
+  }
+
+  /** Sends what has been appended, without waiting for receipts. */
+  public void send() throws ProofException {
+    if (options.signing() instanceof SigningPolicy.EachBatch) {
+      sign();
+    }
+    if (batch.isEmpty() && signatures.isEmpty()) {
+      return;
+    }
+    List<Hash> names = batch.stream().map(Record::name).toList();
+    List<Hash> signed = signatures.stream().map(Statement.WriterSignature::record).toList();
+    Sent one =
+        new Sent(
+            names,
+            batchBytes > PART_BYTES && batch.size() == 1
+                ? parts(batch.getFirst())
+                : List.of(write()),
+            List.of(
+                new ReceiptCheck.Expected(Receipt.Kind.WRITE, names),
+                new ReceiptCheck.Expected(Receipt.Kind.SIGN, signed)));
+    batch.clear();
+    signatures.clear();
+    batchBytes = 0;
+    while (sent.size() >= options.inFlight()) {
+      settle();
+    }
+    sent.add(one);
+    try {
+      transmit(one);
+    } catch (HoldfastException e) {
+      // Settling finds the batch without a receipt and sends it again.
+      one.pending = null;
+    }
+  }
+
+  private Level level() {
+    return options.level() == Receipt.Level.SYNCED ? Level.SYNCED : Level.RECEIVED;
+  }
+
+  private List<ByteString> encodedSignatures() {
+    return signatures.stream().map(s -> ServerSession.bytes(s.encode())).toList();
+  }
+
+  private Request.Builder write() {
+    return Request.newBuilder()
+        .setWrite(
+            Write.newBuilder()
+                .setRecords(ServerSession.bytes(Record.encodeAll(batch)))
+                .addAllSignatures(encodedSignatures())
+                .setLevel(level()));
+  }
+
+  /** A record too large for one message, in parts. */
+  private List<Request.Builder> parts(Record record) {
+    byte[] leaves = Objects.requireNonNull(record.body()).unsafeBytes();
+    List<Request.Builder> requests = new ArrayList<>();
+    for (int at = 0; at < leaves.length; at += PART_BYTES) {
+      byte[] part = Arrays.copyOfRange(leaves, at, Math.min(leaves.length, at + PART_BYTES));
+      CommitPart.Builder commit = CommitPart.newBuilder().setLeaves(ServerSession.bytes(part));
+      if (at + PART_BYTES >= leaves.length) {
+        commit
+            .setHeader(ServerSession.bytes(record.header().unsafeBytes()))
+            .addAllSignatures(encodedSignatures())
+            .setLevel(level());
+      }
+      requests.add(Request.newBuilder().setCommit(commit));
+    }
+    return requests;
+  }
+
+  private void transmit(Sent one) throws ProofException {
+    for (Request.Builder request : one.requests) {
+      one.pending = session.session().send(request.clone());
+    }
+  }
+
+  /**
+   * Sends what is left and waits until the fate of everything appended is known.
+   *
+   * @return what became of the batches since the last call, in order
+   */
+  public List<WriteResult> commit() throws ProofException {
+    send();
+    while (!sent.isEmpty()) {
+      settle();
+    }
+    checked.clear();
+    List<WriteResult> done = List.copyOf(results);
+    results.clear();
+    return done;
+  }
+
+  /** Like {@link #commit}; anything but stored is an exception. */
+  public List<WriteResult.Stored> commitOrThrow() throws ProofException {
+    List<WriteResult.Stored> stored = new ArrayList<>();
+    for (WriteResult result : commit()) {
+      switch (result) {
+        case WriteResult.Stored one -> stored.add(one);
+        case WriteResult.Refused refused -> throw refused.reason();
+        case WriteResult.Unknown unknown -> throw unknown.reason();
+      }
+    }
+    return stored;
+  }
+
+  /** Waits for the oldest batch under way. */
+  private void settle() throws ProofException {
+    Sent oldest = sent.element();
+    WriteResult result;
+    try {
+      ServerSession.Pending pending = oldest.pending;
+      if (pending == null) {
+        throw new HoldfastException(ErrorCode.UNREACHABLE, "the batch could not be sent");
+      }
+      result = stored(oldest, pending.await(options.timeoutMillis()), pending.id());
+    } catch (HoldfastException e) {
+      if (again(oldest, e)) {
+        return;
+      }
+      result =
+          passing(e)
+              ? new WriteResult.Unknown(oldest.names, e)
+              : new WriteResult.Refused(oldest.names, e);
+    }
+    sent.remove();
+    results.add(result);
+    listener.accept(result);
+  }
+
+  private static boolean passing(HoldfastException e) {
+    return switch (e.code()) {
+      case UNREACHABLE, STOPPING, BUSY -> true;
+      default -> false;
+    };
+  }
+
+  /** Sends a batch again if its failure may pass and there is time left. */
+  private boolean again(Sent oldest, HoldfastException e) throws ProofException {
+    if (!passing(e)) {
+      return false;
+    }
+    long now = System.nanoTime();
+    if (oldest.firstFailureNanos == 0) {
+      oldest.firstFailureNanos = now;
+    }
+    long spentMillis = (now - oldest.firstFailureNanos) / 1_000_000;
+    if (spentMillis >= options.retryMillis()) {
+      return false;
+    }
+    long backoff = Math.clamp(spentMillis, FIRST_BACKOFF_MILLIS, MOST_BACKOFF_MILLIS);
+    pause(Math.max(e.retryAfterMillis(), backoff / 2 + Server.RANDOM.nextLong(backoff)));
+    try {
+      if (e.code() == ErrorCode.BUSY && !session.session().broken()) {
+        transmit(oldest);
+      } else {
+        reconnect();
+      }
+    } catch (HoldfastException still) {
+      oldest.pending = null;
+    }
+    return true;
+  }
+
+  private static void pause(long millis) {
+    try {
+      Thread.sleep(millis);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new HoldfastException(
+          ErrorCode.UNREACHABLE, "interrupted while waiting to try again", e);
+    }
+  }
+
+  private void reconnect() throws ProofException {
+    session.close();
+    checked.clear();
+    session = CapsuleSession.open(server, capsule, 0, List.of());
+    session.possess(key);
+    for (Sent one : sent) {
+      transmit(one);
+    }
+  }
+
+  private WriteResult stored(Sent batchSent, Reply reply, long id) throws ProofException {
+    ReceiptCheck.Checked whole = checked.get(reply);
+    if (whole == null) {
+      whole = check(reply);
+      checked.put(reply, whole);
+    }
+    int from = 0;
+    for (long covered : reply.getReceipt().getIdsList()) {
+      if (covered == id) {
+        break;
+      }
+      from += size(byId(covered));
+    }
+    int size = size(batchSent);
+    List<Receipt.Entry> mine = whole.entries().subList(from, from + size);
+    requireProvenWhereSigned(mine);
+    return new WriteResult.Stored(
+        batchSent.names, whole.receipt(), whole.entries(), from, from + size);
+  }
+
+  private static void requireProvenWhereSigned(List<Receipt.Entry> entries) throws ProofException {
+    Set<Hash> signed = new HashSet<>();
+    for (Receipt.Entry entry : entries) {
+      if (entry.kind() == Receipt.Kind.SIGN) {
+        signed.add(entry.name());
+      }
+    }
+    for (Receipt.Entry entry : entries) {
+      if (entry.kind() == Receipt.Kind.WRITE
+          && entry.outcome() == Receipt.Outcome.UNPROVEN
+          && signed.contains(entry.name())) {
+        throw new ProofException(
+            Violation.BAD_RECEIPT,
+            "the receipt calls record " + entry.name().brief() + " unproven though it is signed");
+      }
+    }
+  }
+
+  private static int size(Sent one) {
+    return one.expected.stream().mapToInt(e -> e.names().size()).sum();
+  }
+
+  private Sent byId(long id) throws ProofException {
+    Sent found = sharing.get(id);
+    if (found == null) {
+      throw new ProofException(
+          Violation.BAD_RECEIPT, "the receipt covers a request that was not made");
+    }
+    return found;
+  }
+
+  private ReceiptCheck.Checked check(Reply reply) throws ProofException {
+    sharing.clear();
+    for (Sent one : sent) {
+      ServerSession.Pending pending = one.pending;
+      if (pending != null) {
+        sharing.put(pending.id(), one);
+      }
+    }
+    List<ReceiptCheck.Expected> expected = new ArrayList<>();
+    for (long id : reply.getReceipt().getIdsList()) {
+      expected.addAll(byId(id).expected);
+    }
+    VerifyKey by = session.server();
+    return ReceiptCheck.verify(reply, by, capsule, options.level(), expected);
+  }
+
+  /** Signs what is unsigned, commits, and ends the session. */
+  @Override
+  public void close() throws ProofException {
+    try {
+      sign();
+      commit();
+    } finally {
+      session.close();
+    }
+  }
+}

@@ -1,0 +1,26 @@
+package holdfast.client;
+
+/** When a writer signs. Signing late is cheap; until then the server cannot prove a record. */
+public sealed interface SigningPolicy {
+  /** Every record. */
+  record Each() implements SigningPolicy {}
+
+  /** The last record of every batch that is sent. */
+  record EachBatch() implements SigningPolicy {}
+
+  /** Every {@code records}-th record. */
+  record EveryN(int records) implements SigningPolicy {
+    /** Checks the number. */
+    public EveryN {
+      if (records < 1) {
+        throw new IllegalArgumentException("signing every n records needs n of 1 or more");
+      }
+    }
+  }
+
+  /** The first record after {@code millis} have gone by since the last signature. */
+  record EveryT(long millis) implements SigningPolicy {}
+
+  /** Only when {@link CapsuleWriter#sign} is called, and when the writer closes. */
+  record OnDemand() implements SigningPolicy {}
+}

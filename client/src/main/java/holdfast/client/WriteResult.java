@@ -1,0 +1,42 @@
+package holdfast.client;
+
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.capsule.Receipt;
+import java.util.List;
+
+/** What became of a batch of writes. */
+public sealed interface WriteResult {
+  /** The records of the batch, in order. */
+  List<Hash> names();
+
+  /**
+   * The server has acknowledged the batch, and the receipt was verified.
+   *
+   * @param receipt the receipt, which may cover other batches too
+   * @param covered everything the receipt covers
+   * @param from where this batch begins in it
+   * @param to where this batch ends in it
+   */
+  record Stored(List<Hash> names, Receipt receipt, List<Receipt.Entry> covered, int from, int to)
+      implements WriteResult {
+    /** What the receipt says of each record and signature of this batch. */
+    public List<Receipt.Entry> entries() {
+      return covered.subList(from, to);
+    }
+
+    /** For each record and signature its own share of the receipt, to be kept or passed on. */
+    public List<Receipt.Extract> extracts() {
+      return Receipt.Extract.ofAll(receipt, covered).subList(from, to);
+    }
+  }
+
+  /** The server has refused the batch; nothing of it is stored. */
+  record Refused(List<Hash> names, HoldfastException reason) implements WriteResult {}
+
+  /**
+   * No answer came, though it was sent again: the batch may be stored or not. Asking for its names,
+   * or writing it once more, settles that.
+   */
+  record Unknown(List<Hash> names, HoldfastException reason) implements WriteResult {}
+}
