@@ -49,13 +49,6 @@ final class ServerSession implements AutoCloseable {
     return connection;
   }
 
-  /**
-   * How often the server has reset the mirrored cache; a reply remembers the count at its arrival.
-   */
-  int cacheEpoch() {
-    return cacheEpoch;
-  }
-
   /** A request under way. */
   final class Pending {
     private final long id;
