@@ -59,7 +59,7 @@ public final class CapsuleWriter implements AutoCloseable {
   private final List<Statement.WriterSignature> signatures = new ArrayList<>();
   private final ArrayDeque<Sent> sent = new ArrayDeque<>();
   private final List<WriteResult> results = new ArrayList<>();
-  private final Map<Reply, ReceiptCheck.Checked> checked = new IdentityHashMap<>();
+  private final IdentityHashMap<Reply, ReceiptCheck.Checked> checked = new IdentityHashMap<>();
 
   /** Batches that share a receipt with the one being settled, by request id. */
   private final Map<Long, Sent> sharing = new HashMap<>();
