@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -198,9 +199,7 @@ public final class RecordGraph {
 
   /** Present records that are not proven and at which no present record points. */
   public long[] unprovenTips(int limit) {
-    return Arrays.stream(members(TIPS, tips, limit))
-        .filter(arrival -> !witness(arrival).proven())
-        .toArray();
+    return members(TIPS, tips, limit, arrival -> !witness(arrival).proven());
   }
 
   /** Heads in the paper's sense: present records without incoming physical pointer. */
@@ -528,12 +527,12 @@ public final class RecordGraph {
     stateDirty = true;
     for (Hash head : finalHeads) {
       long arrival = arrivalOf(head);
-      if (arrival < 0) {
+      if (arrival >= 0) {
+        markFinal(arrival);
+      } else if (holesAt(head).stream().noneMatch(hole -> hole.child() < 0)) {
         // An absent final head is awaited like a missing name, by no child.
         stagedHoles.computeIfAbsent(head, absent -> new ArrayList<>()).add(new Hole(-1, 0));
         holes++;
-      } else {
-        markFinal(arrival);
       }
     }
   }
@@ -627,19 +626,23 @@ public final class RecordGraph {
   }
 
   private long[] members(byte table, Map<Long, Boolean> changes, int limit) {
+    return members(table, changes, limit, arrival -> true);
+  }
+
+  private long[] members(byte table, Map<Long, Boolean> changes, int limit, LongPredicate wanted) {
     List<Long> found = new ArrayList<>();
     map.scan(
         new byte[] {table},
         new byte[] {(byte) (table + 1)},
         (key, value) -> {
           long arrival = ByteBuffer.wrap(key, 1, 8).getLong();
-          if (changes.getOrDefault(arrival, true)) {
+          if (changes.getOrDefault(arrival, true) && wanted.test(arrival)) {
             found.add(arrival);
           }
           return found.size() < limit;
         });
     for (Map.Entry<Long, Boolean> change : changes.entrySet()) {
-      if (change.getValue() && !found.contains(change.getKey())) {
+      if (change.getValue() && !found.contains(change.getKey()) && wanted.test(change.getKey())) {
         found.add(change.getKey());
       }
     }

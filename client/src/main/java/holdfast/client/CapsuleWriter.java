@@ -27,7 +27,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -59,13 +58,16 @@ public final class CapsuleWriter implements AutoCloseable {
   private final List<Statement.WriterSignature> signatures = new ArrayList<>();
   private final ArrayDeque<Sent> sent = new ArrayDeque<>();
   private final List<WriteResult> results = new ArrayList<>();
-  private final IdentityHashMap<Reply, ReceiptCheck.Checked> checked = new IdentityHashMap<>();
 
   /** Batches that share a receipt with the one being settled, by request id. */
   private final Map<Long, Sent> sharing = new HashMap<>();
 
   private CapsuleSession session;
-  private Consumer<WriteResult> listener = result -> {};
+  private @Nullable Reply checkedReply;
+  private ReceiptCheck.@Nullable Checked checked;
+  private @Nullable Consumer<WriteResult> listener;
+  private long sentBatches;
+  private long settledBatches;
   private int batchBytes;
   private @Nullable Hash unsigned;
   private int sinceSignature;
@@ -127,7 +129,10 @@ public final class CapsuleWriter implements AutoCloseable {
     return heads;
   }
 
-  /** Hears of every batch when its fate is known. */
+  /**
+   * Names who hears of every batch when its fate is known; {@link #commit} then returns nothing, so
+   * that a long stream keeps no results.
+   */
   public void onResult(Consumer<WriteResult> consumer) {
     listener = consumer;
   }
@@ -199,14 +204,19 @@ public final class CapsuleWriter implements AutoCloseable {
     }
   }
 
-  /** Sends what has been appended, without waiting for receipts. */
-  public void send() throws ProofException {
+  /**
+   * Sends what has been appended, without waiting for receipts.
+   *
+   * @return the number of batches sent so far; see {@link #await}
+   */
+  public long send() throws ProofException {
     if (options.signing() instanceof SigningPolicy.EachBatch) {
       sign();
     }
     if (batch.isEmpty() && signatures.isEmpty()) {
-      return;
+      return sentBatches;
     }
+    sentBatches++;
     List<Hash> names = batch.stream().map(Record::name).toList();
     List<Hash> signed = signatures.stream().map(Statement.WriterSignature::record).toList();
     Sent one =
@@ -230,6 +240,14 @@ public final class CapsuleWriter implements AutoCloseable {
     } catch (HoldfastException e) {
       // Settling finds the batch without a receipt and sends it again.
       one.pending = null;
+    }
+    return sentBatches;
+  }
+
+  /** Waits until the fate of the first {@code batches} batches is known. */
+  public void await(long batches) throws ProofException {
+    while (settledBatches < batches) {
+      settle();
     }
   }
 
@@ -284,7 +302,6 @@ public final class CapsuleWriter implements AutoCloseable {
     while (!sent.isEmpty()) {
       settle();
     }
-    checked.clear();
     List<WriteResult> done = List.copyOf(results);
     results.clear();
     return done;
@@ -323,8 +340,13 @@ public final class CapsuleWriter implements AutoCloseable {
               : new WriteResult.Refused(oldest.names, e);
     }
     sent.remove();
-    results.add(result);
-    listener.accept(result);
+    settledBatches++;
+    Consumer<WriteResult> hearing = listener;
+    if (hearing != null) {
+      hearing.accept(result);
+    } else {
+      results.add(result);
+    }
   }
 
   private static boolean passing(HoldfastException e) {
@@ -373,7 +395,6 @@ public final class CapsuleWriter implements AutoCloseable {
 
   private void reconnect() throws ProofException {
     session.close();
-    checked.clear();
     session = CapsuleSession.open(server, capsule, 0, List.of());
     session.possess(key);
     for (Sent one : sent) {
@@ -382,10 +403,12 @@ public final class CapsuleWriter implements AutoCloseable {
   }
 
   private WriteResult stored(Sent batchSent, Reply reply, long id) throws ProofException {
-    ReceiptCheck.Checked whole = checked.get(reply);
+    // Batches settle in order, so those that share a receipt come one after the other.
+    ReceiptCheck.Checked whole = reply.equals(checkedReply) ? checked : null;
     if (whole == null) {
       whole = check(reply);
-      checked.put(reply, whole);
+      checkedReply = reply;
+      checked = whole;
     }
     int from = 0;
     for (long covered : reply.getReceipt().getIdsList()) {

@@ -24,8 +24,7 @@ public final class Providers {
       if (provider.getLoadingError() != null) {
         return null;
       }
-      // A provider that cannot do all three is not used at all, so that behaviour is uniform.
-      KeyFactory.getInstance("Ed25519", provider);
+      // A provider that cannot do both is not used at all, so that behaviour is uniform.
       Signature.getInstance("Ed25519", provider);
       Cipher.getInstance("AES/GCM/NoPadding", provider);
       return provider;
@@ -42,10 +41,9 @@ public final class Providers {
         : provider.getName() + " " + provider.getVersionStr();
   }
 
+  /** The JDK's key factory; the other provider registers none, and takes the JDK's keys. */
   static KeyFactory ed25519KeyFactory() throws GeneralSecurityException {
-    return FAST == null
-        ? KeyFactory.getInstance("Ed25519")
-        : KeyFactory.getInstance("Ed25519", FAST);
+    return KeyFactory.getInstance("Ed25519", "SunEC");
   }
 
   static Signature ed25519() throws GeneralSecurityException {

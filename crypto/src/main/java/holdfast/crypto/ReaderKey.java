@@ -49,7 +49,8 @@ public final class ReaderKey {
     byte[] text = java.util.Arrays.copyOfRange(sealed, ENCAPSULATION_SIZE, sealed.length);
     try {
       return suite().open(enc, pair, Domain.GRANT_SEAL.tag(), context, text, null, null, null);
-    } catch (InvalidCipherTextException | IllegalArgumentException e) {
+    } catch (InvalidCipherTextException | IllegalArgumentException | IllegalStateException e) {
+      // The last is how a zero shared secret is reported: an encapsulated key of small order.
       throw new ProofException(
           Violation.BAD_SEAL, "the grant does not open with this reader key", e);
     }
@@ -95,6 +96,8 @@ public final class ReaderKey {
         byte[] sealed = java.util.Arrays.copyOf(made[1], ENCAPSULATION_SIZE + made[0].length);
         System.arraycopy(made[0], 0, sealed, ENCAPSULATION_SIZE, made[0].length);
         return sealed;
+      } catch (IllegalStateException e) {
+        throw new IllegalArgumentException("the reader key " + this + " is of small order", e);
       } catch (InvalidCipherTextException e) {
         throw new AssertionError("sealing cannot fail", e);
       }

@@ -1,0 +1,26 @@
+package holdfast.bench;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code holdfast bench}. */
+@Command(
+    name = "bench",
+    description = "Measures the system on this machine, against RocksDB in the same run.",
+    mixinStandardHelpOptions = true,
+    subcommands = {
+      IngestBench.class,
+      YcsbBench.class,
+      SequentialBench.class,
+      ClientsBench.class
+    })
+public final class BenchCommand {
+  /** Options that all measurements share. */
+  static final class Output {
+    @Option(names = "--json", description = "Print one JSON object per result.")
+    boolean json;
+  }
+
+  @Mixin Output output = new Output();
+}

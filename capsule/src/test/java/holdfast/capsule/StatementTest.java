@@ -1,0 +1,218 @@
+package holdfast.capsule;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import holdfast.base.Bytes;
+import holdfast.base.Hash;
+import holdfast.base.Limits;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.capsule.Statement.Erased;
+import holdfast.crypto.ReaderKey;
+import holdfast.crypto.SigningKey;
+import holdfast.testkit.Gen;
+import holdfast.testkit.Mutator;
+import holdfast.testkit.Property;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class StatementTest {
+  private final Fixture fixture = new Fixture(2);
+
+  private Statement any(Gen gen) {
+    return switch (gen.below(6)) {
+      case 0 -> {
+        int signer = gen.below(2);
+        yield Statement.WriterSignature.sign(
+            fixture.capsule, gen.hash(), signer, fixture.writers.get(signer));
+      }
+      case 1 -> erasure(gen, new Erased.OfRecord(gen.hash()));
+      case 2 -> erasure(gen, new Erased.OfLeaf(gen.hash(), gen.below(Limits.LEAVES)));
+      case 3 -> {
+        long to = 1L + gen.below(1_000_000);
+        yield Statement.Erasure.sign(
+            fixture.capsule, to + 5, new Erased.OfTimes(to / 2, to), "", fixture.owner);
+      }
+      case 4 ->
+          Statement.Grant.sign(
+              fixture.capsule,
+              gen.anyLong(),
+              fixture.contentKey,
+              Fixture.STRANGER.readerKey().publicHalf(),
+              fixture.owner);
+      default ->
+          Statement.Succession.sign(
+              fixture.capsule,
+              gen.anyLong(),
+              gen.list(gen.below(5), gen::hash),
+              gen.hash(),
+              fixture.owner);
+    };
+  }
+
+  private Statement erasure(Gen gen, Erased erased) {
+    return Statement.Erasure.sign(
+        fixture.capsule, gen.anyLong(), erased, gen.text(60), fixture.owner);
+  }
+
+  @Test
+  void statementsHaveOneEncodingAndVerify() {
+    Property.check(
+        120,
+        gen -> {
+          Statement statement = any(gen);
+          byte[] encoded = statement.encode();
+          Statement read = Statement.decode(encoded);
+          assertThat(read).isEqualTo(statement);
+          assertThat(read.encode()).isEqualTo(encoded);
+          assertThat(read.name()).isEqualTo(statement.name());
+          read.verify(fixture.metadata);
+        });
+  }
+
+  @Test
+  void d9EveryChangeIsNoticed() {
+    Property.check(
+        12,
+        gen -> {
+          Statement statement = any(gen);
+          byte[] encoded = statement.encode();
+          Mutator.eachByteChanged(
+              encoded,
+              changed -> {
+                try {
+                  Statement read = Statement.decode(changed);
+                  assertThat(read.encode()).isEqualTo(changed);
+                  assertThat(read.name()).isNotEqualTo(statement.name());
+                  if (read.capsule().equals(fixture.capsule)) {
+                    Fixture.violates(Violation.BAD_SIGNATURE, () -> read.verify(fixture.metadata));
+                  }
+                } catch (ProofException refused) {
+                  assertThat(refused.violation()).isEqualTo(Violation.MALFORMED);
+                }
+              });
+          Mutator.eachLengthChanged(
+              encoded, changed -> Fixture.violates(() -> Statement.decode(changed)));
+        });
+  }
+
+  @Test
+  void d9SignaturesByAnybodyElseAreRefused() {
+    Gen gen = new Gen(0);
+    Hash record = gen.hash();
+    SigningKey writer = fixture.writers.getFirst();
+    List<Statement> bad =
+        List.of(
+            Statement.WriterSignature.sign(fixture.capsule, record, 1, writer),
+            Statement.WriterSignature.sign(fixture.capsule, record, 2, writer),
+            Statement.WriterSignature.sign(fixture.capsule, record, 0, fixture.owner),
+            Statement.Erasure.sign(fixture.capsule, 9, new Erased.OfRecord(record), "", writer),
+            Statement.Grant.sign(
+                fixture.capsule, 9, fixture.contentKey, writer.readerKey().publicHalf(), writer),
+            Statement.Succession.sign(fixture.capsule, 9, List.of(), record, writer));
+    for (Statement statement : bad) {
+      Fixture.violates(Violation.BAD_SIGNATURE, () -> statement.verify(fixture.metadata));
+    }
+  }
+
+  @Test
+  void theOwnersSignatureIsForOneKindOfStatementOnly() {
+    // The same key, the same bytes: the tag alone tells what is signed.
+    Statement.Succession real =
+        Statement.Succession.sign(fixture.capsule, 9, List.of(), Hash.ZERO, fixture.owner);
+    Statement.Erasure borrowed =
+        new Statement.Erasure(
+            fixture.capsule, 9, new Erased.OfRecord(Hash.ZERO), "", real.signature());
+    Fixture.violates(Violation.BAD_SIGNATURE, () -> borrowed.verify(fixture.metadata));
+  }
+
+  @Test
+  void anErasureReachesIntoThePastOnly() {
+    assertThat(new Erased.OfTimes(5, 9).covers(5)).isTrue();
+    assertThat(new Erased.OfTimes(5, 9).covers(8)).isTrue();
+    assertThat(new Erased.OfTimes(5, 9).covers(9)).isFalse();
+    assertThat(new Erased.OfTimes(5, 9).covers(4)).isFalse();
+    for (Erased bad :
+        List.of(new Erased.OfTimes(5, 5), new Erased.OfTimes(6, 5), new Erased.OfTimes(5, 11))) {
+      assertThatThrownBy(() -> Statement.Erasure.sign(fixture.capsule, 10, bad, "", fixture.owner))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
+  @Test
+  void finalHeadsHaveOneOrder() {
+    Gen gen = new Gen(0);
+    List<Hash> heads = gen.list(5, gen::hash);
+    Statement one = Statement.Succession.sign(fixture.capsule, 1, heads, Hash.ZERO, fixture.owner);
+    Statement two =
+        Statement.Succession.sign(
+            fixture.capsule, 1, gen.shuffled(heads), Hash.ZERO, fixture.owner);
+    assertThat(one.encode()).isEqualTo(two.encode());
+    // Two heads in the wrong order, or twice the same, in an otherwise valid encoding.
+    byte[] encoded = one.encode();
+    for (int from : new int[] {0, 1}) {
+      byte[] bent = encoded.clone();
+      System.arraycopy(encoded, 43 + 32, bent, 43, 32);
+      System.arraycopy(encoded, 43 + 32 * from, bent, 43 + 32, 32);
+      Fixture.violates(Violation.MALFORMED, () -> Statement.decode(bent));
+    }
+    assertThatThrownBy(() ->
+            Statement.Succession.sign(
+                fixture.capsule, 1, List.of(Hash.ZERO, Hash.ZERO), Hash.ZERO, fixture.owner))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void grantsOpenForTheirReaderOnly() throws ProofException {
+    ReaderKey reader = Fixture.STRANGER.readerKey();
+    Statement.Grant grant =
+        Statement.Grant.sign(
+            fixture.capsule, 1, fixture.contentKey, reader.publicHalf(), fixture.owner);
+    grant.verify(fixture.metadata);
+    assertThat(grant.open(reader)).isEqualTo(fixture.contentKey);
+    Fixture.violates(Violation.BAD_SEAL, () -> grant.open(fixture.owner.readerKey()));
+    // Taken to another capsule or epoch it does not open, whoever signed that.
+    Fixture.violates(
+        Violation.BAD_SEAL,
+        () ->
+            new Statement.Grant(
+                    new Fixture(2, 1).capsule,
+                    1,
+                    0,
+                    grant.reader(),
+                    grant.sealedKey(),
+                    grant.signature())
+                .open(reader));
+    Fixture.violates(
+        Violation.BAD_SEAL,
+        () ->
+            new Statement.Grant(
+                    fixture.capsule, 1, 1, grant.reader(), grant.sealedKey(), grant.signature())
+                .open(reader));
+    // Something else than a key, properly sealed.
+    Bytes other =
+        Bytes.wrap(
+            reader
+                .publicHalf()
+                .seal(
+                    new byte[31],
+                    new holdfast.base.Encoder().hash(fixture.capsule).u32(0).toBytes()));
+    Fixture.violates(
+        Violation.BAD_SEAL,
+        () ->
+            new Statement.Grant(fixture.capsule, 1, 0, grant.reader(), other, grant.signature())
+                .open(reader));
+  }
+
+  @Test
+  void hugeOrUnknownStatementsAreRefused() {
+    Fixture.violates(
+        Violation.MALFORMED, () -> Statement.decode(new byte[Limits.STATEMENT_BYTES + 1]));
+    for (int kind : new int[] {0, 5, 255}) {
+      byte[] bytes = new byte[200];
+      bytes[0] = (byte) kind;
+      Fixture.violates(Violation.MALFORMED, () -> Statement.decode(bytes));
+    }
+  }
+}
