@@ -20,7 +20,9 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/** A throw-away server in this process, reached over TLS like any other, and what a client needs. */
+/**
+ * A throw-away server in this process, reached over TLS like any other, and what a client needs.
+ */
 final class Bed implements AutoCloseable {
   private static final SecureRandom RANDOM = new SecureRandom();
 

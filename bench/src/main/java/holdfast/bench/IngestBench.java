@@ -19,13 +19,22 @@ import picocli.CommandLine.Option;
     description = "Writes many single-subrecord records of 16 bytes into one capsule.",
     mixinStandardHelpOptions = true)
 final class IngestBench implements Callable<Integer> {
-  @Option(names = "--records", defaultValue = "10000000", description = "How many (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--records",
+      defaultValue = "10000000",
+      description = "How many (${DEFAULT-VALUE}).")
   long records;
 
-  @Option(names = "--batch", defaultValue = "1000", description = "Records a batch and signature (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--batch",
+      defaultValue = "1000",
+      description = "Records a batch and signature (${DEFAULT-VALUE}).")
   int batch;
 
-  @Option(names = "--slice", defaultValue = "1000000", description = "Records per line of output (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--slice",
+      defaultValue = "1000000",
+      description = "Records per line of output (${DEFAULT-VALUE}).")
   long slice;
 
   @Mixin BenchCommand.Output output = new BenchCommand.Output();
@@ -49,6 +58,7 @@ final class IngestBench implements Callable<Integer> {
         writer.onResult(result -> {});
         for (long done = 0; done < records; ) {
           long sliceBegin = System.nanoTime();
+          double cpuBegin = Report.cpuSeconds();
           long end = Math.min(records, done + slice);
           for (; done < end; done++) {
             writer.append(ByteBuffer.allocate(16).putLong(done).array());
@@ -59,6 +69,7 @@ final class IngestBench implements Callable<Integer> {
           new Report()
               .put("records", done)
               .put("recordsPerSecond", last)
+              .put("cpuMicros", (Report.cpuSeconds() - cpuBegin) / slice * 1e6)
               .put("residentMiB", residentMiB())
               .print(System.out, output.json);
         }
@@ -72,7 +83,9 @@ final class IngestBench implements Callable<Integer> {
           .put("bytesPerRecord", bed.diskBytes() / (double) records)
           .put("restartSeconds", restart)
           .put("residentMiB", residentMiB())
-          .put("conditions", Report.conditions() + ", SYNCED, " + batch + " records a batch and signature")
+          .put(
+              "conditions",
+              Report.conditions() + ", SYNCED, " + batch + " records a batch and signature")
           .print(System.out, output.json);
     }
     return 0;

@@ -1,6 +1,7 @@
 package holdfast.bench;
 
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -41,6 +42,15 @@ final class Report {
       case Boolean b -> b.toString();
       default -> '"' + value.toString().replace("\\", "\\\\").replace("\"", "\\\"") + '"';
     };
+  }
+
+  /**
+   * Processor time of this process so far, in seconds: steadier than the clock on a shared machine.
+   */
+  static double cpuSeconds() {
+    return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+            .getProcessCpuTime()
+        / 1e9;
   }
 
   static String conditions() {

@@ -12,8 +12,9 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * A YCSB workload: keys to load, then operations. Generated here, or read from the trace files of the
- * DCS authors ({@code SET key value}, {@code GET key}, a line each; values hold any byte but newline).
+ * A YCSB workload: keys to load, then operations. Generated here, or read from the trace files of
+ * the DCS authors ({@code SET key value}, {@code GET key}, a line each; values hold any byte but
+ * newline).
  */
 final class Trace {
   /** One operation: the key's number, and whether it writes. */
@@ -70,7 +71,12 @@ final class Trace {
     List<byte[]> names = new ArrayList<>();
     List<Integer> keys = new ArrayList<>();
     List<Boolean> writes = new ArrayList<>();
-    lines(folder.resolve("tracea_load_" + workload + ".txt"), numbers, names, new ArrayList<>(), new ArrayList<>());
+    lines(
+        folder.resolve("tracea_load_" + workload + ".txt"),
+        numbers,
+        names,
+        new ArrayList<>(),
+        new ArrayList<>());
     int load = names.size();
     lines(folder.resolve("tracea_run_" + workload + ".txt"), numbers, names, keys, writes);
     int[] keyArray = keys.stream().mapToInt(Integer::intValue).toArray();
@@ -82,7 +88,11 @@ final class Trace {
   }
 
   private static void lines(
-      Path file, Map<String, Integer> numbers, List<byte[]> names, List<Integer> keys, List<Boolean> writes)
+      Path file,
+      Map<String, Integer> numbers,
+      List<byte[]> names,
+      List<Integer> keys,
+      List<Boolean> writes)
       throws IOException {
     byte[] all = Files.readAllBytes(file);
     int start = 0;
@@ -97,7 +107,12 @@ final class Trace {
   }
 
   private static void operation(
-      Path file, byte[] line, Map<String, Integer> numbers, List<byte[]> names, List<Integer> keys, List<Boolean> writes)
+      Path file,
+      byte[] line,
+      Map<String, Integer> numbers,
+      List<byte[]> names,
+      List<Integer> keys,
+      List<Boolean> writes)
       throws IOException {
     String text = new String(line, StandardCharsets.ISO_8859_1);
     String[] parts = text.split(" ", 3);

@@ -34,41 +34,69 @@ import picocli.CommandLine.Option;
     description = "The paper's YCSB method: batches, reads verified by proof, signing on demand.",
     mixinStandardHelpOptions = true)
 final class YcsbBench implements Callable<Integer> {
-  @Option(names = "--workload", defaultValue = "a", description = "a, b, c, d or all (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--workload",
+      defaultValue = "a",
+      description = "a, b, c, d or all (${DEFAULT-VALUE}).")
   String workload = "a";
 
-  @Option(names = "--trace-dir", description = "Folder with the authors' traces; generated when left out.")
+  @Option(
+      names = "--trace-dir",
+      description = "Folder with the authors' traces; generated when left out.")
   @Nullable Path traceDir;
 
-  @Option(names = "--api", defaultValue = "records", description = "records or subrecords (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--api",
+      defaultValue = "records",
+      description = "records or subrecords (${DEFAULT-VALUE}).")
   String api = "records";
 
-  @Option(names = "--records", defaultValue = "100000", description = "Keys loaded (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--records",
+      defaultValue = "100000",
+      description = "Keys loaded (${DEFAULT-VALUE}).")
   int records;
 
-  @Option(names = "--operations", defaultValue = "1000000", description = "Operations (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--operations",
+      defaultValue = "1000000",
+      description = "Operations (${DEFAULT-VALUE}).")
   int operations;
 
-  @Option(names = "--batch", defaultValue = "1000", description = "Operations a batch (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--batch",
+      defaultValue = "1000",
+      description = "Operations a batch (${DEFAULT-VALUE}).")
   int batch;
 
-  @Option(names = "--in-flight", defaultValue = "4", description = "Batches under way (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--in-flight",
+      defaultValue = "4",
+      description = "Batches under way (${DEFAULT-VALUE}).")
   int inFlight;
 
-  @Option(names = "--repeat", defaultValue = "1", description = "Plays the operations this many times (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--repeat",
+      defaultValue = "1",
+      description = "Plays the operations this many times (${DEFAULT-VALUE}).")
   int repeat;
 
   @Option(names = "--compare", description = "rocksdb: measure the peer on the same trace.")
   @Nullable String compare;
 
-  @Option(names = "--no-crypto", description = "Leaves out signatures and proofs, as the paper's comparison does.")
+  @Option(
+      names = "--no-crypto",
+      description = "Leaves out signatures and proofs, as the paper's comparison does.")
   boolean noCrypto;
 
   @Mixin BenchCommand.Output output = new BenchCommand.Output();
 
   @Override
   public Integer call() throws Exception {
-    String all = workload.toLowerCase(Locale.ROOT).equals("all") ? "abcd" : workload.toLowerCase(Locale.ROOT);
+    String all =
+        workload.toLowerCase(Locale.ROOT).equals("all")
+            ? "abcd"
+            : workload.toLowerCase(Locale.ROOT);
     for (char one : all.toCharArray()) {
       measure(one);
     }
@@ -77,9 +105,7 @@ final class YcsbBench implements Callable<Integer> {
 
   private void measure(char one) throws Exception {
     Trace trace =
-        traceDir == null
-            ? Trace.generate(one, records, operations, 42)
-            : Trace.read(traceDir, one);
+        traceDir == null ? Trace.generate(one, records, operations, 42) : Trace.read(traceDir, one);
     Report report = new Report();
     report.put("bench", "ycsb").put("workload", String.valueOf(one).toUpperCase(Locale.ROOT));
     double throughput;
@@ -88,6 +114,7 @@ final class YcsbBench implements Callable<Integer> {
       run.load();
       run.operations(Math.min(trace.operations(), 200_000), new Histogram(3));
       Histogram latency = new Histogram(3);
+      double cpuBegin = Report.cpuSeconds();
       long begin = System.nanoTime();
       for (int i = 0; i < repeat; i++) {
         run.operations(trace.operations(), latency);
@@ -96,6 +123,9 @@ final class YcsbBench implements Callable<Integer> {
       report
           .put("api", api)
           .put("throughput", throughput)
+          .put(
+              "cpuMicros",
+              (Report.cpuSeconds() - cpuBegin) / ((double) repeat * trace.operations()) * 1e6)
           .put("p50BatchMillis", latency.getValueAtPercentile(50) / 1e6)
           .put("p99BatchMillis", latency.getValueAtPercentile(99) / 1e6)
           .put("proven", run.proven)
@@ -115,8 +145,15 @@ final class YcsbBench implements Callable<Integer> {
     }
     report.put(
         "conditions",
-        Report.conditions() + ", SYNCED, " + batch + " operations a batch, " + inFlight + " batches under way, "
-            + trace.load + " keys, 16-byte values, " + (noCrypto ? "no proofs, one signature" : "sealed, every read proven")
+        Report.conditions()
+            + ", SYNCED, "
+            + batch
+            + " operations a batch, "
+            + inFlight
+            + " batches under way, "
+            + trace.load
+            + " keys, 16-byte values, "
+            + (noCrypto ? "no proofs, one signature" : "sealed, every read proven")
             + (traceDir == null ? ", generated zipfian trace" : ", the authors' trace"));
     report.print(System.out, output.json);
   }
@@ -235,7 +272,8 @@ final class YcsbBench implements Callable<Integer> {
             if (name == null) {
               throw new AssertionError("the trace reads a key that was not written");
             }
-            unsigned |= writtenIn[key] > signedThrough || (writtenIn[key] == batches && !written.isEmpty());
+            unsigned |=
+                writtenIn[key] > signedThrough || (writtenIn[key] == batches && !written.isEmpty());
             if (subrecords) {
               stage.leaves.add(new ReadResult.LeafName(name, leafOf[key]));
             } else {

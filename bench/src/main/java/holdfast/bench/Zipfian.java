@@ -4,7 +4,8 @@ import java.util.SplittableRandom;
 
 /**
  * Numbers 0…n−1 of which few are frequent, after Gray et al., "Quickly generating billion-record
- * synthetic databases" (SIGMOD 1994), with YCSB's constant 0.99; scattered over the range by a hash.
+ * synthetic databases" (SIGMOD 1994), with YCSB's constant 0.99; scattered over the range by a
+ * hash.
  */
 final class Zipfian {
   private static final double THETA = 0.99;

@@ -25,7 +25,8 @@ import java.util.Set;
  * </pre>
  *
  * <p>The file layer cuts a file into these parts; this class says what must hold of each. Every
- * record must be proven by the signatures among the statements.
+ * record must be proven by the signatures among the statements, and every leaf that is left out
+ * must be erased by one of them.
  */
 public final class Bundle {
   /** The first eight bytes of a bundle. */
@@ -70,6 +71,9 @@ public final class Bundle {
     private final Hash capsule;
     private final List<Statement.WriterSignature> signatures = new ArrayList<>();
     private final Set<Hash> statementNames = new HashSet<>();
+    private final Set<Hash> erasedRecords = new HashSet<>();
+    private final Set<Statement.Erased.OfLeaf> erasedLeaves = new HashSet<>();
+    private final List<Statement.Erased.OfTimes> erasedTimes = new ArrayList<>();
     private final RecordGraph graph = new RecordGraph(new InMemoryOrderedMap(), Integer.MAX_VALUE);
     private long leaves;
     private long sealedBytes;
@@ -92,8 +96,17 @@ public final class Bundle {
         throw new ProofException(Violation.MALFORMED, "the bundle holds a statement twice");
       }
       statement.verify(metadata);
-      if (statement instanceof Statement.WriterSignature signature) {
-        signatures.add(signature);
+      switch (statement) {
+        case Statement.WriterSignature signature -> signatures.add(signature);
+        case Statement.Erasure erasure -> {
+          switch (erasure.erased()) {
+            case Statement.Erased.OfRecord(Hash record) -> erasedRecords.add(record);
+            case Statement.Erased.OfLeaf leaf -> erasedLeaves.add(leaf);
+            case Statement.Erased.OfTimes times -> erasedTimes.add(times);
+          }
+        }
+        case Statement.Grant grant -> {}
+        case Statement.Succession succession -> {}
       }
       return statement;
     }
@@ -111,6 +124,7 @@ public final class Bundle {
               Violation.MALFORMED,
               "the bundle leaves out the body of record " + record.name().brief());
         }
+        expectErasures(record);
         if (graph.arrivalOf(record.name()) >= 0) {
           throw new ProofException(
               Violation.MALFORMED, "the bundle holds record " + record.name().brief() + " twice");
@@ -121,6 +135,29 @@ public final class Bundle {
         erased += record.state() == Record.State.WHOLE ? 0 : 1;
       }
       return records;
+    }
+
+    /** Checks that the owner erased whatever is left out of a body. */
+    private void expectErasures(Record record) throws ProofException {
+      RecordHeader header = record.header();
+      if (record.state() == Record.State.WHOLE
+          || erasedRecords.contains(record.name())
+          || erasedTimes.stream().anyMatch(times -> times.covers(header.timeMillis()))) {
+        return;
+      }
+      Body body = record.body();
+      for (int leaf = 0; leaf < header.leafCount(); leaf++) {
+        if ((body == null || body.erased(leaf))
+            && !erasedLeaves.contains(new Statement.Erased.OfLeaf(record.name(), leaf))) {
+          throw new ProofException(
+              Violation.MISSING,
+              "the bundle leaves out leaf "
+                  + leaf
+                  + " of record "
+                  + record.name().brief()
+                  + " and holds no statement of the owner that erases it");
+        }
+      }
     }
 
     /** Checks that what came is what the head announced, and that all of it is proven. */

@@ -94,7 +94,7 @@ public final class ChainProof {
       Collection<Hash> targets)
       throws ProofException {
     Decoder in = new Decoder(proof, "proof");
-    List<Verified> verified = read(proof, in, capsule, metadata, cache);
+    List<Verified> verified = read(proof, in, capsule, metadata, cache, false);
     in.end();
     require(verified, cache, targets);
     return verified;
@@ -107,9 +107,19 @@ public final class ChainProof {
     }
   }
 
-  /** Reads and checks the proof at the decoder's position; adds nothing to the cache. */
+  /**
+   * Reads and checks the proof at the decoder's position; adds nothing to the cache.
+   *
+   * @param single takes nothing but one chain: the first header signed, each pointed at by the one
+   *     before it
+   */
   static List<Verified> read(
-      byte[] buffer, Decoder in, Hash capsule, Metadata metadata, @Nullable VerificationCache cache)
+      byte[] buffer,
+      Decoder in,
+      Hash capsule,
+      Metadata metadata,
+      @Nullable VerificationCache cache,
+      boolean single)
       throws ProofException {
     int count = in.u32(Limits.PROOF_HEADERS);
     if ((long) count * (RecordHeader.FIXED_SIZE + 1) > in.remaining()) {
@@ -126,9 +136,26 @@ public final class ChainProof {
                 + ", not of "
                 + capsule.brief());
       }
+      int start = in.position();
       verified.add(new Verified(header, voucher(in, header, verified, capsule, metadata, cache)));
+      if (single) {
+        checkSingle(new Decoder(buffer, start, in.position() - start, "proof"), i);
+      }
     }
     return verified;
+  }
+
+  private static void checkSingle(Decoder in, int at) throws ProofException {
+    boolean next =
+        switch (in.u8()) {
+          case REASON_SIGNED -> at == 0;
+          case REASON_POINTED_AT -> in.u32(Limits.PROOF_HEADERS) == at - 1;
+          default -> false;
+        };
+    if (!next) {
+      throw new ProofException(
+          Violation.BROKEN_CHAIN, "the headers of the proof do not form one chain");
+    }
   }
 
   private static Voucher voucher(

@@ -36,6 +36,9 @@ final class GraphBlock {
   /** A pointer to a record that is not here. */
   static final long MISSING = -1;
 
+  /** Whether it was changed since it was last written. */
+  boolean dirty;
+
   int count;
   long leastTime = Long.MAX_VALUE;
   long greatestTime;

@@ -114,13 +114,9 @@ public final class RecordGraph {
 
   /** The arrival number of a record, or -1 when it is not here. */
   public long arrivalOf(Hash name) {
-    Long staged = stagedNames.get(name);
-    if (staged != null) {
+    long staged = stagedArrival(name);
+    if (staged >= 0) {
       return staged;
-    }
-    long cached = names.get(name);
-    if (cached >= 0) {
-      return cached;
     }
     byte[] stored = map.get(nameKey(name));
     if (stored == null) {
@@ -131,14 +127,18 @@ public final class RecordGraph {
     return arrival;
   }
 
+  /** The arrival number if it is known without asking the map; else -1. */
+  private long stagedArrival(Hash name) {
+    long cached = names.get(name);
+    return cached >= 0 ? cached : stagedNames.getOrDefault(name, -1L);
+  }
+
   /** The arrival numbers of many records at once; -1 for each that is not here. */
   public long[] arrivalsOf(List<Hash> wanted) {
     long[] arrivals = new long[wanted.size()];
     List<Integer> unknown = new ArrayList<>();
     for (int i = 0; i < arrivals.length; i++) {
-      Hash name = wanted.get(i);
-      Long staged = stagedNames.get(name);
-      arrivals[i] = staged != null ? staged : names.get(name);
+      arrivals[i] = stagedArrival(wanted.get(i));
       if (arrivals[i] < 0) {
         unknown.add(i);
       }
@@ -281,45 +281,29 @@ public final class RecordGraph {
   // ---- Changing ------------------------------------------------------------------------------
 
   /**
-   * Takes in a batch of records, parents and children in any order; those that are here already are
-   * passed over. Asks the map once for all names and pointers that are not known.
+   * Takes in a batch of records, parents and children in any order, cheapest with parents first;
+   * those that are here already are passed over. Asks the map once for all names.
    *
    * @param whenFresh is told of each record that was not here, right after it was taken in
    * @return the arrival number of each
    */
   public long[] insertAll(List<RecordHeader> headers, FreshRecord whenFresh) {
-    List<Hash> asked = new ArrayList<>(3 * headers.size());
-    Map<Hash, Integer> within = new HashMap<>();
-    for (int i = 0; i < headers.size(); i++) {
-      asked.add(headers.get(i).name());
-      within.putIfAbsent(headers.get(i).name(), i);
-    }
+    List<Hash> asked = new ArrayList<>(headers.size());
     for (RecordHeader header : headers) {
-      for (int i = 0; i < header.pointerCount(); i++) {
-        Hash pointer = header.pointer(i);
-        if (!within.containsKey(pointer)) {
-          asked.add(pointer);
-        }
-      }
+      asked.add(header.name());
     }
-    long[] known = arrivalsOf(asked);
-    long[] arrivals = new long[headers.size()];
-    int next = headers.size();
+    long[] arrivals = arrivalsOf(asked);
     for (int i = 0; i < arrivals.length; i++) {
       RecordHeader header = headers.get(i);
-      long[] targets = new long[header.pointerCount()];
-      for (int p = 0; p < targets.length; p++) {
-        Integer position = within.get(header.pointer(p));
-        if (position == null) {
-          targets[p] = known[next++];
-        } else {
-          targets[p] = stagedNames.getOrDefault(header.pointer(p), known[position]);
-        }
+      if (arrivals[i] < 0) {
+        // A record may stand in a batch twice.
+        arrivals[i] = stagedArrival(header.name());
       }
-      long present = stagedNames.getOrDefault(header.name(), known[i]);
-      if (present >= 0) {
-        arrivals[i] = present;
-      } else {
+      if (arrivals[i] < 0) {
+        long[] targets = new long[header.pointerCount()];
+        for (int p = 0; p < targets.length; p++) {
+          targets[p] = arrivalOf(header.pointer(p));
+        }
         arrivals[i] = insert(header, targets);
         whenFresh.taken(i, arrivals[i]);
       }
@@ -358,13 +342,14 @@ public final class RecordGraph {
         int at = slot(targets[i]);
         if (!parent.has(at, GraphBlock.HAS_CHILD)) {
           parent.flags[at] |= GraphBlock.HAS_CHILD;
-          tips.put(targets[i], false);
+          leave(tips, targets[i]);
         }
       }
     }
     GraphBlock block = change(arrival);
     block.add(header.writer(), header.timeMillis(), targets);
     stagedNames.put(name, arrival);
+    names.put(name, arrival, next);
     if (!physical) {
       roots.put(arrival, true);
     }
@@ -393,7 +378,7 @@ public final class RecordGraph {
       GraphBlock child = change(hole.child());
       int at = slot(hole.child());
       child.pointers[child.pointerStart[at] + hole.pointer()] = arrival;
-      roots.put(hole.child(), false);
+      leave(roots, hole.child());
       isFinal |= child.has(at, GraphBlock.FINAL);
       provenChild |= child.rank[at] != Witness.UNPROVEN;
       int candidate = Witness.through(child.rank[at], child.writer(at) == writer(arrival));
@@ -488,7 +473,9 @@ public final class RecordGraph {
         if (!parentBlock.has(parentAt, GraphBlock.HAS_PROVEN_CHILD)) {
           parentBlock = change(parent);
           parentBlock.flags[parentAt] |= GraphBlock.HAS_PROVEN_CHILD;
-          provenHeads.put(parent, false);
+          if (parentBlock.rank[parentAt] != Witness.UNPROVEN) {
+            leave(provenHeads, parent);
+          }
         }
         int candidate = Witness.through(rank, parentBlock.writer(parentAt) == writer);
         if (Witness.better(candidate, parentBlock.rank[parentAt])) {
@@ -554,18 +541,30 @@ public final class RecordGraph {
     }
   }
 
+  /** Takes a member out of a set; one that only joined since the last flush leaves no trace. */
+  private static void leave(Map<Long, Boolean> changes, long arrival) {
+    if (!changes.remove(arrival, true)) {
+      changes.put(arrival, false);
+    }
+  }
+
   // ---- Staging -------------------------------------------------------------------------------
 
   /** Writes everything staged through the map, in one go. The host makes it atomic. */
   public void flush() {
-    for (Map.Entry<Hash, Long> entry : stagedNames.entrySet()) {
-      map.put(nameKey(entry.getKey()), ByteBuffer.allocate(8).putLong(entry.getValue()).array());
-      names.put(entry.getKey(), entry.getValue(), next);
+    // In order, because neighbouring inserts are cheaper for a store that sorts.
+    Hash[] sorted = stagedNames.keySet().toArray(new Hash[0]);
+    Arrays.sort(sorted);
+    for (Hash name : sorted) {
+      map.put(
+          nameKey(name),
+          ByteBuffer.allocate(8).putLong(stagedNames.getOrDefault(name, -1L)).array());
     }
     stagedNames.clear();
     for (Map.Entry<Long, GraphBlock> entry : dirty.entrySet()) {
       long index = entry.getKey();
       map.put(key(BLOCKS, index), entry.getValue().encode(index << GraphBlock.SHIFT));
+      entry.getValue().dirty = false;
     }
     dirty.clear();
     flushSet(TIPS, tips);
@@ -680,7 +679,10 @@ public final class RecordGraph {
 
   private GraphBlock change(long arrival) {
     GraphBlock block = block(arrival);
-    dirty.put(arrival >>> GraphBlock.SHIFT, block);
+    if (!block.dirty) {
+      block.dirty = true;
+      dirty.put(arrival >>> GraphBlock.SHIFT, block);
+    }
     return block;
   }
 

@@ -125,6 +125,8 @@ final class Writing {
               + capsule.name().brief());
     }
     capsule.metadata().writerKey(header.writer());
+    // Hashed here, on the session's thread, and not on the one that commits for all.
+    header.name();
     Body body = record.body();
     if (body != null) {
       body.expect(header);

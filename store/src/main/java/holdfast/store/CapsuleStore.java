@@ -42,6 +42,7 @@ public final class CapsuleStore implements AutoCloseable {
   private final StoreOptions options;
   private final Tables tables;
   private final SyncedMark mark;
+  private final RecordBlocks blocks;
   private final Bodies bodies;
   private final RecordCache cache;
   private final Committer committer;
@@ -56,6 +57,7 @@ public final class CapsuleStore implements AutoCloseable {
     this.options = options;
     this.tables = tables;
     this.mark = mark;
+    this.blocks = new RecordBlocks(tables);
     this.bodies = new Bodies(tables);
     this.cache = new RecordCache(options.recordCacheBytes());
     this.committer = new Committer(this, mark);
@@ -151,6 +153,10 @@ public final class CapsuleStore implements AutoCloseable {
 
   StoreOptions options() {
     return options;
+  }
+
+  RecordBlocks blocks() {
+    return blocks;
   }
 
   Bodies bodies() {

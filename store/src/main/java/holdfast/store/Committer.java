@@ -40,7 +40,7 @@ final class Committer implements AutoCloseable {
 
   private final CapsuleStore store;
   private final SyncedMark mark;
-  private final WriteOptions unsynced = new WriteOptions();
+  private final WriteOptions unsynced = new WriteOptions().setMemtableInsertHintPerBatch(true);
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition work = lock.newCondition();
   private final ArrayDeque<StoreBatch> waiting = new ArrayDeque<>();
@@ -171,8 +171,9 @@ final class Committer implements AutoCloseable {
           }
         }
       }
+      staging.finish();
       capsules.forEach(capsule -> capsule.graph().flush());
-      if (!staging.erased().isEmpty()) {
+      if (staging.erases()) {
         store.noteUnfreed(out);
       }
       store.tables().db.write(unsynced, out);
@@ -180,7 +181,7 @@ final class Committer implements AutoCloseable {
       for (Staged one : staged) {
         onSync.add(() -> one.batch().completion().synced(one.entries()));
       }
-      if (!staging.erased().isEmpty()) {
+      if (staging.erases()) {
         List<Runnable> completions = List.copyOf(onSync);
         onSync.clear();
         onSync.add(() -> store.freeErased(completions));

@@ -28,6 +28,7 @@ import org.rocksdb.RocksIterator;
  */
 public final class Fsck {
   private final Tables tables;
+  private final RecordBlocks blocks;
   private final Bodies bodies;
   private final Consumer<String> problems;
   private long capsules;
@@ -36,6 +37,7 @@ public final class Fsck {
 
   private Fsck(Tables tables, Consumer<String> problems) {
     this.tables = tables;
+    this.blocks = new RecordBlocks(tables);
     this.bodies = new Bodies(tables);
     this.problems = problems;
   }
@@ -172,12 +174,8 @@ public final class Fsck {
       records++;
       String where = "capsule " + capsule.brief() + ", record number " + arrival;
       try {
-        byte[] stored = tables.db.get(tables.headers, Keys.record(number, arrival));
-        if (stored == null) {
-          problem(where + ": the header is gone; later records were not looked at");
-          return;
-        }
-        RecordHeader header = RecordHeader.decode(stored);
+        RecordBlocks.Stored stored = blocks.readOne(number, arrival);
+        RecordHeader header = stored.header();
         where += " (" + header.name().brief() + ")";
         header.expect(capsule, header.name());
         if (derived.arrivalOf(header.name()) >= 0) {
@@ -187,8 +185,8 @@ public final class Fsck {
         if (kept.arrivalOf(header.name()) != arrival) {
           problem(where + ": cannot be found by its name");
         }
-        body(where, number, arrival, header, kept);
-      } catch (RocksDBException | ProofException | HoldfastException | AssertionError e) {
+        body(where, number, arrival, stored, kept);
+      } catch (ProofException | HoldfastException | AssertionError e) {
         problem(where + ": " + e.getMessage());
         if (derived.size() == arrival) {
           problem("capsule " + capsule.brief() + ": later records were not looked at");
@@ -198,13 +196,16 @@ public final class Fsck {
     }
   }
 
-  private void body(String where, int number, long arrival, RecordHeader header, RecordGraph kept)
+  private void body(
+      String where, int number, long arrival, RecordBlocks.Stored stored, RecordGraph kept)
       throws ProofException {
+    RecordHeader header = stored.header();
     Record.State state = kept.bodyState(arrival);
     if (!state.hasBody()) {
       return;
     }
-    Body body = bodies.read(number, arrival, header);
+    Body beside = stored.body();
+    Body body = beside != null ? beside : bodies.read(number, arrival, header);
     body.expect(header);
     if (body.whole() != (state == Record.State.WHOLE)) {
       problem(where + ": leaves are erased, or not, against what is noted");

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
@@ -25,23 +26,29 @@ import org.rocksdb.WriteBatch;
  */
 final class Staging {
   private final Tables tables;
+  private final RecordBlocks blocks;
+  private final RecordBlocks.Filling filling = new RecordBlocks.Filling();
   private final Bodies bodies;
   private final RecordCache cache;
   private final WriteBatch out;
-  private final Map<StoredCapsule, Set<Long>> erased = new HashMap<>();
+
+  /** Bodies that this group takes away (none) or replaces, by arrival. */
+  private final Map<StoredCapsule, Map<Long, Optional<Body>>> erased = new HashMap<>();
+
   private final List<RecordCache.Entry> fresh = new ArrayList<>();
   private final Map<StoredCapsule, List<Statement>> kept = new HashMap<>();
 
   Staging(CapsuleStore store, WriteBatch out) {
     this.tables = store.tables();
+    this.blocks = store.blocks();
     this.bodies = store.bodies();
     this.cache = store.cache();
     this.out = out;
   }
 
-  /** Records whose bodies this group erases. */
-  Map<StoredCapsule, Set<Long>> erased() {
-    return erased;
+  /** Whether this group erases anything. */
+  boolean erases() {
+    return !erased.isEmpty();
   }
 
   /** Applies a batch; an exception means that nothing of it was changed. */
@@ -77,13 +84,9 @@ final class Staging {
 
   /** Everything that can be refused is refused here, before anything changes. */
   private static void refuse(StoreBatch batch, RecordGraph graph) {
-    Set<Hash> within = new HashSet<>();
-    if (graph.closed() || hasSignature(batch)) {
-      batch.records().forEach(record -> within.add(record.name()));
-    }
     for (Statement statement : batch.statements()) {
       if (statement instanceof Statement.WriterSignature signature
-          && !within.contains(signature.record())
+          && !within(batch, signature.record())
           && graph.arrivalOf(signature.record()) < 0) {
         throw new HoldfastException(
             ErrorCode.NOT_FOUND,
@@ -103,8 +106,14 @@ final class Staging {
     }
   }
 
-  private static boolean hasSignature(StoreBatch batch) {
-    return batch.statements().stream().anyMatch(s -> s instanceof Statement.WriterSignature);
+  /** Whether a batch holds a record; signed is mostly the last. */
+  private static boolean within(StoreBatch batch, Hash name) {
+    for (Record record : batch.records().reversed()) {
+      if (record.name().equals(name)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** A closed capsule takes ancestors of its final heads, from the heads downwards. */
@@ -135,7 +144,6 @@ final class Staging {
   private void store(StoredCapsule capsule, long arrival, Record record, boolean erasing)
       throws RocksDBException {
     RecordHeader header = record.header();
-    out.put(tables.headers, Keys.record(capsule.number(), arrival), header.unsafeBytes());
     Body body = record.body();
     if (erasing) {
       body = withoutErased(capsule, arrival, header, body);
@@ -144,10 +152,41 @@ final class Staging {
     } else if (!body.whole()) {
       capsule.graph().markErased(arrival, false);
     }
-    if (body != null) {
+    boolean inline = RecordBlocks.inline(header);
+    blocks.add(out, filling, capsule, arrival, header, inline ? body : null);
+    if (body != null && !inline) {
       bodies.put(out, capsule.number(), arrival, header, body);
     }
     fresh.add(new RecordCache.Entry(capsule.number(), arrival, header, body));
+  }
+
+  /** Stages what was held back until the whole group was known. */
+  void finish() throws RocksDBException {
+    blocks.finish(out, filling);
+    for (Map.Entry<StoredCapsule, Map<Long, Optional<Body>>> entry : erased.entrySet()) {
+      rewrite(entry.getKey(), entry.getValue());
+    }
+  }
+
+  private void rewrite(StoredCapsule capsule, Map<Long, Optional<Body>> rewritten)
+      throws RocksDBException {
+    Map<Long, Map<Integer, Optional<Body>>> byBlock = new HashMap<>();
+    for (Map.Entry<Long, Optional<Body>> entry : rewritten.entrySet()) {
+      long arrival = entry.getKey();
+      RecordHeader header = capsule.headerOf(arrival);
+      if (RecordBlocks.inline(header)) {
+        byBlock
+            .computeIfAbsent(arrival >>> RecordBlocks.SHIFT, none -> new HashMap<>())
+            .put(RecordBlocks.slot(arrival), entry.getValue());
+      } else if (entry.getValue().isPresent()) {
+        bodies.put(out, capsule.number(), arrival, header, entry.getValue().get());
+      } else {
+        bodies.delete(out, capsule.number(), arrival);
+      }
+    }
+    for (Map.Entry<Long, Map<Integer, Optional<Body>>> entry : byBlock.entrySet()) {
+      blocks.rewrite(out, capsule.number(), entry.getKey(), entry.getValue());
+    }
   }
 
   /** Makes what was staged known to readers, once it is committed. */
@@ -156,7 +195,8 @@ final class Staging {
       cache.put(entry.capsule(), entry.arrival(), entry.header(), entry.body());
     }
     kept.forEach((capsule, statements) -> statements.forEach(capsule::remember));
-    erased.forEach((capsule, arrivals) -> arrivals.forEach(a -> cache.drop(capsule.number(), a)));
+    erased.forEach(
+        (capsule, rewritten) -> rewritten.keySet().forEach(a -> cache.drop(capsule.number(), a)));
   }
 
   private static @Nullable Body withoutErased(
@@ -206,7 +246,7 @@ final class Staging {
     kept.computeIfAbsent(capsule, none -> new ArrayList<>()).add(statement);
   }
 
-  private void erase(StoredCapsule capsule, Statement.Erasure erasure) throws RocksDBException {
+  private void erase(StoredCapsule capsule, Statement.Erasure erasure) {
     RecordGraph graph = capsule.graph();
     switch (erasure.erased()) {
       case Statement.Erased.OfRecord(Hash record) -> {
@@ -234,28 +274,29 @@ final class Staging {
     }
   }
 
-  private void eraseBody(StoredCapsule capsule, long arrival) throws RocksDBException {
+  private void eraseBody(StoredCapsule capsule, long arrival) {
     if (capsule.graph().bodyState(arrival) != Record.State.ERASED) {
-      bodies.delete(out, capsule.number(), arrival);
       capsule.graph().markErased(arrival, true);
-      touch(capsule, arrival);
+      rewritten(capsule).put(arrival, Optional.empty());
     }
   }
 
-  private void eraseLeaf(StoredCapsule capsule, long arrival, int leaf) throws RocksDBException {
+  private void eraseLeaf(StoredCapsule capsule, long arrival, int leaf) {
     RecordHeader header = capsule.headerOf(arrival);
     if (leaf >= header.leafCount() || capsule.graph().bodyState(arrival) == Record.State.ERASED) {
       return;
     }
-    Body kept = bodies.read(capsule.number(), arrival, header).erase(index -> index == leaf);
-    bodies.putChunk(
-        out, capsule.number(), arrival, header, kept, leaf >>> Bodies.chunkLevel(header));
+    Optional<Body> known = rewritten(capsule).get(arrival);
+    Body body = known == null ? capsule.record(arrival).body() : known.orElseThrow();
+    if (body == null) {
+      throw new AssertionError("a body that is not erased is there");
+    }
     capsule.graph().markErased(arrival, false);
-    touch(capsule, arrival);
+    rewritten(capsule).put(arrival, Optional.of(body.erase(index -> index == leaf)));
   }
 
-  private void touch(StoredCapsule capsule, long arrival) {
-    erased.computeIfAbsent(capsule, none -> new HashSet<>()).add(arrival);
+  private Map<Long, Optional<Body>> rewritten(StoredCapsule capsule) {
+    return erased.computeIfAbsent(capsule, none -> new HashMap<>());
   }
 
   private static List<Receipt.Entry> entries(StoreBatch batch, RecordGraph graph, long[] arrivals) {

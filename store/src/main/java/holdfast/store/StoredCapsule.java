@@ -132,27 +132,26 @@ public final class StoredCapsule implements ChainProof.Source {
 
   /** The header of a record. */
   public RecordHeader headerOf(long arrival) {
+    return entry(arrival).header();
+  }
+
+  /** The decoded record, without its body where that is kept in chunks. */
+  private RecordCache.Entry entry(long arrival) {
     RecordCache.Entry cached = store.cache().get(number, arrival);
     if (cached != null) {
-      return cached.header();
+      return cached;
     }
-    try {
-      byte[] stored = tables.db.get(tables.headers, Keys.record(number, arrival));
-      if (stored == null) {
-        throw new HoldfastException(
-            ErrorCode.DAMAGED, "the header of record number " + arrival + " is not there");
-      }
-      RecordHeader header = RecordHeader.decode(stored);
-      store.cache().put(number, arrival, header, null);
-      return header;
-    } catch (RocksDBException e) {
-      throw Tables.failure("cannot read the header of record number " + arrival, e);
-    } catch (ProofException e) {
+    long first = arrival >>> RecordBlocks.SHIFT << RecordBlocks.SHIFT;
+    List<RecordBlocks.Stored> block = store.blocks().read(number, arrival >>> RecordBlocks.SHIFT);
+    for (int i = 0; i < block.size(); i++) {
+      store.cache().put(number, first + i, block.get(i).header(), block.get(i).body());
+    }
+    if (arrival - first >= block.size()) {
       throw new HoldfastException(
-          ErrorCode.DAMAGED,
-          "the header of record number " + arrival + " is damaged: " + e.getMessage(),
-          e);
+          ErrorCode.DAMAGED, "record number " + arrival + " is not in its block");
     }
+    RecordBlocks.Stored stored = block.get((int) (arrival - first));
+    return new RecordCache.Entry(number, arrival, stored.header(), stored.body());
   }
 
   @Override
@@ -195,28 +194,23 @@ public final class StoredCapsule implements ChainProof.Source {
 
   /** A record with its body, as far as it is not erased. */
   public Record record(long arrival) {
-    RecordCache.Entry cached = store.cache().get(number, arrival);
-    if (cached != null) {
-      Body body = cached.body();
-      if (body != null) {
-        return new Record(
-            cached.header(), body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED, body);
+    RecordCache.Entry entry = entry(arrival);
+    RecordHeader header = entry.header();
+    Body body = entry.body();
+    if (body == null) {
+      Record.State state = withGraph(g -> g.bodyState(arrival));
+      if (!state.hasBody()) {
+        return new Record(header, state, null);
       }
+      body = store.bodies().read(number, arrival, header);
+      store.cache().put(number, arrival, header, body);
     }
-    RecordHeader header = headerOf(arrival);
-    Record.State state = withGraph(g -> g.bodyState(arrival));
-    if (!state.hasBody()) {
-      return new Record(header, state, null);
-    }
-    Body body = store.bodies().read(number, arrival, header);
-    store.cache().put(number, arrival, header, body);
     return new Record(header, body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED, body);
   }
 
   /** A sealed leaf; null when it is erased. The leaf must exist. */
   public byte @Nullable [] leaf(long arrival, RecordHeader header, int leaf) {
-    RecordCache.Entry cached = store.cache().get(number, arrival);
-    Body known = cached == null ? null : cached.body();
+    Body known = entry(arrival).body();
     if (known != null) {
       return known.erased(leaf) ? null : known.leaf(leaf);
     }
@@ -229,8 +223,7 @@ public final class StoredCapsule implements ChainProof.Source {
 
   /** The nodes of a record's Merkle tree. */
   public LeafProof.Nodes nodes(long arrival, RecordHeader header) {
-    RecordCache.Entry cached = store.cache().get(number, arrival);
-    return store.bodies().nodes(number, arrival, header, cached == null ? null : cached.body());
+    return store.bodies().nodes(number, arrival, header, entry(arrival).body());
   }
 
   /** The statement that erases a record's body or one leaf; null when nothing does. */

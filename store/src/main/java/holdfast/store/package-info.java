@@ -6,8 +6,8 @@
  *   default         settings, capsules by name            identity, capsule number ‖ metadata ‖ signature
  *   names           capsule ‖ record name                 arrival number
  *   graph           capsule ‖ table ‖ …                    blocks of 256 records, heads, holes (RecordGraph)
- *   headers         capsule ‖ arrival                     header
- *   bodies          capsule ‖ arrival ‖ chunk             leaves of one chunk; Merkle tiles above them
+ *   headers         capsule ‖ block of 16 arrivals        headers, small bodies beside them (RecordBlocks)
+ *   bodies          capsule ‖ arrival ‖ chunk             larger bodies, by chunk of leaves; Merkle tiles above them
  *   statements      capsule ‖ kind ‖ …                     signatures by arrival, owner's statements by name
  * </pre>
  *
