@@ -15,6 +15,10 @@ final class Report {
     return this;
   }
 
+  double number(String key) {
+    return values.get(key) instanceof Double d ? d : Double.NaN;
+  }
+
   void print(PrintStream out, boolean json) {
     StringBuilder line = new StringBuilder();
     for (Map.Entry<String, Object> entry : values.entrySet()) {

@@ -1,6 +1,7 @@
 package holdfast.bench;
 
 import holdfast.base.Hash;
+import holdfast.base.ProofException;
 import holdfast.capsule.Body;
 import holdfast.capsule.Metadata;
 import holdfast.client.CapsuleReader;
@@ -344,7 +345,7 @@ final class YcsbBench implements Callable<Integer> {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() throws ProofException {
       reader.close();
       writer.close();
     }
