@@ -98,8 +98,8 @@ final class YcsbBench implements Callable<Integer> {
         workload.toLowerCase(Locale.ROOT).equals("all")
             ? "abcd"
             : workload.toLowerCase(Locale.ROOT);
-    for (char one : all.toCharArray()) {
-      measure(one);
+    for (int i = 0; i < all.length(); i++) {
+      measure(all.charAt(i));
     }
     return 0;
   }
