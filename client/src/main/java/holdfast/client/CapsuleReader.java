@@ -179,6 +179,15 @@ public final class CapsuleReader implements AutoCloseable {
     }
   }
 
+  /**
+   * A proof of a record, or of a leaf of it, that holds up without a server or a cache.
+   *
+   * @param leaf index of the leaf; negative for the record alone
+   */
+  public ProofMaterial proofMaterial(Hash record, int leaf) throws ProofException {
+    return patiently(() -> ProofMaterial.ask(session(), record, leaf, options.timeoutMillis()));
+  }
+
   /** Asks for records without waiting. */
   public PendingRead beginRead(List<Hash> names) throws ProofException {
     return begin(names, List.of(), Read.Content.RECORDS, true);

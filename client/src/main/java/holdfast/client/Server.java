@@ -67,6 +67,15 @@ public final class Server implements AutoCloseable {
    * @return the receipt, verified
    */
   public Receipt create(Metadata metadata, SigningKey owner) throws ProofException {
+    return create(metadata, metadata.signCreation(owner));
+  }
+
+  /**
+   * Creates a capsule with the owner's signature under its creation, as found in a bundle.
+   *
+   * @return the receipt, verified
+   */
+  public Receipt create(Metadata metadata, byte[] ownerSignature) throws ProofException {
     try (ServerSession session = session()) {
       Reply reply =
           session.call(
@@ -74,7 +83,7 @@ public final class Server implements AutoCloseable {
                   .setCreate(
                       Create.newBuilder()
                           .setMetadata(ServerSession.bytes(metadata.encode()))
-                          .setOwnerSignature(ServerSession.bytes(metadata.signCreation(owner)))),
+                          .setOwnerSignature(ServerSession.bytes(ownerSignature))),
               TIMEOUT_MILLIS);
       Hash name = metadata.name();
       return ReceiptCheck.verify(

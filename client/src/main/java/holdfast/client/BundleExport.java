@@ -1,0 +1,188 @@
+package holdfast.client;
+
+import holdfast.base.Bytes;
+import holdfast.base.Encoder;
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.capsule.Bundle;
+import holdfast.capsule.InMemoryOrderedMap;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.Record;
+import holdfast.capsule.RecordGraph;
+import holdfast.capsule.Statement;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongConsumer;
+
+/**
+ * Writes a capsule into a bundle file, see {@link Bundle}: first the headers are looked through to
+ * find which records the signatures prove, then these are written with their bodies, in the order
+ * in which they arrived at the server.
+ *
+ * <p>Streams: what is held in memory is the graph of the records, not their bodies.
+ */
+public final class BundleExport {
+  private static final int PAGE_RECORDS = 4000;
+
+  private final CapsuleReader reader;
+  private final Hash capsule;
+  private final RecordGraph graph = new RecordGraph(new InMemoryOrderedMap(), Integer.MAX_VALUE);
+  private final List<Statement> statements = new ArrayList<>();
+  private long records;
+
+  private BundleExport(CapsuleReader reader) {
+    this.reader = reader;
+    this.capsule = reader.metadata().name();
+  }
+
+  /** What was written. */
+  public record Written(long records, long statements, long leftOut, long bytes) {}
+
+  /**
+   * Writes a capsule to a file, which appears when it is complete.
+   *
+   * @param progress is told how many records are written
+   */
+  public static Written write(CapsuleReader reader, Path file, LongConsumer progress)
+      throws IOException, ProofException {
+    Path target = file.toAbsolutePath();
+    Path draft = target.resolveSibling("." + target.getFileName() + ".part");
+    BundleExport export = new BundleExport(reader);
+    try {
+      try (FileChannel channel =
+          FileChannel.open(
+              draft,
+              StandardOpenOption.CREATE,
+              StandardOpenOption.TRUNCATE_EXISTING,
+              StandardOpenOption.WRITE)) {
+        export.survey();
+        HashingStream out = new HashingStream(Channels.newOutputStream(channel));
+        export.write(out, progress);
+        channel.force(true);
+      }
+      long bytes = Files.size(draft);
+      Files.move(
+          draft, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      PrivateFiles.sync(target.getParent());
+      return new Written(
+          export.records, export.statements.size(), export.graph.size() - export.records, bytes);
+    } finally {
+      Files.deleteIfExists(draft);
+    }
+  }
+
+  /**
+   * Finds the records that are there now, and which of them the signatures that are there prove.
+   */
+  private void survey() throws ProofException {
+    CapsuleReader.ArrivalPage page;
+    long from = 0;
+    do {
+      page = reader.page(from, PAGE_RECORDS, false);
+      for (Record record : page.records()) {
+        if (graph.arrivalOf(record.name()) >= 0) {
+          throw new ProofException(
+              Violation.MALFORMED, "the server lists record " + record.name().brief() + " twice");
+        }
+        graph.insert(record.header(), graph.arrivalsOf(record.header().pointers()));
+      }
+      from = page.next();
+    } while (!page.end());
+    for (Statement statement : reader.statements(false)) {
+      if (statement instanceof Statement.WriterSignature signature) {
+        long arrival = graph.arrivalOf(signature.record());
+        if (arrival < 0) {
+          continue;
+        }
+        graph.sign(arrival, signature.signer());
+      }
+      statements.add(statement);
+    }
+    for (long arrival = 0; arrival < graph.size(); arrival++) {
+      records += graph.witness(arrival).proven() ? 1 : 0;
+    }
+  }
+
+  private void write(HashingStream out, LongConsumer progress) throws IOException, ProofException {
+    Metadata metadata = reader.metadata();
+    out.write(new Bundle.Head(metadata, Bytes.wrap(reader.ownerSignature())).encode());
+    out.write(new Encoder().u32(statements.size()).toBytes());
+    for (Statement statement : statements) {
+      out.write(new Encoder().bytes32(statement.encode()).toBytes());
+    }
+    out.write(new Encoder().u64(records).toBytes());
+    long written = 0;
+    for (long from = 0; written < records; ) {
+      CapsuleReader.ArrivalPage page = reader.page(from, PAGE_RECORDS, true);
+      List<Record> frame = new ArrayList<>();
+      for (Record record : page.records()) {
+        long arrival = graph.arrivalOf(record.name());
+        if (arrival >= 0 && graph.witness(arrival).proven()) {
+          requireExplained(record);
+          frame.add(record);
+        }
+      }
+      if (!frame.isEmpty()) {
+        out.write(new Encoder().bytes32(Record.encodeAll(frame)).toBytes());
+      }
+      written += frame.size();
+      progress.accept(written);
+      from = page.next();
+      if (page.end() && written < records) {
+        throw new ProofException(
+            Violation.MISSING, "the server leaves out records that it listed before");
+      }
+    }
+    out.finish();
+  }
+
+  private void requireExplained(Record record) {
+    if (record.state() == Record.State.WHOLE) {
+      return;
+    }
+    for (Statement statement : statements) {
+      if (statement instanceof Statement.Erasure erasure && erasure.touches(record.header())) {
+        return;
+      }
+    }
+    throw new HoldfastException(
+        ErrorCode.BUSY,
+        "record "
+            + record.name().brief()
+            + " of capsule "
+            + capsule.brief()
+            + " was erased while the capsule was being exported; export it again");
+  }
+
+  /** Everything that is written goes through the hash at the end of the file. */
+  private static final class HashingStream {
+    private final OutputStream out;
+    private final MessageDigest digest = BundleFile.sha256();
+
+    HashingStream(OutputStream out) {
+      this.out = out;
+    }
+
+    void write(byte[] bytes) throws IOException {
+      digest.update(bytes);
+      out.write(bytes);
+    }
+
+    void finish() throws IOException {
+      write(new byte[4]);
+      out.write(digest.digest());
+    }
+  }
+}

@@ -1,0 +1,123 @@
+package holdfast.client;
+
+import holdfast.base.Hash;
+import holdfast.base.Limits;
+import holdfast.base.ProofException;
+import holdfast.capsule.Receipt;
+import holdfast.capsule.Record;
+import holdfast.capsule.Statement;
+import holdfast.wire.Level;
+import holdfast.wire.Request;
+import holdfast.wire.Write;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.LongConsumer;
+
+/**
+ * Brings a bundle to a server. Whoever holds no writer's key may bring only records that are
+ * proven, so they go children first, each batch with its signatures; the owner's statements go
+ * before any record, so that nothing erased is stored on the way.
+ *
+ * <p>Bringing a bundle twice is success: everything in it is there already.
+ */
+public final class BundleImport {
+  private static final long TIMEOUT_MILLIS = 60_000;
+  private static final int STATEMENTS_PER_BATCH = 500;
+  private static final int RECORDS_PER_BATCH = Limits.RECORDS_PER_BATCH / 4;
+
+  private final CapsuleSession session;
+  private final Hash capsule;
+  private final Map<Hash, List<Statement.WriterSignature>> signatures = new HashMap<>();
+  private long records;
+
+  private BundleImport(CapsuleSession session, Hash capsule) {
+    this.session = session;
+    this.capsule = capsule;
+  }
+
+  /**
+   * Creates the capsule on the server if it is not there, and brings everything in the bundle.
+   *
+   * @param progress is told how many records are stored
+   * @return the number of records brought, all acknowledged as synced
+   */
+  public static long bring(Server server, BundleFile bundle, LongConsumer progress)
+      throws IOException, ProofException {
+    server.create(bundle.head().metadata(), bundle.head().creationSignature().toArray());
+    Hash capsule = bundle.capsule();
+    try (CapsuleSession session = CapsuleSession.open(server, capsule, 0, List.of())) {
+      BundleImport bringing = new BundleImport(session, capsule);
+      List<Statement> last = bringing.statements(bundle.statements());
+      bundle.framesFromLast(frame -> {
+        for (int to = frame.size(); to > 0; to -= RECORDS_PER_BATCH) {
+          bringing.records(frame.subList(Math.max(0, to - RECORDS_PER_BATCH), to));
+          progress.accept(bringing.records);
+        }
+      });
+      if (!last.isEmpty()) {
+        session.declare(last);
+      }
+      return bringing.records;
+    }
+  }
+
+  /**
+   * Brings the owner's statements and keeps the writers' signatures for their records.
+   *
+   * @return what can be brought only after the records: a succession names final heads
+   */
+  private List<Statement> statements(List<Statement> all) throws ProofException {
+    List<Statement> erasures = new ArrayList<>();
+    List<Statement> grants = new ArrayList<>();
+    List<Statement> successions = new ArrayList<>();
+    for (Statement statement : all) {
+      switch (statement) {
+        case Statement.WriterSignature signature ->
+            signatures
+                .computeIfAbsent(signature.record(), none -> new ArrayList<>())
+                .add(signature);
+        case Statement.Erasure erasure -> erasures.add(erasure);
+        case Statement.Grant grant -> grants.add(grant);
+        case Statement.Succession succession -> successions.add(succession);
+      }
+    }
+    declare(erasures);
+    declare(grants);
+    return successions;
+  }
+
+  private void declare(List<Statement> statements) throws ProofException {
+    for (int at = 0; at < statements.size(); at += STATEMENTS_PER_BATCH) {
+      session.declare(
+          statements.subList(at, Math.min(statements.size(), at + STATEMENTS_PER_BATCH)));
+    }
+  }
+
+  private void records(List<Record> batch) throws ProofException {
+    List<Hash> names = new ArrayList<>();
+    List<Hash> signed = new ArrayList<>();
+    Write.Builder write =
+        Write.newBuilder()
+            .setRecords(ServerSession.bytes(Record.encodeAll(batch)))
+            .setLevel(Level.SYNCED);
+    for (Record record : batch) {
+      names.add(record.name());
+      for (var signature : signatures.getOrDefault(record.name(), List.of())) {
+        write.addSignatures(ServerSession.bytes(signature.encode()));
+        signed.add(signature.record());
+      }
+    }
+    ReceiptCheck.verify(
+        session.session().call(Request.newBuilder().setWrite(write), TIMEOUT_MILLIS),
+        session.server(),
+        capsule,
+        Receipt.Level.SYNCED,
+        List.of(
+            new ReceiptCheck.Expected(Receipt.Kind.WRITE, names),
+            new ReceiptCheck.Expected(Receipt.Kind.SIGN, signed)));
+    records += batch.size();
+  }
+}
