@@ -6,6 +6,7 @@ import holdfast.capsule.Body;
 import holdfast.capsule.Metadata;
 import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
+import holdfast.client.Cursor;
 import holdfast.client.PendingRead;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
@@ -114,7 +115,10 @@ final class SequentialBench implements Callable<Integer> {
       report.put("writesPerSecond", perSecond(records, this::write));
       report.put("readsPerSecond", perSecond(records, () -> read(1000, 4)));
       int singles = Math.min(records, 20_000);
-      report.put("readsOneByOnePerSecond", perSecond(singles, () -> readSingly(singles, 1)));
+      if (!subrecords) {
+        report.put("readsByCursorPerSecond", perSecond(records, this::readByCursor));
+      }
+      report.put("readsRoundTripPerSecond", perSecond(singles, () -> readSingly(singles, 1)));
       report.put(
           "reads" + inFlight + "InFlightPerSecond",
           perSecond(singles, () -> readSingly(singles, inFlight)));
@@ -201,6 +205,20 @@ final class SequentialBench implements Callable<Integer> {
         }
         while (!pending.isEmpty()) {
           open(reader, pending.remove().await());
+        }
+      }
+    }
+
+    private void readByCursor() throws Exception {
+      try (CapsuleReader reader = reader(true)) {
+        Cursor cursor = reader.scan(0);
+        int seen = 0;
+        for (ReadResult one = cursor.next(); one != null; one = cursor.next()) {
+          open(reader, new PendingRead.Results(List.of(one), List.of()));
+          seen++;
+        }
+        if (seen != records) {
+          throw new AssertionError("the cursor saw " + seen + " records");
         }
       }
     }

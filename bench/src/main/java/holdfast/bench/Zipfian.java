@@ -26,7 +26,7 @@ final class Zipfian {
   private static double zeta(long n) {
     double sum = 0;
     for (long i = 1; i <= n; i++) {
-      sum += 1 / Math.pow(i, THETA);
+      sum += 1 / Math.pow((double) i, THETA);
     }
     return sum;
   }

@@ -51,12 +51,13 @@ public final class CapsuleReader implements AutoCloseable {
   private static final int KEPT_HEADERS = 1 << 15;
   private static final int UNACKNOWLEDGED = 16;
   private static final int ATTEMPTS = 3;
+  private static final int GATHERED = 32;
 
   private final Server server;
   private final Hash capsule;
   private final ReaderOptions options;
   private final Opener opener;
-  private final ArrayDeque<PendingRead> order = new ArrayDeque<>();
+  private final ArrayDeque<PendingRead.Message> order = new ArrayDeque<>();
   private final CRC32C checksum = new CRC32C();
   private final LinkedHashMap<Hash, RecordHeader> headers =
       new LinkedHashMap<>() {
@@ -74,6 +75,7 @@ public final class CapsuleReader implements AutoCloseable {
   private int unacknowledged;
   private long proofHeaders;
   private boolean ignoreCache;
+  private PendingRead.@Nullable Message gathering;
 
   CapsuleReader(Server server, Hash capsule, List<ContentKey> contentKeys, ReaderOptions options)
       throws ProofException {
@@ -152,12 +154,12 @@ public final class CapsuleReader implements AutoCloseable {
 
   /** Reads and proves many records. */
   public List<ReadResult> readAll(List<Hash> names) throws ProofException {
-    return patiently(() -> begin(names, List.of(), Read.Content.RECORDS, true).await()).records();
+    return patiently(() -> begin(names, List.of(), Read.Content.RECORDS).await()).records();
   }
 
   /** Reads and proves headers; bodies stay where they are. */
   public List<ReadResult> readHeaders(List<Hash> names) throws ProofException {
-    return patiently(() -> begin(names, List.of(), Read.Content.HEADERS, true).await()).records();
+    return patiently(() -> begin(names, List.of(), Read.Content.HEADERS).await()).records();
   }
 
   /** Reads and proves single leaves. */
@@ -190,23 +192,24 @@ public final class CapsuleReader implements AutoCloseable {
 
   /** Asks for records without waiting. */
   public PendingRead beginRead(List<Hash> names) throws ProofException {
-    return begin(names, List.of(), Read.Content.RECORDS, true);
+    return begin(names, List.of(), Read.Content.RECORDS);
   }
 
   /** Asks for proofs of records without waiting; their headers come only inside the proofs. */
   public PendingRead beginProve(List<Hash> names) throws ProofException {
-    return begin(names, List.of(), Read.Content.NOTHING, true);
+    return begin(names, List.of(), Read.Content.NOTHING);
   }
 
   /** Asks for leaves without waiting. */
   public PendingRead beginLeaves(List<ReadResult.LeafName> leaves) throws ProofException {
-    Set<Hash> lacking = new LinkedHashSet<>();
-    for (ReadResult.LeafName leaf : leaves) {
-      if (!headers.containsKey(leaf.record())) {
-        lacking.add(leaf.record());
-      }
-    }
-    return begin(List.copyOf(lacking), leaves, Read.Content.HEADERS, true);
+    return begin(List.of(), leaves, Read.Content.HEADERS);
+  }
+
+  /**
+   * Reads and proves everything from an arrival number on, in order, a little ahead of its user.
+   */
+  public Cursor scan(long from) {
+    return new Cursor(this, from);
   }
 
   /** The heads, signed by the server for this question. */
@@ -303,6 +306,7 @@ public final class CapsuleReader implements AutoCloseable {
       } catch (HoldfastException e) {
         boolean passing = e.code() == ErrorCode.UNREACHABLE && session.session().broken();
         order.clear();
+        gathering = null;
         if (!passing || attempt == ATTEMPTS) {
           throw e;
         }
@@ -314,24 +318,53 @@ public final class CapsuleReader implements AutoCloseable {
   // ---------------------------------------------------------------------------------------------
 
   private PendingRead begin(
-      List<Hash> names, List<ReadResult.LeafName> leaves, Read.Content content, boolean prove)
+      List<Hash> names, List<ReadResult.LeafName> leaves, Read.Content content)
       throws ProofException {
+    PendingRead.Message message = gathering;
+    if (message != null
+        && (message.content != content
+            || message.size() + names.size() + leaves.size() > Limits.NAMES_PER_REQUEST / 2)) {
+      flush();
+      message = null;
+    }
+    if (message == null) {
+      message = new PendingRead.Message(content);
+      gathering = message;
+    }
+    PendingRead begun = new PendingRead(this, message, names, leaves);
+    for (ReadResult.LeafName leaf : leaves) {
+      if (!headers.containsKey(leaf.record())) {
+        message.headers.add(leaf.record());
+      }
+    }
+    if (message.size() >= GATHERED) {
+      flush();
+    }
+    return begun;
+  }
+
+  /** Sends the reads that have gathered. */
+  private void flush() throws ProofException {
+    PendingRead.Message message = gathering;
+    if (message == null) {
+      return;
+    }
+    gathering = null;
+    // Headers that leaves need come behind the names that were asked for.
+    message.names.addAll(message.headers);
     Read.Builder read =
         Read.newBuilder()
-            .setNames(ServerSession.concat(names))
-            .setContent(content)
-            .setProve(prove)
+            .setNames(ServerSession.concat(message.names))
+            .setContent(message.content)
+            .setProve(true)
             .setIgnoreCache(ignoreCache);
-    if (!leaves.isEmpty()) {
-      Encoder refs = new Encoder(leaves.size() * (Hash.SIZE + 4));
-      leaves.forEach(leaf -> refs.hash(leaf.record()).u32(leaf.leaf()));
+    if (!message.leaves.isEmpty()) {
+      Encoder refs = new Encoder(message.leaves.size() * (Hash.SIZE + 4));
+      message.leaves.forEach(leaf -> refs.hash(leaf.record()).u32(leaf.leaf()));
       read.setLeaves(ServerSession.bytes(refs.toBytes()));
     }
-    ServerSession.Pending pending =
-        session().session().send(acknowledging(Request.newBuilder()).setRead(read));
-    PendingRead begun = new PendingRead(this, names, leaves, prove, pending, content);
-    order.add(begun);
-    return begun;
+    message.pending = session().session().send(acknowledging(Request.newBuilder()).setRead(read));
+    order.add(message);
   }
 
   private Request.Builder acknowledging(Request.Builder request) {
@@ -340,23 +373,27 @@ public final class CapsuleReader implements AutoCloseable {
   }
 
   /** Verifies answers in order until this one is done. */
-  PendingRead.Results finish(PendingRead wanted) throws ProofException {
+  PendingRead.Results finish(PendingRead.Message wanted) throws ProofException {
+    if (wanted.equals(gathering)) {
+      flush();
+    }
     while (wanted.results == null) {
-      PendingRead first = order.poll();
-      if (first == null) {
+      PendingRead.Message first = order.poll();
+      if (first == null || first.pending == null) {
         throw new HoldfastException(
             ErrorCode.UNREACHABLE, "the session broke while this read was under way");
       }
-      first.results = verify(first);
+      first.results = verify(first, first.pending);
     }
     return wanted.results;
   }
 
-  private PendingRead.Results verify(PendingRead read) throws ProofException {
-    Answer answer = read.pending.await(options.timeoutMillis()).getAnswer();
-    if (read.pending.epoch() != cacheEpoch) {
+  private PendingRead.Results verify(PendingRead.Message read, ServerSession.Pending pending)
+      throws ProofException {
+    Answer answer = pending.await(options.timeoutMillis()).getAnswer();
+    if (pending.epoch() != cacheEpoch) {
       // The server began with an empty mirror before it made this answer.
-      cacheEpoch = read.pending.epoch();
+      cacheEpoch = pending.epoch();
       cache = new VerificationCache(cache.capacity(), SLACK);
       restartAcknowledgements();
     }
@@ -389,12 +426,12 @@ public final class CapsuleReader implements AutoCloseable {
     private static final byte DAMAGED = 3;
     private static final byte ERASED = 4;
 
-    private final PendingRead read;
+    private final PendingRead.Message read;
     private final Answer answer;
     private final Map<Hash, ChainProof.Verified> proven = new HashMap<>();
     private final Map<Hash, RecordHeader> received = new HashMap<>();
 
-    AnswerCheck(PendingRead read, Answer answer) {
+    AnswerCheck(PendingRead.Message read, Answer answer) {
       this.read = read;
       this.answer = answer;
     }

@@ -3,39 +3,65 @@ package holdfast.client;
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.wire.Read;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** A read under way. Answers are verified in the order in which they were asked for. */
+/**
+ * A read under way. Small reads that follow each other travel in one message; they are sent when
+ * enough have gathered, or when one of them is waited for. Answers are verified in the order in
+ * which they were asked for.
+ */
 public final class PendingRead {
   private final CapsuleReader reader;
-  final List<Hash> names;
-  final List<ReadResult.LeafName> leaves;
-  final boolean prove;
-  final ServerSession.Pending pending;
-  final Read.Content content;
-  @Nullable Results results;
+  private final Message message;
+  private final int nameFrom;
+  private final int nameTo;
+  private final int leafFrom;
+  private final int leafTo;
 
   /** What a read brought: one result for each name and each leaf, in order. */
   public record Results(List<ReadResult> records, List<ReadResult.LeafResult> leaves) {}
 
+  /** Reads that share a message. */
+  static final class Message {
+    final Read.Content content;
+    final List<Hash> names = new ArrayList<>();
+    final List<ReadResult.LeafName> leaves = new ArrayList<>();
+
+    /** Records whose headers are asked for because leaves of theirs are. */
+    final Set<Hash> headers = new LinkedHashSet<>();
+
+    ServerSession.@Nullable Pending pending;
+    @Nullable Results results;
+
+    Message(Read.Content content) {
+      this.content = content;
+    }
+
+    int size() {
+      return names.size() + leaves.size();
+    }
+  }
+
   PendingRead(
-      CapsuleReader reader,
-      List<Hash> names,
-      List<ReadResult.LeafName> leaves,
-      boolean prove,
-      ServerSession.Pending pending,
-      Read.Content content) {
+      CapsuleReader reader, Message message, List<Hash> names, List<ReadResult.LeafName> leaves) {
     this.reader = reader;
-    this.names = names;
-    this.leaves = leaves;
-    this.prove = prove;
-    this.pending = pending;
-    this.content = content;
+    this.message = message;
+    this.nameFrom = message.names.size();
+    this.nameTo = nameFrom + names.size();
+    this.leafFrom = message.leaves.size();
+    this.leafTo = leafFrom + leaves.size();
+    message.names.addAll(names);
+    message.leaves.addAll(leaves);
   }
 
   /** Waits for the answer, verifies it and returns it. */
   public Results await() throws ProofException {
-    return reader.finish(this);
+    Results all = reader.finish(message);
+    return new Results(
+        all.records().subList(nameFrom, nameTo), all.leaves().subList(leafFrom, leafTo));
   }
 }
