@@ -76,14 +76,30 @@ public final class BundleFile {
           break;
         }
         frames.add(new Frame(in.position, length));
-        int held = verifier.frame(in.read(length)).size();
-        if (length > Bundle.FRAME_BYTES && held > 1) {
+        List<Record> held = verifier.frame(in.read(length));
+        for (Record record : held) {
+          requireExplained(record, statements);
+        }
+        if (length > Bundle.FRAME_BYTES && held.size() > 1) {
           throw malformed("holds a frame of " + length + " bytes with more than one record");
         }
       }
       in.end();
       verifier.finish(records);
       return new BundleFile(file, head, statements, frames, verifier);
+    }
+  }
+
+  private static void requireExplained(Record record, List<Statement> statements)
+      throws ProofException {
+    if (record.state() != Record.State.WHOLE
+        && statements.stream()
+            .noneMatch(one -> one instanceof Statement.Erasure e && e.touches(record.header()))) {
+      throw new ProofException(
+          Violation.MISSING,
+          "the bundle leaves out the body of record "
+              + record.name().brief()
+              + " and holds no statement of the owner that erases it");
     }
   }
 

@@ -1,0 +1,134 @@
+package holdfast.cli;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.NoSuchFileException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+
+/** Says what went wrong: one line what happened, one line what to do next, and the exit code. */
+final class Failures {
+  private static final String DEBUG_HINT = "HOLDFAST_DEBUG=1 shows where it happened.";
+
+  private Failures() {}
+
+  /** What is said about a failure. */
+  record Account(int exitCode, String code, String message, String next) {}
+
+  static int report(Terminal terminal, Exception failure, boolean json) {
+    Account account = account(failure);
+    terminal.out.flush();
+    if (json) {
+      terminal.note(
+          Json.object()
+              .put("error", account.code())
+              .put("message", account.message())
+              .put("next", account.next())
+              .put("exitCode", account.exitCode())
+              .toString());
+    } else {
+      terminal.note("holdfast: " + account.message());
+      terminal.note("  " + account.next());
+    }
+    if (terminal.debug()) {
+      failure.printStackTrace(terminal.err);
+    }
+    return account.exitCode();
+  }
+
+  static int report(Terminal terminal, CommandLine.ParameterException misuse) {
+    CommandLine command = misuse.getCommandLine();
+    terminal.note("holdfast: " + oneLine(misuse.getMessage()));
+    boolean suggested =
+        misuse instanceof CommandLine.UnmatchedArgumentException unmatched
+            && CommandLine.UnmatchedArgumentException.printSuggestions(unmatched, terminal.err);
+    if (!suggested) {
+      terminal.note(
+          "  '" + command.getCommandSpec().qualifiedName() + " --help' shows how to use it.");
+    }
+    if (terminal.debug()) {
+      misuse.printStackTrace(terminal.err);
+    }
+    return Failure.USAGE;
+  }
+
+  private static String oneLine(@Nullable String text) {
+    return text == null ? "no reason is known" : text.replaceAll("\\s*\\R\\s*", " ").strip();
+  }
+
+  static Account account(Exception failure) {
+    String message = oneLine(failure.getMessage());
+    return switch (failure) {
+      case Failure f -> new Account(f.exitCode(), "FAILED", message, f.next());
+      case ProofException e ->
+          new Account(
+              Failure.VIOLATION,
+              e.violation().name(),
+              "integrity violation (" + e.violation() + "): " + message,
+              next(e.violation()));
+      case HoldfastException e ->
+          new Account(e.code().exitCode(), e.code().name(), message, next(e.code()));
+      case IllegalArgumentException e ->
+          new Account(
+              Failure.USAGE, "INVALID", message, "Check the arguments; --help shows their form.");
+      case NoSuchFileException e -> files(message, "there is no file " + message);
+      case FileAlreadyExistsException e -> files(message, message + " exists already");
+      case AccessDeniedException e -> files(message, message + " may not be accessed");
+      case IOException e -> files(message, "a file cannot be read or written: " + message);
+      default ->
+          new Account(
+              Failure.FAILED,
+              "INTERNAL",
+              "unexpected: " + failure.getClass().getSimpleName() + ": " + message,
+              DEBUG_HINT);
+    };
+  }
+
+  private static Account files(String ignoredPath, String message) {
+    return new Account(Failure.FAILED, "FILE", message, "Check the path and its permissions.");
+  }
+
+  private static String next(Violation violation) {
+    return switch (violation) {
+      case WRONG_SERVER -> "If this is the server you mean, run: holdfast pin HOST:PORT KEY";
+      case WRONG_CAPSULE -> "Compare the capsule's name with the one you were given.";
+      case WRONG_WRITER -> "Do not take this as written by that key.";
+      case BAD_SEAL ->
+          "Ask the capsule's owner for a grant: holdfast grant CAPSULE --to READER_KEY";
+      case MALFORMED,
+          LIMIT,
+          WRONG_NAME,
+          WRONG_BODY,
+          BROKEN_CHAIN,
+          BAD_SIGNATURE,
+          BAD_RECEIPT,
+          NOT_FRESH,
+          MISSING ->
+          "Do not rely on this data; get it from another copy and keep this one as evidence.";
+    };
+  }
+
+  private static String next(ErrorCode code) {
+    return switch (code) {
+      case INVALID -> "Check the arguments; --help shows their form.";
+      case UNKNOWN_CAPSULE -> "Check the name, or name the server that has it: --server HOST:PORT";
+      case NOT_FOUND -> "Check the name; 'holdfast log CAPSULE' lists what is there.";
+      case DENIED -> "Use a key that may do this: --key FILE";
+      case BUSY -> "Try again in a moment.";
+      case DISK_FULL -> "Free space on the server's disk; reading goes on meanwhile.";
+      case TOO_LARGE -> "Ask for less at once, or send smaller pieces.";
+      case DAMAGED -> "Stop the server and run: holdfast fsck --data DIR";
+      case STOPPING -> "Try again when the server is up.";
+      case UNREACHABLE -> "Start one with 'holdfast up', or name another: --server HOST:PORT";
+      case VIOLATION -> "The server refused it; do not rely on this data.";
+      case UNPROVEN -> "Try again once its writer has signed.";
+      case SUCCEEDED -> "Go on in the successor; 'holdfast status CAPSULE' names it.";
+      case INTERNAL -> DEBUG_HINT;
+    };
+  }
+}

@@ -1,0 +1,153 @@
+package holdfast.cli;
+
+import holdfast.capsule.ContentKey;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.Statement;
+import holdfast.client.CapsuleReader;
+import holdfast.client.Home;
+import holdfast.client.Server;
+import holdfast.wire.CapsuleStatus;
+import holdfast.wire.ServerStatus;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
+
+/** Says how a server or a capsule is. */
+@Command(
+    name = "status",
+    description = "Says how the server is, or one capsule on it.",
+    footerHeading = "%n",
+    footer = {
+      "What a server says of itself is not proven; names, keys and statements of a capsule are.",
+      "",
+      "Examples:",
+      "  holdfast status",
+      "  holdfast status 3f2a",
+      "",
+      "JSON: server, identity, version, crypto, startedAt, sessions, capsules, dataBytes, freeBytes,",
+      "writable; of a capsule: server, capsule, owner, writers, description, created, records, proven,",
+      "holes, closed, successor, erasures, grants, epochs (of the content keys kept here)"
+    })
+final class StatusCommand extends ServerCommand {
+  @Parameters(arity = "0..1", paramLabel = "CAPSULE", description = "A capsule.")
+  @Nullable String capsule;
+
+  StatusCommand(Terminal terminal) {
+    super(terminal);
+  }
+
+  @Override
+  int run() throws Exception {
+    if (capsule == null) {
+      ofServer();
+    } else {
+      ofCapsule(capsule);
+    }
+    return 0;
+  }
+
+  private void ofServer() throws Exception {
+    try (Server target = connect(LOCAL)) {
+      ServerStatus status = target.status();
+      print(
+          Json.object()
+              .put("server", target.endpoint())
+              .put("identity", target.identity())
+              .put("version", status.getVersion())
+              .put("crypto", status.getCrypto())
+              .put("startedAt", time(status.getStartedMillis()))
+              .put("sessions", status.getSessions())
+              .put("capsules", status.getCapsules())
+              .put("dataBytes", status.getDataBytes())
+              .put("freeBytes", status.getDiskFreeBytes())
+              .put("writable", status.getWritable()),
+          "Server    "
+              + target.endpoint()
+              + ", version "
+              + status.getVersion()
+              + ", up since "
+              + time(status.getStartedMillis())
+              + "\nIdentity  "
+              + target.identity()
+              + "\nCapsules  "
+              + status.getCapsules()
+              + "\nSessions  "
+              + status.getSessions()
+              + "\nData      "
+              + bytes(status.getDataBytes())
+              + ", "
+              + bytes(status.getDiskFreeBytes())
+              + " free"
+              + (status.getWritable() ? "" : "\nWrites are refused"));
+    }
+  }
+
+  private void ofCapsule(String prefix) throws Exception {
+    try (Target target = open(prefix);
+        CapsuleReader reader = target.reader()) {
+      CapsuleStatus status = reader.status().getCapsule();
+      Metadata metadata = reader.metadata();
+      int erasures = 0;
+      int grants = 0;
+      String successor = null;
+      for (Statement statement : reader.statements(true)) {
+        switch (statement) {
+          case Statement.Erasure erasure -> erasures++;
+          case Statement.Grant grant -> grants++;
+          case Statement.Succession closing -> successor = closing.successor().toString();
+          case Statement.WriterSignature signature -> {}
+        }
+      }
+      Home home = target.home();
+      List<Integer> epochs =
+          home.contentKeys(target.capsule()).stream().map(ContentKey::epoch).toList();
+      if (json) {
+        terminal.line(
+            Json.object()
+                .put("server", target.server().endpoint())
+                .put("capsule", target.capsule())
+                .put("owner", metadata.owner())
+                .put("writers", metadata.writers().stream().map(w -> w.key().toString()).toList())
+                .put("description", metadata.description())
+                .put("created", time(metadata.createdMillis()))
+                .put("records", status.getRecords())
+                .put("proven", status.getProven())
+                .put("holes", status.getHoles())
+                .put("closed", status.getClosed())
+                .put("successor", successor)
+                .put("erasures", erasures)
+                .put("grants", grants)
+                .put("epochs", epochs)
+                .toString());
+        return;
+      }
+      List<String> lines = new ArrayList<>();
+      lines.add("Capsule   " + target.capsule());
+      if (!metadata.description().isEmpty()) {
+        lines.add("          " + metadata.description());
+      }
+      lines.add("Created   " + time(metadata.createdMillis()));
+      lines.add("Owner     " + metadata.owner());
+      for (Metadata.Writer writer : metadata.writers()) {
+        lines.add("Writer    " + writer.key() + " " + writer.label());
+      }
+      lines.add(
+          "Records   "
+              + status.getRecords()
+              + ", "
+              + status.getProven()
+              + " proven, "
+              + status.getHoles()
+              + " missing");
+      lines.add("Stated    " + erasures + " erasures, " + grants + " grants");
+      lines.add("Server    " + target.server().endpoint() + " " + target.server().identity());
+      lines.add("Keys here " + (epochs.isEmpty() ? "none" : "epochs " + epochs));
+      if (successor != null) {
+        lines.add("Closed    things go on in " + successor);
+      }
+      lines.forEach(line -> terminal.line(line.stripTrailing()));
+    }
+  }
+}

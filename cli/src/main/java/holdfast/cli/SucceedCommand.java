@@ -1,0 +1,70 @@
+package holdfast.cli;
+
+import holdfast.base.Hash;
+import holdfast.capsule.Freshness;
+import holdfast.capsule.Statement;
+import holdfast.client.CapsuleReader;
+import holdfast.crypto.SigningKey;
+import java.util.List;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Closes a capsule in favour of another. */
+@Command(
+    name = "succeed",
+    description = "Closes a capsule for good; things go on in another. So writers are replaced.",
+    footerHeading = "%n",
+    footer = {
+      "What the present heads do not include is refused from then on. It cannot be taken back.",
+      "",
+      "Example:",
+      "  holdfast succeed 3f2a --to $(holdfast create --key me.pem --writer ed25519:…) --key me.pem",
+      "",
+      "JSON: capsule, successor, finalHeads, statement"
+    })
+final class SucceedCommand extends ServerCommand {
+  @Parameters(paramLabel = "CAPSULE", description = "The capsule to close.")
+  String capsule = "";
+
+  @Option(
+      names = "--to",
+      paramLabel = "NEWCAPSULE",
+      required = true,
+      description = "The capsule in which things go on.")
+  String successor = "";
+
+  @Option(names = "--key", paramLabel = "FILE", required = true, description = "The owner's key.")
+  String key = "";
+
+  SucceedCommand(Terminal terminal) {
+    super(terminal);
+  }
+
+  @Override
+  int run() throws Exception {
+    SigningKey owner = terminal.home().key(key);
+    try (Target target = open(capsule);
+        CapsuleReader reader = target.reader()) {
+      EraseCommand.requireOwner(reader, owner);
+      Hash to = target.server().resolveCapsule(digits(successor, "capsule"));
+      if (to.equals(target.capsule())) {
+        throw Failure.usage("a capsule cannot succeed itself", "Create another one first.");
+      }
+      Freshness fresh = reader.heads();
+      reader.prove(fresh.heads());
+      List<Hash> heads = fresh.heads();
+      Statement.Succession closing =
+          Statement.Succession.sign(target.capsule(), System.currentTimeMillis(), heads, to, owner);
+      target.server().declare(closing);
+      print(
+          Json.object()
+              .put("capsule", target.capsule())
+              .put("successor", to)
+              .put("finalHeads", closing.finalHeads())
+              .put("statement", closing.name()),
+          "Capsule " + target.capsule().brief() + " is closed; things go on in " + to);
+    }
+    return 0;
+  }
+}

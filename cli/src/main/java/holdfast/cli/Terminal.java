@@ -1,0 +1,61 @@
+package holdfast.cli;
+
+import holdfast.client.Home;
+import java.io.BufferedOutputStream;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** What a command reads from and writes to. */
+final class Terminal {
+  final PrintStream out;
+  final PrintStream err;
+  final InputStream in;
+  final Map<String, String> environment;
+
+  /** Whether a person watches the error stream, so that progress is worth drawing. */
+  final boolean watched;
+
+  Terminal(
+      OutputStream out,
+      OutputStream err,
+      InputStream in,
+      Map<String, String> environment,
+      boolean watched) {
+    this.out =
+        new PrintStream(new BufferedOutputStream(out, 1 << 16), false, StandardCharsets.UTF_8);
+    this.err = new PrintStream(err, true, StandardCharsets.UTF_8);
+    this.in = in;
+    this.environment = environment;
+    this.watched = watched;
+  }
+
+  /** The user's folder: HOLDFAST_HOME, or .holdfast in the home folder. */
+  Home home() {
+    String named = environment.get("HOLDFAST_HOME");
+    return Home.at(
+        named == null || named.isEmpty()
+            ? Path.of(System.getProperty("user.home"), ".holdfast")
+            : Path.of(named));
+  }
+
+  boolean debug() {
+    return "1".equals(environment.get("HOLDFAST_DEBUG"));
+  }
+
+  /** Prints a line that is to be seen at once, by a pipe too. */
+  void line(String text) {
+    out.print(text);
+    out.print('\n');
+    out.flush();
+  }
+
+  /** Prints a remark that is no result. */
+  void note(String text) {
+    err.print(text);
+    err.print('\n');
+  }
+}

@@ -1,0 +1,132 @@
+package holdfast.cli;
+
+import holdfast.client.Home;
+import holdfast.crypto.VerifyKey;
+import holdfast.net.Endpoint;
+import holdfast.node.Node;
+import holdfast.node.NodeOptions;
+import holdfast.store.StoreOptions;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Runs a server. */
+@Command(
+    name = "up",
+    description = "Runs a server until it is stopped (Ctrl-C, SIGTERM).",
+    footerHeading = "%n",
+    footer = {
+      "Examples:",
+      "  holdfast up",
+      "  holdfast up --data /srv/holdfast --host 0.0.0.0 --allow-owner ed25519:…",
+      "",
+      "JSON: event, identity, endpoint, httpPort, data"
+    })
+final class UpCommand extends BaseCommand {
+  @Option(
+      names = "--data",
+      paramLabel = "DIR",
+      description = "Where the data is kept. Default: HOLDFAST_HOME/data.")
+  @Nullable Path data;
+
+  @Option(
+      names = "--host",
+      paramLabel = "H",
+      defaultValue = "127.0.0.1",
+      description = "The address to listen on. Default: 127.0.0.1, this machine only.")
+  String host = "127.0.0.1";
+
+  @Option(
+      names = "--port",
+      paramLabel = "N",
+      defaultValue = "7420",
+      description = "The data port; 0 for any that is free. Default: 7420.")
+  int port;
+
+  @Option(
+      names = "--http-port",
+      paramLabel = "N",
+      defaultValue = "7421",
+      description =
+          "The port for /livez, /readyz and /metrics, on this machine only. Default: 7421.")
+  int httpPort;
+
+  @Option(
+      names = "--allow-owner",
+      paramLabel = "KEY",
+      arity = "1..*",
+      split = ",",
+      description = "Who may create capsules here; needed when others can reach the server.")
+  List<String> allowOwner = new ArrayList<>();
+
+  @Option(
+      names = "--reserve-bytes",
+      paramLabel = "N",
+      description = "Free disk space below which writes are refused. Default: 64 MiB.")
+  @Nullable Long reserveBytes;
+
+  UpCommand(Terminal terminal) {
+    super(terminal);
+  }
+
+  @Override
+  int run() throws Exception {
+    Home home = terminal.home();
+    Path folder = data == null ? home.data() : data;
+    Set<VerifyKey> owners =
+        allowOwner.stream().map(VerifyKey::parse).collect(Collectors.toUnmodifiableSet());
+    StoreOptions store = StoreOptions.defaults();
+    if (reserveBytes != null) {
+      store = store.withReserveBytes(reserveBytes);
+    }
+    Node node =
+        Node.start(
+            NodeOptions.of(
+                    folder, new Endpoint(host, port), new Endpoint("127.0.0.1", httpPort), owners)
+                .withStore(store));
+    Endpoint local = new Endpoint("127.0.0.1", node.endpoint().port());
+    home.pin(local, node.identity());
+    Thread stop = new Thread(node::close, "holdfast-stop");
+    Runtime.getRuntime().addShutdownHook(stop);
+    announce(node, folder);
+    try {
+      String reason = node.awaitFailure();
+      terminal.note("holdfast: the server cannot go on: " + reason);
+      terminal.note("  Nothing acknowledged is lost. Look at the disk, then start it again.");
+      // No orderly end: nothing may be written any more, and the shutdown hook would try.
+      Runtime.getRuntime().halt(Failure.FAILED);
+      return Failure.FAILED;
+    } catch (InterruptedException e) {
+      Runtime.getRuntime().removeShutdownHook(stop);
+      node.close();
+      return 0;
+    }
+  }
+
+  private void announce(Node node, Path folder) {
+    print(
+        Json.object()
+            .put("event", "up")
+            .put("identity", node.identity())
+            .put("endpoint", node.endpoint())
+            .put("httpPort", node.httpPort())
+            .put("data", folder.toAbsolutePath()),
+        "Serving on "
+            + node.endpoint()
+            + ", HTTP on 127.0.0.1:"
+            + node.httpPort()
+            + ", data in "
+            + folder
+            + "\nIdentity "
+            + node.identity()
+            + "\nElsewhere, pin it first: holdfast pin HOST:"
+            + node.endpoint().port()
+            + " "
+            + node.identity());
+  }
+}

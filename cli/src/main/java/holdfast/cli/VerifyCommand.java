@@ -1,0 +1,255 @@
+package holdfast.cli;
+
+import holdfast.base.Hash;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.OfflineProof;
+import holdfast.capsule.Receipt;
+import holdfast.capsule.RecordGraph;
+import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Witness;
+import holdfast.client.BundleFile;
+import holdfast.crypto.VerifyKey;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Base64;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Verifies a proof or a bundle without any server. */
+@Command(
+    name = "verify",
+    description = "Verifies a proof or a bundle, every byte of it, without any server.",
+    footerHeading = "%n",
+    footer = {
+      "Says in plain words what is proven and by whose key. Exit code 3 when anything does not hold.",
+      "Name the capsule you expect: a proof of another capsule can hold just as well.",
+      "",
+      "Examples:",
+      "  holdfast verify reading.proof --capsule 3f2a…",
+      "  holdfast verify backup.capsule --capsule 3f2a… --writer ed25519:…",
+      "",
+      "JSON: kind, ok, capsule, anchored, and of a proof: record, time, writer, signer, authored,",
+      "leaf, content (base64), text, receipts; of a bundle: records, leaves, bytes, erased, signatures"
+    })
+final class VerifyCommand extends BaseCommand {
+  private static final int LEAST_DIGITS = 16;
+  private static final long MOST_PROOF_BYTES = 128L << 20;
+
+  @Parameters(paramLabel = "FILE", description = "A .proof or .capsule file.")
+  Path file = Path.of("");
+
+  @Option(
+      names = "--capsule",
+      paramLabel = "NAME",
+      description = "The capsule it must belong to; at least the first 16 digits of its name.")
+  @Nullable String capsule;
+
+  @Option(
+      names = "--writer",
+      paramLabel = "KEY",
+      description = "The key that must have written it; being vouched for is not enough.")
+  @Nullable String writer;
+
+  VerifyCommand(Terminal terminal) {
+    super(terminal);
+  }
+
+  @Override
+  int run() throws Exception {
+    if (capsule != null && ServerCommand.digits(capsule, "capsule").length() < LEAST_DIGITS) {
+      throw Failure.usage(
+          "'" + capsule + "' is too short to tell one capsule from another made to look like it",
+          "Give at least " + LEAST_DIGITS + " digits; all 64 are best.");
+    }
+    VerifyKey wanted = writer == null ? null : VerifyKey.parse(writer);
+    try {
+      byte[] start;
+      try (InputStream in = Files.newInputStream(file)) {
+        start = in.readNBytes(8);
+      }
+      if (BundleFile.looksLike(start)) {
+        bundle(wanted);
+      } else if (OfflineProof.looksLike(start) && Files.size(file) <= MOST_PROOF_BYTES) {
+        proof(wanted);
+      } else {
+        throw new ProofException(
+            Violation.MALFORMED, file + " is neither a proof nor a bundle of this version");
+      }
+      return 0;
+    } catch (ProofException e) {
+      if (json) {
+        terminal.line(
+            Json.object()
+                .put("ok", false)
+                .put("violation", e.violation())
+                .put("message", e.getMessage())
+                .toString());
+      }
+      throw e;
+    }
+  }
+
+  private void requireCapsule(Hash name) throws ProofException {
+    if (capsule != null && !name.toString().startsWith(capsule.toLowerCase(Locale.ROOT))) {
+      throw new ProofException(
+          Violation.WRONG_CAPSULE, "it belongs to capsule " + name + ", not to " + capsule);
+    }
+  }
+
+  private String anchor(Hash name) {
+    return capsule == null
+        ? "Consistent with capsule " + name + "; compare the name with the one you were given."
+        : "Capsule " + name + (capsule.length() < 64 ? " (begins as asked)." : ", as asked.");
+  }
+
+  private Json common(String kind, Hash name) {
+    return Json.object()
+        .put("kind", kind)
+        .put("ok", true)
+        .put("capsule", name)
+        .put("anchored", capsule != null);
+  }
+
+  // ---- Proofs -----------------------------------------------------------------------------------
+
+  private void proof(@Nullable VerifyKey wanted) throws Exception {
+    OfflineProof proof = OfflineProof.verify(Files.readAllBytes(file));
+    Metadata metadata = proof.metadata();
+    requireCapsule(metadata.name());
+    RecordHeader header = proof.header();
+    VerifyKey signer = metadata.writerKey(proof.voucher().signer());
+    boolean authored = proof.voucher().authored();
+    if (wanted != null && !(authored && signer.equals(wanted))) {
+      throw new ProofException(
+          Violation.WRONG_WRITER,
+          authored
+              ? "it was written by " + signer + ", not by " + wanted
+              : "it is not shown to be written by "
+                  + wanted
+                  + ": the proof ends in the signature of "
+                  + signer
+                  + ", who vouches for it");
+    }
+    OfflineProof.Leaf leaf = proof.leaf();
+    byte[] content = proof.content();
+    if (json) {
+      terminal.line(
+          common("proof", metadata.name())
+              .put("record", header.name())
+              .put("time", time(header.timeMillis()))
+              .put("writer", metadata.writerKey(header.writer()))
+              .put("signer", signer)
+              .put("authored", authored)
+              .put("leaf", leaf == null ? null : leaf.index())
+              .put("content", content == null ? null : Base64.getEncoder().encodeToString(content))
+              .put("text", content == null ? null : ReadCommand.text(content))
+              .put("receipts", proof.receipts().stream().map(VerifyCommand::receiptJson).toList())
+              .toString());
+      return;
+    }
+    terminal.line("Verified: " + what(proof) + ".");
+    terminal.line(anchor(metadata.name()));
+    terminal.line(
+        authored
+            ? "Written by " + signer + ", whose signature covers it."
+            : "Vouched for by "
+                + signer
+                + ". It claims to be written by "
+                + metadata.writerKey(header.writer())
+                + ", which this proof does not show.");
+    terminal.line("Claimed time " + time(header.timeMillis()) + ".");
+    for (Receipt.Extract extract : proof.receipts()) {
+      Receipt receipt = extract.receipt();
+      terminal.line(
+          "Receipt of server "
+              + receipt.server()
+              + ": "
+              + receipt.level().name().toLowerCase(Locale.ROOT)
+              + " at "
+              + time(receipt.timeMillis())
+              + ".");
+    }
+    if (content != null) {
+      terminal.line("Content, " + content.length + " bytes:");
+      terminal.out.write(content, 0, content.length);
+      terminal.line("");
+    } else if (leaf != null) {
+      terminal.line("The content is sealed (" + leaf.sealed().size() + " bytes).");
+    }
+  }
+
+  private static String what(OfflineProof proof) {
+    OfflineProof.Leaf leaf = proof.leaf();
+    String record = "record " + proof.header().name();
+    return leaf == null
+        ? record
+        : "leaf " + leaf.index() + " of " + proof.header().leafCount() + " in " + record;
+  }
+
+  private static Json receiptJson(Receipt.Extract extract) {
+    return Json.object()
+        .put("server", extract.receipt().server())
+        .put("level", extract.receipt().level().name().toLowerCase(Locale.ROOT))
+        .put("time", time(extract.receipt().timeMillis()));
+  }
+
+  // ---- Bundles ----------------------------------------------------------------------------------
+
+  private void bundle(@Nullable VerifyKey wanted) throws Exception {
+    BundleFile bundle = BundleFile.verify(file);
+    Metadata metadata = bundle.head().metadata();
+    requireCapsule(metadata.name());
+    RecordGraph graph = bundle.contents().graph();
+    long authored = 0;
+    for (long arrival = 0; arrival < graph.size(); arrival++) {
+      Witness witness = graph.witness(arrival);
+      authored += witness.authored() ? 1 : 0;
+      boolean byWanted =
+          wanted == null
+              || (witness.authored() && metadata.writerKey(graph.writer(arrival)).equals(wanted));
+      if (!byWanted) {
+        throw new ProofException(
+            Violation.WRONG_WRITER,
+            "record number " + arrival + " is not shown to be written by " + wanted);
+      }
+    }
+    var contents = bundle.contents();
+    Json object =
+        common("bundle", metadata.name())
+            .put("records", graph.size())
+            .put("authored", authored)
+            .put("leaves", contents.leaves())
+            .put("bytes", contents.sealedBytes())
+            .put("erased", contents.erased())
+            .put("signatures", contents.signatures())
+            .put("statements", bundle.statements().size())
+            .put("owner", metadata.owner());
+    print(
+        object,
+        "Verified: "
+            + graph.size()
+            + " records with "
+            + contents.leaves()
+            + " leaves, "
+            + bytes(contents.sealedBytes())
+            + " sealed; all proven by "
+            + contents.signatures()
+            + " signatures of authorised writers.\n"
+            + anchor(metadata.name())
+            + "\n"
+            + authored
+            + " records are shown to be by the writer they name"
+            + (authored == graph.size() ? "." : "; for the others another writer vouches.")
+            + (contents.erased() == 0
+                ? ""
+                : "\n"
+                    + contents.erased()
+                    + " bodies were erased, wholly or partly, by the owner."));
+  }
+}
