@@ -16,10 +16,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArraySet;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyHandle;
-import org.rocksdb.CompactRangeOptions;
 import org.rocksdb.FlushOptions;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
@@ -31,7 +31,6 @@ import org.slf4j.LoggerFactory;
 /** All capsules of one node, in one folder. Safe for use by many threads. */
 public final class CapsuleStore implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(CapsuleStore.class);
-  private static final byte[] UNFREED = Keys.setting("unfreed");
   private static final byte[] NEXT_CAPSULE = Keys.setting("next-capsule");
   private static final byte[] IDENTITY = Keys.setting("identity");
   private static final byte[] FORMAT = Keys.setting("format");
@@ -45,14 +44,17 @@ public final class CapsuleStore implements AutoCloseable {
   private final RecordBlocks blocks;
   private final Bodies bodies;
   private final RecordCache cache;
+  private final Freeing freeing;
   private final Committer committer;
   private final Map<Hash, StoredCapsule> capsules = new ConcurrentHashMap<>();
   private final Set<Consumer<StoredCapsule>> listeners = new CopyOnWriteArraySet<>();
   private final Object creating = new Object();
+  private final AtomicBoolean closed = new AtomicBoolean();
   private volatile @Nullable Consumer<String> onFailure;
   private volatile long spaceCheckedAt = System.nanoTime() - SPACE_CHECK_NANOS;
 
-  private CapsuleStore(Path folder, StoreOptions options, Tables tables, SyncedMark mark) {
+  private CapsuleStore(Path folder, StoreOptions options, Tables tables, SyncedMark mark)
+      throws RocksDBException {
     this.folder = folder;
     this.options = options;
     this.tables = tables;
@@ -60,6 +62,7 @@ public final class CapsuleStore implements AutoCloseable {
     this.blocks = new RecordBlocks(tables);
     this.bodies = new Bodies(tables);
     this.cache = new RecordCache(options.recordCacheBytes());
+    this.freeing = new Freeing(tables, databaseFolder(folder));
     this.committer = new Committer(this, mark);
   }
 
@@ -79,40 +82,55 @@ public final class CapsuleStore implements AutoCloseable {
    */
   public static CapsuleStore open(Path dataFolder, StoreOptions options) {
     Path database = databaseFolder(dataFolder);
+    Path markFile = markFile(dataFolder);
     SyncedMark mark = null;
     Tables tables = null;
+    CapsuleStore store = null;
     try {
-      boolean existed = Files.exists(database.resolve("CURRENT"));
-      boolean marked = Files.exists(markFile(dataFolder));
-      if (existed != marked && (existed || hasFiles(database))) {
-        throw new HoldfastException(
-            ErrorCode.DAMAGED,
-            "of the database in "
-                + dataFolder
-                + " a part is missing: "
-                + (existed ? markFile(dataFolder) : database.resolve("CURRENT")));
-      }
-      if (marked && !existed) {
-        throw new HoldfastException(
-            ErrorCode.DAMAGED, "the database that belongs to " + markFile(dataFolder) + " is gone");
-      }
       Files.createDirectories(database);
-      if (existed) {
-        Fsck.requireNothingLost(dataFolder, options);
+      if (!Files.exists(markFile)) {
+        if (hasFiles(database)) {
+          throw new HoldfastException(
+              ErrorCode.DAMAGED,
+              "of the database in " + dataFolder + " a part is missing: " + markFile);
+        }
+        SyncedMark.create(markFile, 0);
+      }
+      mark = SyncedMark.open(markFile);
+      // Until the mark has moved nothing was promised: a first start may have been broken off.
+      boolean fresh = mark.sequence() == 0;
+      if (Files.exists(database.resolve("CURRENT"))) {
+        Fsck.requireNothingLost(dataFolder, mark.sequence(), options);
+      } else if (!fresh) {
+        throw new HoldfastException(
+            ErrorCode.DAMAGED, "the database that belongs to " + markFile + " is gone");
       }
       tables = Tables.open(database, options, false);
-      mark = SyncedMark.open(markFile(dataFolder));
-      CapsuleStore store = new CapsuleStore(dataFolder, options, tables, mark);
-      store.begin(!existed);
+      begin(dataFolder, tables, mark, fresh);
+      store = new CapsuleStore(dataFolder, options, tables, mark);
       return store;
     } catch (IOException | RocksDBException e) {
-      if (tables != null) {
-        tables.close();
-      }
       throw new HoldfastException(
           ErrorCode.INTERNAL,
           "cannot open the data folder " + dataFolder + ": " + e.getMessage(),
           e);
+    } finally {
+      if (store == null) {
+        closeAll(tables, mark);
+      }
+    }
+  }
+
+  private static void closeAll(@Nullable Tables tables, @Nullable SyncedMark mark) {
+    if (tables != null) {
+      tables.close();
+    }
+    try {
+      if (mark != null) {
+        mark.close();
+      }
+    } catch (IOException e) {
+      LOG.warn("the synced mark was not closed", e);
     }
   }
 
@@ -125,7 +143,8 @@ public final class CapsuleStore implements AutoCloseable {
     }
   }
 
-  private void begin(boolean fresh) throws RocksDBException, IOException {
+  private static void begin(Path folder, Tables tables, SyncedMark mark, boolean fresh)
+      throws RocksDBException, IOException {
     if (fresh) {
       try (WriteOptions sync = new WriteOptions().setSync(true)) {
         tables.db.put(tables.settings, sync, FORMAT, new byte[] {FORMAT_VERSION});
@@ -138,10 +157,6 @@ public final class CapsuleStore implements AutoCloseable {
             ErrorCode.INVALID,
             "the data in " + folder + " has a format that this version does not read");
       }
-    }
-    if (tables.db.get(tables.settings, UNFREED) != null) {
-      LOG.info("finishing an erasure that was interrupted");
-      freeErased(List.of());
     }
   }
 
@@ -169,7 +184,11 @@ public final class CapsuleStore implements AutoCloseable {
 
   void announce(StoredCapsule capsule) {
     for (Consumer<StoredCapsule> listener : listeners) {
-      listener.accept(capsule);
+      try {
+        listener.accept(capsule);
+      } catch (RuntimeException e) {
+        LOG.error("a listener failed at news of capsule {}", capsule.name().brief(), e);
+      }
     }
   }
 
@@ -200,33 +219,13 @@ public final class CapsuleStore implements AutoCloseable {
     spaceCheckedAt = System.nanoTime();
   }
 
-  void noteUnfreed(WriteBatch batch) throws RocksDBException {
-    batch.put(tables.settings, UNFREED, new byte[] {1});
+  /** Closes the file of the mark, so that the next sync fails: for tests of that. */
+  void breakMark() throws IOException {
+    mark.close();
   }
 
-  /**
-   * Makes the disk give up what was erased: the log by flushing, the tables by compacting every
-   * level.
-   *
-   * @param then what to do when the bytes are gone
-   */
-  void freeErased(List<Runnable> then) {
-    Thread.ofPlatform()
-        .name("holdfast-erase")
-        .start(() -> {
-          try (CompactRangeOptions every =
-                  new CompactRangeOptions()
-                      .setBottommostLevelCompaction(
-                          CompactRangeOptions.BottommostLevelCompaction.kForceOptimized);
-              FlushOptions wait = new FlushOptions().setWaitForFlush(true)) {
-            tables.db.flush(wait, tables.all());
-            tables.db.compactRange(tables.bodies, null, null, every);
-            tables.db.delete(tables.settings, UNFREED);
-            then.forEach(Runnable::run);
-          } catch (RocksDBException e) {
-            LOG.error("erased data could not be freed; the next start tries again", e);
-          }
-        });
+  Freeing freeing() {
+    return freeing;
   }
 
   // ---- The store --------------------------------------------------------------------------------
@@ -250,6 +249,9 @@ public final class CapsuleStore implements AutoCloseable {
       StoredCapsule present = capsule(name);
       if (present != null) {
         return present;
+      }
+      if (committer.failed()) {
+        throw new HoldfastException(ErrorCode.STOPPING, "the server is stopping");
       }
       requireSpace();
       try (WriteBatch batch = new WriteBatch();
@@ -373,10 +375,17 @@ public final class CapsuleStore implements AutoCloseable {
     }
   }
 
-  /** Finishes what is queued, flushes and closes. */
+  /**
+   * Finishes what is queued, flushes and closes. Nothing else may be using the store any more; an
+   * erasure whose bytes are still being freed is broken off and finished at the next start.
+   */
   @Override
   public void close() {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
     committer.close();
+    freeing.close();
     try (FlushOptions wait = new FlushOptions().setWaitForFlush(true)) {
       if (!committer.failed()) {
         tables.db.flush(wait, tables.all());
@@ -386,11 +395,6 @@ public final class CapsuleStore implements AutoCloseable {
     } catch (RocksDBException | IOException e) {
       LOG.error("the store was not closed cleanly; the next start recovers it", e);
     }
-    tables.close();
-    try {
-      mark.close();
-    } catch (IOException e) {
-      LOG.warn("the synced mark was not closed", e);
-    }
+    closeAll(tables, mark);
   }
 }

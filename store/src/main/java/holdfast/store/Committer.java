@@ -53,9 +53,12 @@ final class Committer implements AutoCloseable {
   private volatile boolean failed;
 
   /** What is committed and waits to be durable. */
-  private record Group(List<Runnable> onSync, long sequence, long bytes) {}
+  private record Group(
+      List<Staged> batches, boolean erases, Runnable then, long sequence, long bytes) {}
 
   private record Staged(StoreBatch batch, List<Receipt.Entry> entries) {}
+
+  private record Refused(StoreBatch batch, HoldfastException reason) {}
 
   Committer(CapsuleStore store, SyncedMark mark) {
     this.store = store;
@@ -98,7 +101,8 @@ final class Committer implements AutoCloseable {
       if (failed || stopping) {
         throw new HoldfastException(ErrorCode.STOPPING, "the server is stopping");
       }
-      committed.add(new Group(List.of(then), store.tables().db.getLatestSequenceNumber(), 0));
+      committed.add(
+          new Group(List.of(), false, then, store.tables().db.getLatestSequenceNumber(), 0));
       work.signalAll();
     } finally {
       lock.unlock();
@@ -127,6 +131,9 @@ final class Committer implements AutoCloseable {
       while (waiting.isEmpty() && !stopping) {
         work.await();
       }
+      if (failed) {
+        return List.of();
+      }
       List<StoreBatch> group = new ArrayList<>();
       int records = 0;
       while (!waiting.isEmpty() && records < GROUP_RECORDS) {
@@ -151,11 +158,12 @@ final class Committer implements AutoCloseable {
     long bytes = group.stream().mapToLong(StoreBatch::bytes).sum();
     Set<StoredCapsule> capsules = new LinkedHashSet<>();
     group.forEach(batch -> capsules.add(batch.capsule()));
-    List<Runnable> onSync = new ArrayList<>();
-    capsules.forEach(capsule -> capsule.lock.lock());
     List<Staged> staged = new ArrayList<>();
-    List<Runnable> refusals = new ArrayList<>();
-    Exception failure = null;
+    List<Refused> refusals = new ArrayList<>();
+    boolean erases = false;
+    boolean handedOver = false;
+    Throwable failure = null;
+    capsules.forEach(capsule -> capsule.lock.lock());
     try (WriteBatch out = new WriteBatch()) {
       store.requireSpace();
       capsules.forEach(capsule -> capsule.table().lend(out));
@@ -165,7 +173,7 @@ final class Committer implements AutoCloseable {
           staged.add(new Staged(batch, staging.apply(batch)));
         } catch (HoldfastException refused) {
           if (isRefusal(refused)) {
-            refusals.add(() -> batch.completion().failed(refused));
+            refusals.add(new Refused(batch, refused));
           } else {
             throw refused;
           }
@@ -173,69 +181,104 @@ final class Committer implements AutoCloseable {
       }
       staging.finish();
       capsules.forEach(capsule -> capsule.graph().flush());
-      if (staging.erases()) {
-        store.noteUnfreed(out);
-      }
+      erases = staging.noteErased();
+      handedOver = true;
       store.tables().db.write(unsynced, out);
       staging.publish();
-      for (Staged one : staged) {
-        onSync.add(() -> one.batch().completion().synced(one.entries()));
-      }
-      if (staging.erases()) {
-        List<Runnable> completions = List.copyOf(onSync);
-        onSync.clear();
-        onSync.add(() -> store.freeErased(completions));
-      }
-    } catch (HoldfastException | RocksDBException e) {
-      capsules.forEach(capsule -> capsule.graph().discard());
+    } catch (RocksDBException | RuntimeException | Error e) {
       failure = e;
+      try {
+        capsules.forEach(capsule -> capsule.graph().discard());
+      } catch (HoldfastException again) {
+        handedOver = true;
+        failure.addSuppressed(again);
+      }
     } finally {
       capsules.forEach(capsule -> capsule.table().lend(null));
       capsules.forEach(capsule -> capsule.lock.unlock());
     }
     if (failure != null) {
-      failGroup(group, staged.size() == group.size(), failure);
+      failGroup(group, handedOver, failure);
       return;
     }
-    refusals.forEach(Runnable::run);
+    for (Refused one : refusals) {
+      tell(() -> one.batch().completion().failed(one.reason()));
+    }
     for (Staged one : staged) {
-      one.batch().completion().received(one.entries());
+      tell(() -> one.batch().completion().received(one.entries()));
     }
     capsules.forEach(store::announce);
+    Group done =
+        new Group(staged, erases, () -> {}, store.tables().db.getLatestSequenceNumber(), bytes);
+    boolean tooLate;
     lock.lock();
     try {
-      committed.add(new Group(onSync, store.tables().db.getLatestSequenceNumber(), bytes));
-      work.signalAll();
+      tooLate = failed;
+      if (!tooLate) {
+        committed.add(done);
+        work.signalAll();
+      }
     } finally {
       lock.unlock();
+    }
+    if (tooLate) {
+      abandon(List.of(done));
+    }
+  }
+
+  /** A completion that fails is its own affair, not the store's. */
+  private static void tell(Runnable completion) {
+    try {
+      completion.run();
+    } catch (RuntimeException e) {
+      LOG.warn("a completion failed: {}", e.toString());
     }
   }
 
   private static boolean isRefusal(HoldfastException e) {
-    return e.code() == ErrorCode.NOT_FOUND || e.code() == ErrorCode.SUCCEEDED;
+    return switch (e.code()) {
+      case NOT_FOUND, SUCCEEDED, INVALID -> true;
+      default -> false;
+    };
   }
 
-  /** A group that failed is tried again batch by batch, so that only the culprit is refused. */
-  private void failGroup(List<StoreBatch> group, boolean wasStaged, Exception reason) {
+  /**
+   * A group that could not be staged is tried again batch by batch, so that only the culprit is
+   * refused. One that was handed to the database may be in the log, wholly or not; only when the
+   * disk is full is it known that it is not.
+   */
+  private void failGroup(List<StoreBatch> group, boolean handedOver, Throwable reason) {
     HoldfastException failure =
-        reason instanceof HoldfastException known
-            ? known
-            : Tables.failure("cannot write", (RocksDBException) reason);
-    if (group.size() > 1 && !wasStaged) {
+        switch (reason) {
+          case HoldfastException known -> known;
+          case RocksDBException e -> Tables.failure("cannot write", e);
+          default -> null;
+        };
+    boolean passing = failure != null && (!handedOver || failure.code() == ErrorCode.DISK_FULL);
+    if (failure == null || !passing) {
+      for (StoreBatch batch : group) {
+        release(batch.bytes());
+        tell(() -> batch.completion().failed(stopping()));
+      }
+      fail("the database cannot be written", reason);
+      return;
+    }
+    if (group.size() > 1 && !handedOver) {
       group.forEach(batch -> commit(List.of(batch)));
       return;
     }
     if (failure.code() == ErrorCode.INTERNAL) {
-      LOG.error("a group of {} batches could not be written", group.size(), failure);
+      LOG.error("a batch could not be written", failure);
     }
     for (StoreBatch batch : group) {
       release(batch.bytes());
-      batch.completion().failed(failure);
+      tell(() -> batch.completion().failed(failure));
     }
-    if (failure.code() == ErrorCode.INTERNAL && wasStaged) {
-      // The log itself refused: what of the group it holds is not known.
-      fail("the database cannot be written", failure);
-    }
+  }
+
+  private static HoldfastException stopping() {
+    return new HoldfastException(
+        ErrorCode.STOPPING, "the server is stopping; whether this will be there is not known");
   }
 
   private void release(long bytes) {
@@ -252,12 +295,15 @@ final class Committer implements AutoCloseable {
   }
 
   private void syncLoop() {
+    List<Group> groups = List.of();
     try {
-      for (List<Group> groups = nextCommitted(); !groups.isEmpty(); groups = nextCommitted()) {
+      for (groups = nextCommitted(); !groups.isEmpty(); groups = nextCommitted()) {
         sync(groups);
+        groups.forEach(this::tellSynced);
       }
     } catch (InterruptedException | RocksDBException | IOException | RuntimeException | Error e) {
       fail("what was written cannot be made durable", e);
+      abandon(groups);
     }
   }
 
@@ -281,13 +327,42 @@ final class Committer implements AutoCloseable {
       store.tables().db.syncWal();
       mark.move(sequence);
     }
+  }
+
+  private void tellSynced(Group group) {
+    release(group.bytes());
+    if (group.erases()) {
+      store
+          .freeing()
+          .free(failure -> {
+            for (Staged one : group.batches()) {
+              tell(
+                  failure == null
+                      ? () -> one.batch().completion().synced(one.entries())
+                      : () -> one.batch().completion().failed(failure));
+            }
+          });
+    } else {
+      for (Staged one : group.batches()) {
+        tell(() -> one.batch().completion().synced(one.entries()));
+      }
+    }
+    tell(group.then());
+  }
+
+  /** Tells batches whose end will not come. */
+  private void abandon(List<Group> groups) {
     for (Group group : groups) {
       release(group.bytes());
-      group.onSync().forEach(Runnable::run);
+      for (Staged one : group.batches()) {
+        tell(() -> one.batch().completion().failed(stopping()));
+      }
     }
   }
 
   private void fail(String what, Throwable reason) {
+    List<StoreBatch> queued;
+    List<Group> unsyncedGroups;
     lock.lock();
     try {
       if (failed) {
@@ -295,11 +370,20 @@ final class Committer implements AutoCloseable {
       }
       failed = true;
       stopping = true;
+      queued = List.copyOf(waiting);
+      waiting.clear();
+      unsyncedGroups = List.copyOf(committed);
+      committed.clear();
       work.signalAll();
     } finally {
       lock.unlock();
     }
     LOG.error("{}; the store stops", what, reason);
+    for (StoreBatch batch : queued) {
+      release(batch.bytes());
+      tell(() -> batch.completion().failed(stopping()));
+    }
+    abandon(unsyncedGroups);
     store.stopped(what + ": " + reason.getMessage());
   }
 

@@ -16,7 +16,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
@@ -58,8 +58,10 @@ public final class Fsck {
   public static Report check(Path dataFolder, StoreOptions options, Consumer<String> problems) {
     Path database = CapsuleStore.databaseFolder(dataFolder);
     long before = 0;
-    try {
-      requireNothingLost(dataFolder, options);
+    try (SyncedMark mark = SyncedMark.open(CapsuleStore.markFile(dataFolder))) {
+      requireNothingLost(dataFolder, mark.sequence(), options);
+    } catch (IOException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "cannot read the synced mark", e);
     } catch (HoldfastException e) {
       problems.accept(String.valueOf(e.getMessage()));
       before = 1;
@@ -86,10 +88,7 @@ public final class Fsck {
   public static void acceptLoss(Path dataFolder, StoreOptions options) {
     Path file = CapsuleStore.markFile(dataFolder);
     try (Tables tables = Tables.open(CapsuleStore.databaseFolder(dataFolder), options, false)) {
-      java.nio.file.Files.deleteIfExists(file);
-      try (SyncedMark mark = SyncedMark.open(file)) {
-        mark.move(tables.db.getLatestSequenceNumber());
-      }
+      SyncedMark.create(file, tables.db.getLatestSequenceNumber());
     } catch (IOException e) {
       throw new HoldfastException(ErrorCode.INTERNAL, "cannot write " + file, e);
     }
@@ -99,13 +98,7 @@ public final class Fsck {
    * Compares what a recovery would bring back with what was promised. Opens the database read-only,
    * because a recovery in earnest would drop what follows a damaged log entry.
    */
-  static void requireNothingLost(Path dataFolder, StoreOptions options) {
-    long promised;
-    try (SyncedMark mark = SyncedMark.open(CapsuleStore.markFile(dataFolder))) {
-      promised = mark.sequence();
-    } catch (IOException e) {
-      throw new HoldfastException(ErrorCode.INTERNAL, "cannot read the synced mark", e);
-    }
+  static void requireNothingLost(Path dataFolder, long promised, StoreOptions options) {
     try (Tables tables = Tables.open(CapsuleStore.databaseFolder(dataFolder), options, true)) {
       long there = tables.db.getLatestSequenceNumber();
       if (there < promised) {
@@ -263,11 +256,17 @@ public final class Fsck {
       }
     }
     int limit = 1 << 20;
-    if (!Arrays.equals(kept.provenHeads(limit), derived.provenHeads(limit))
-        || !Arrays.equals(kept.heads(limit), derived.heads(limit))
-        || !Arrays.equals(kept.roots(limit), derived.roots(limit))
-        || !List.copyOf(kept.missingNames(limit)).containsAll(derived.missingNames(limit))) {
-      problem("capsule " + capsule.brief() + ": heads, roots or missing names are noted wrongly");
+    compare(capsule, "heads", kept.heads(limit), derived.heads(limit));
+    compare(capsule, "proven heads", kept.provenHeads(limit), derived.provenHeads(limit));
+    compare(capsule, "roots", kept.roots(limit), derived.roots(limit));
+    if (!Set.copyOf(kept.missingNames(limit)).equals(Set.copyOf(derived.missingNames(limit)))) {
+      problem("capsule " + capsule.brief() + ": its missing names are noted wrongly");
+    }
+  }
+
+  private void compare(Hash capsule, String what, long[] kept, long[] derived) {
+    if (!Arrays.equals(kept, derived)) {
+      problem("capsule " + capsule.brief() + ": its " + what + " are noted wrongly");
     }
   }
 }

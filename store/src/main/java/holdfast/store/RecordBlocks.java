@@ -8,10 +8,9 @@ import holdfast.base.ProofException;
 import holdfast.capsule.Body;
 import holdfast.capsule.RecordHeader;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatch;
@@ -32,19 +31,13 @@ final class RecordBlocks {
   /** A stored record: its header, and its body where that is kept beside it. */
   record Stored(RecordHeader header, @Nullable Body body) {}
 
-  /** Blocks being filled by the group of batches that is staged now. */
+  /** The blocks that the group of batches being staged adds to or changes. */
   static final class Filling {
-    private final Map<StoredCapsule, Block> blocks = new HashMap<>();
-  }
+    private final Map<Place, List<Stored>> blocks = new LinkedHashMap<>();
+    private @Nullable Place lastPlace;
+    private List<Stored> last = List.of();
 
-  private static final class Block {
-    final long index;
-    final List<Stored> records;
-
-    Block(long index, List<Stored> records) {
-      this.index = index;
-      this.records = records;
-    }
+    private record Place(int capsule, long index) {}
   }
 
   private final Tables tables;
@@ -58,57 +51,51 @@ final class RecordBlocks {
     return header.sealedSize() + 4L * header.leafCount() <= INLINE_BYTES;
   }
 
-  /** Adds a record to the block that is being filled. */
-  void add(
-      WriteBatch out,
-      Filling filling,
-      StoredCapsule capsule,
-      long arrival,
-      RecordHeader header,
-      @Nullable Body body)
-      throws RocksDBException {
-    long index = arrival >>> SHIFT;
-    Block block = filling.blocks.get(capsule);
-    if (block == null || block.index != index) {
-      if (block != null) {
-        put(out, capsule, block);
-      }
-      int before = slot(arrival);
-      List<Stored> records = new ArrayList<>(SIZE);
-      if (before > 0) {
-        records.addAll(read(capsule.number(), index).subList(0, before));
-      }
-      block = new Block(index, records);
-      filling.blocks.put(capsule, block);
-    }
-    block.records.add(new Stored(header, body));
+  /** Adds a record behind those of its block. */
+  void add(Filling filling, int capsule, long arrival, RecordHeader header, @Nullable Body body) {
+    List<Stored> block = block(filling, capsule, arrival, slot(arrival));
+    block.add(new Stored(header, body));
   }
 
-  /** Writes the blocks that are not full. */
+  /** Takes away, or replaces, the body of a record kept beside its header. */
+  void replaceBody(Filling filling, int capsule, long arrival, @Nullable Body body) {
+    List<Stored> block = block(filling, capsule, arrival, Integer.MAX_VALUE);
+    int at = slot(arrival);
+    block.set(at, new Stored(block.get(at).header(), body));
+  }
+
+  /** The block of an arrival with at most {@code limit} of the records it has on disk. */
+  private List<Stored> block(Filling filling, int capsule, long arrival, int limit) {
+    Filling.Place place = new Filling.Place(capsule, arrival >>> SHIFT);
+    if (!place.equals(filling.lastPlace)) {
+      List<Stored> block = filling.blocks.get(place);
+      if (block == null) {
+        block = new ArrayList<>(SIZE);
+        if (limit > 0) {
+          List<Stored> stored = read(capsule, place.index());
+          // A write that failed may have left records behind those that count.
+          block.addAll(stored.subList(0, Math.min(limit, stored.size())));
+        }
+        filling.blocks.put(place, block);
+      }
+      filling.lastPlace = place;
+      filling.last = block;
+    }
+    return filling.last;
+  }
+
+  /** Writes the blocks. */
   void finish(WriteBatch out, Filling filling) throws RocksDBException {
-    for (Map.Entry<StoredCapsule, Block> entry : filling.blocks.entrySet()) {
-      put(out, entry.getKey(), entry.getValue());
+    for (Map.Entry<Filling.Place, List<Stored>> entry : filling.blocks.entrySet()) {
+      Filling.Place place = entry.getKey();
+      out.put(
+          tables.headers, Keys.record(place.capsule(), place.index()), encode(entry.getValue()));
     }
-  }
-
-  private void put(WriteBatch out, StoredCapsule capsule, Block block) throws RocksDBException {
-    out.put(tables.headers, Keys.record(capsule.number(), block.index), encode(block.records));
   }
 
   /** The place of a record in its block. */
-  static int slot(long arrival) {
+  private static int slot(long arrival) {
     return (int) (arrival & (SIZE - 1));
-  }
-
-  /** Takes away, or replaces, the bodies of some records of a block. */
-  void rewrite(WriteBatch out, int capsule, long index, Map<Integer, Optional<Body>> bodies)
-      throws RocksDBException {
-    List<Stored> records = new ArrayList<>(read(capsule, index));
-    for (Map.Entry<Integer, Optional<Body>> entry : bodies.entrySet()) {
-      Stored before = records.get(entry.getKey());
-      records.set(entry.getKey(), new Stored(before.header(), entry.getValue().orElse(null)));
-    }
-    out.put(tables.headers, Keys.record(capsule, index), encode(records));
   }
 
   private static byte[] encode(List<Stored> records) {

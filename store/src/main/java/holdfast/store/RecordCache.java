@@ -52,18 +52,16 @@ final class RecordCache {
     if (growth > 0 && bytes.sum() + growth > budget) {
       return;
     }
-    // Two threads may replace the same entry; the count then drifts by one entry, which is
-    // harmless.
-    table.set(slot, entry);
-    bytes.add(growth);
+    Entry replaced = table.getAndSet(slot, entry);
+    bytes.add(entry.bytes() - (replaced == null ? 0 : replaced.bytes()));
   }
 
   void drop(int capsule, long arrival) {
     int slot = slot(capsule, arrival);
     Entry old = table.get(slot);
     if (old != null && old.arrival() == arrival && old.capsule() == capsule) {
-      table.set(slot, null);
-      bytes.add(-old.bytes());
+      Entry dropped = table.getAndSet(slot, null);
+      bytes.add(dropped == null ? 0 : -dropped.bytes());
     }
   }
 }

@@ -10,11 +10,11 @@ import holdfast.capsule.RecordGraph;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
@@ -30,24 +30,34 @@ final class Staging {
   private final RecordBlocks.Filling filling = new RecordBlocks.Filling();
   private final Bodies bodies;
   private final RecordCache cache;
+  private final Freeing freeing;
   private final WriteBatch out;
-
-  /** Bodies that this group takes away (none) or replaces, by arrival. */
-  private final Map<StoredCapsule, Map<Long, Optional<Body>>> erased = new HashMap<>();
-
+  private final Map<StoredCapsule, Set<Long>> erased = new HashMap<>();
   private final List<RecordCache.Entry> fresh = new ArrayList<>();
   private final Map<StoredCapsule, List<Statement>> kept = new HashMap<>();
+
+  /**
+   * In a batch that erases, what it brings and what is left of bodies it erases from, by arrival
+   * number: the database does not show that yet.
+   */
+  private final Map<Long, RecordCache.Entry> within = new HashMap<>();
 
   Staging(CapsuleStore store, WriteBatch out) {
     this.tables = store.tables();
     this.blocks = store.blocks();
     this.bodies = store.bodies();
     this.cache = store.cache();
+    this.freeing = store.freeing();
     this.out = out;
   }
 
-  /** Whether this group erases anything. */
-  boolean erases() {
+  /** Notes what this group erases, so that its bytes are freed; false when that is nothing. */
+  boolean noteErased() throws RocksDBException {
+    for (Map.Entry<StoredCapsule, Set<Long>> entry : erased.entrySet()) {
+      Set<Long> arrivals = entry.getValue();
+      freeing.note(
+          out, entry.getKey().number(), Collections.min(arrivals), Collections.max(arrivals));
+    }
     return !erased.isEmpty();
   }
 
@@ -61,6 +71,8 @@ final class Staging {
     for (Record record : batch.records()) {
       headers.add(record.header());
     }
+    boolean erases = batch.erases();
+    within.clear();
     boolean erasing = !capsule.erasures().isEmpty();
     List<RocksDBException> failures = new ArrayList<>();
     long[] arrivals =
@@ -69,6 +81,9 @@ final class Staging {
             (position, arrival) -> {
               try {
                 store(capsule, arrival, batch.records().get(position), erasing);
+                if (erases) {
+                  within.put(arrival, fresh.getLast());
+                }
               } catch (RocksDBException e) {
                 failures.add(e);
               }
@@ -83,22 +98,24 @@ final class Staging {
   }
 
   /** Everything that can be refused is refused here, before anything changes. */
-  private static void refuse(StoreBatch batch, RecordGraph graph) {
+  private void refuse(StoreBatch batch, RecordGraph graph) {
+    batch.records().forEach(record -> refuseUnlessErased(batch.capsule(), record));
+    Statement.Succession before = succession(batch.capsule());
     for (Statement statement : batch.statements()) {
       if (statement instanceof Statement.WriterSignature signature
-          && !within(batch, signature.record())
+          && !holds(batch, signature.record())
           && graph.arrivalOf(signature.record()) < 0) {
         throw new HoldfastException(
             ErrorCode.NOT_FOUND,
             "record " + signature.record().brief() + " is to be signed and is not here");
       }
       if (statement instanceof Statement.Succession closing) {
-        Statement.Succession before = batch.capsule().succession();
         if (before != null && !before.name().equals(closing.name())) {
           throw new HoldfastException(
               ErrorCode.SUCCEEDED,
               "the capsule was closed before, in favour of " + before.successor().brief());
         }
+        before = closing;
       }
     }
     if (graph.closed()) {
@@ -106,8 +123,38 @@ final class Staging {
     }
   }
 
+  /** The statement that closed the capsule, also one that this group brings. */
+  private Statement.@Nullable Succession succession(StoredCapsule capsule) {
+    for (Statement statement : kept.getOrDefault(capsule, List.of())) {
+      if (statement instanceof Statement.Succession closing) {
+        return closing;
+      }
+    }
+    return capsule.succession();
+  }
+
+  /** What a record lacks of its body must have been erased by the owner. */
+  private static void refuseUnlessErased(StoredCapsule capsule, Record record) {
+    Body body = record.body();
+    if ((body != null && body.whole()) || capsule.erasures().ofRecord(record.header()) != null) {
+      return;
+    }
+    Map<Integer, Statement.Erasure> leaves = capsule.erasures().ofLeaves(record.name());
+    for (int leaf = 0; leaf < record.header().leafCount(); leaf++) {
+      if ((body == null || body.erased(leaf)) && !leaves.containsKey(leaf)) {
+        throw new HoldfastException(
+            ErrorCode.INVALID,
+            "record "
+                + record.name().brief()
+                + " comes without leaf "
+                + leaf
+                + ", and no statement of the owner erases it");
+      }
+    }
+  }
+
   /** Whether a batch holds a record; signed is mostly the last. */
-  private static boolean within(StoreBatch batch, Hash name) {
+  private static boolean holds(StoreBatch batch, Hash name) {
     for (Record record : batch.records().reversed()) {
       if (record.name().equals(name)) {
         return true;
@@ -117,7 +164,7 @@ final class Staging {
   }
 
   /** A closed capsule takes ancestors of its final heads, from the heads downwards. */
-  private static void refuseOutsiders(StoreBatch batch, RecordGraph graph) {
+  private void refuseOutsiders(StoreBatch batch, RecordGraph graph) {
     Set<Hash> allowed = new HashSet<>();
     List<Record> waiting = new ArrayList<>(batch.records());
     for (boolean progress = true; progress && !waiting.isEmpty(); ) {
@@ -133,7 +180,7 @@ final class Staging {
       }
     }
     if (!waiting.isEmpty()) {
-      Statement.Succession closing = batch.capsule().succession();
+      Statement.Succession closing = succession(batch.capsule());
       throw new HoldfastException(
           ErrorCode.SUCCEEDED,
           "the capsule is closed; it goes on as "
@@ -153,40 +200,16 @@ final class Staging {
       capsule.graph().markErased(arrival, false);
     }
     boolean inline = RecordBlocks.inline(header);
-    blocks.add(out, filling, capsule, arrival, header, inline ? body : null);
+    blocks.add(filling, capsule.number(), arrival, header, inline ? body : null);
     if (body != null && !inline) {
       bodies.put(out, capsule.number(), arrival, header, body);
     }
     fresh.add(new RecordCache.Entry(capsule.number(), arrival, header, body));
   }
 
-  /** Stages what was held back until the whole group was known. */
+  /** Stages the blocks of records, once the whole group is known. */
   void finish() throws RocksDBException {
     blocks.finish(out, filling);
-    for (Map.Entry<StoredCapsule, Map<Long, Optional<Body>>> entry : erased.entrySet()) {
-      rewrite(entry.getKey(), entry.getValue());
-    }
-  }
-
-  private void rewrite(StoredCapsule capsule, Map<Long, Optional<Body>> rewritten)
-      throws RocksDBException {
-    Map<Long, Map<Integer, Optional<Body>>> byBlock = new HashMap<>();
-    for (Map.Entry<Long, Optional<Body>> entry : rewritten.entrySet()) {
-      long arrival = entry.getKey();
-      RecordHeader header = capsule.headerOf(arrival);
-      if (RecordBlocks.inline(header)) {
-        byBlock
-            .computeIfAbsent(arrival >>> RecordBlocks.SHIFT, none -> new HashMap<>())
-            .put(RecordBlocks.slot(arrival), entry.getValue());
-      } else if (entry.getValue().isPresent()) {
-        bodies.put(out, capsule.number(), arrival, header, entry.getValue().get());
-      } else {
-        bodies.delete(out, capsule.number(), arrival);
-      }
-    }
-    for (Map.Entry<Long, Map<Integer, Optional<Body>>> entry : byBlock.entrySet()) {
-      blocks.rewrite(out, capsule.number(), entry.getKey(), entry.getValue());
-    }
   }
 
   /** Makes what was staged known to readers, once it is committed. */
@@ -195,8 +218,7 @@ final class Staging {
       cache.put(entry.capsule(), entry.arrival(), entry.header(), entry.body());
     }
     kept.forEach((capsule, statements) -> statements.forEach(capsule::remember));
-    erased.forEach(
-        (capsule, rewritten) -> rewritten.keySet().forEach(a -> cache.drop(capsule.number(), a)));
+    erased.forEach(StoredCapsule::forget);
   }
 
   private static @Nullable Body withoutErased(
@@ -246,7 +268,7 @@ final class Staging {
     kept.computeIfAbsent(capsule, none -> new ArrayList<>()).add(statement);
   }
 
-  private void erase(StoredCapsule capsule, Statement.Erasure erasure) {
+  private void erase(StoredCapsule capsule, Statement.Erasure erasure) throws RocksDBException {
     RecordGraph graph = capsule.graph();
     switch (erasure.erased()) {
       case Statement.Erased.OfRecord(Hash record) -> {
@@ -265,7 +287,7 @@ final class Staging {
         for (long arrival = graph.mayLieWithin(0, from, to);
             arrival < graph.size();
             arrival = graph.mayLieWithin(arrival + 1, from, to)) {
-          long time = capsule.headerOf(arrival).timeMillis();
+          long time = headerOf(capsule, arrival).timeMillis();
           if (time >= from && time < to) {
             eraseBody(capsule, arrival);
           }
@@ -274,29 +296,51 @@ final class Staging {
     }
   }
 
-  private void eraseBody(StoredCapsule capsule, long arrival) {
+  private void eraseBody(StoredCapsule capsule, long arrival) throws RocksDBException {
     if (capsule.graph().bodyState(arrival) != Record.State.ERASED) {
+      if (RecordBlocks.inline(headerOf(capsule, arrival))) {
+        blocks.replaceBody(filling, capsule.number(), arrival, null);
+      } else {
+        bodies.delete(out, capsule.number(), arrival);
+      }
       capsule.graph().markErased(arrival, true);
-      rewritten(capsule).put(arrival, Optional.empty());
+      touch(capsule, arrival);
     }
   }
 
-  private void eraseLeaf(StoredCapsule capsule, long arrival, int leaf) {
-    RecordHeader header = capsule.headerOf(arrival);
+  private void eraseLeaf(StoredCapsule capsule, long arrival, int leaf) throws RocksDBException {
+    RecordHeader header = headerOf(capsule, arrival);
     if (leaf >= header.leafCount() || capsule.graph().bodyState(arrival) == Record.State.ERASED) {
       return;
     }
-    Optional<Body> known = rewritten(capsule).get(arrival);
-    Body body = known == null ? capsule.record(arrival).body() : known.orElseThrow();
-    if (body == null) {
-      throw new AssertionError("a body that is not erased is there");
+    Body kept = bodyOf(capsule, arrival, header).erase(index -> index == leaf);
+    within.put(arrival, new RecordCache.Entry(capsule.number(), arrival, header, kept));
+    if (RecordBlocks.inline(header)) {
+      blocks.replaceBody(filling, capsule.number(), arrival, kept);
+    } else {
+      bodies.putChunk(
+          out, capsule.number(), arrival, header, kept, leaf >>> Bodies.chunkLevel(header));
     }
     capsule.graph().markErased(arrival, false);
-    rewritten(capsule).put(arrival, Optional.of(body.erase(index -> index == leaf)));
+    touch(capsule, arrival);
   }
 
-  private Map<Long, Optional<Body>> rewritten(StoredCapsule capsule) {
-    return erased.computeIfAbsent(capsule, none -> new HashMap<>());
+  private RecordHeader headerOf(StoredCapsule capsule, long arrival) {
+    RecordCache.Entry entry = within.get(arrival);
+    return entry != null ? entry.header() : capsule.headerOf(arrival);
+  }
+
+  private Body bodyOf(StoredCapsule capsule, long arrival, RecordHeader header) {
+    RecordCache.Entry entry = within.get(arrival);
+    Body staged = entry == null ? null : entry.body();
+    if (staged == null && RecordBlocks.inline(header)) {
+      staged = blocks.readOne(capsule.number(), arrival).body();
+    }
+    return staged != null ? staged : bodies.read(capsule.number(), arrival, header);
+  }
+
+  private void touch(StoredCapsule capsule, long arrival) {
+    erased.computeIfAbsent(capsule, none -> new HashSet<>()).add(arrival);
   }
 
   private static List<Receipt.Entry> entries(StoreBatch batch, RecordGraph graph, long[] arrivals) {

@@ -22,15 +22,22 @@ public record StoreBatch(
     long bytes,
     Completion completion) {
 
-  /** Hears what becomes of a batch. Called on the store's threads; must be quick. */
+  /**
+   * Hears what becomes of a batch: exactly one of {@link #synced} and {@link #failed}, also when
+   * the store fails or closes; before it, {@link #received} unless the batch was refused. Called on
+   * the store's threads; must be quick.
+   */
   public interface Completion {
     /** The batch is visible and handed to the operating system. */
     void received(List<Receipt.Entry> entries);
 
-    /** The batch is durable. */
+    /** The batch is durable, and what it erases is gone from the disk. */
     void synced(List<Receipt.Entry> entries);
 
-    /** The batch was refused, or could not be stored; nothing of it is. */
+    /**
+     * The batch was refused, or could not be stored: nothing of it is. With {@link
+     * holdfast.base.ErrorCode#STOPPING} it is not known how much of it will be there.
+     */
     void failed(HoldfastException reason);
   }
 

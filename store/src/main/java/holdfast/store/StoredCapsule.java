@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,10 @@ public final class StoredCapsule implements ChainProof.Source {
   private final RecordGraph graph;
   private final Erasures erasures = new Erasures();
   private volatile Statement.@Nullable Succession succession;
+
+  /** Counts erasures published, so that a reader notices one that overtook it. */
+  private final AtomicLong erasuresSeen = new AtomicLong();
+
   final ReentrantLock lock = new ReentrantLock();
 
   StoredCapsule(CapsuleStore store, int number, byte[] encodedMetadata, byte[] signature)
@@ -62,6 +67,12 @@ public final class StoredCapsule implements ChainProof.Source {
     for (byte[] encoded : page.statements()) {
       remember(Statement.decode(encoded));
     }
+  }
+
+  /** Drops cached bodies that were just erased. Under the capsule's lock. */
+  void forget(Iterable<Long> arrivals) {
+    erasuresSeen.incrementAndGet();
+    arrivals.forEach(arrival -> store.cache().drop(number, arrival));
   }
 
   void remember(Statement statement) {
@@ -141,10 +152,11 @@ public final class StoredCapsule implements ChainProof.Source {
     if (cached != null) {
       return cached;
     }
+    long erasuresBefore = erasuresSeen.get();
     long first = arrival >>> RecordBlocks.SHIFT << RecordBlocks.SHIFT;
     List<RecordBlocks.Stored> block = store.blocks().read(number, arrival >>> RecordBlocks.SHIFT);
     for (int i = 0; i < block.size(); i++) {
-      store.cache().put(number, first + i, block.get(i).header(), block.get(i).body());
+      keep(first + i, block.get(i).header(), block.get(i).body(), erasuresBefore);
     }
     if (arrival - first >= block.size()) {
       throw new HoldfastException(
@@ -194,18 +206,40 @@ public final class StoredCapsule implements ChainProof.Source {
 
   /** A record with its body, as far as it is not erased. */
   public Record record(long arrival) {
-    RecordCache.Entry entry = entry(arrival);
-    RecordHeader header = entry.header();
-    Body body = entry.body();
-    if (body == null) {
-      Record.State state = withGraph(g -> g.bodyState(arrival));
-      if (!state.hasBody()) {
-        return new Record(header, state, null);
+    while (true) {
+      long erasuresBefore = erasuresSeen.get();
+      RecordCache.Entry entry = entry(arrival);
+      RecordHeader header = entry.header();
+      Body body = entry.body();
+      try {
+        if (body == null) {
+          Record.State state = withGraph(g -> g.bodyState(arrival));
+          if (!state.hasBody()) {
+            return new Record(header, state, null);
+          }
+          body = store.bodies().read(number, arrival, header);
+          keep(arrival, header, body, erasuresBefore);
+        }
+        return new Record(
+            header, body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED, body);
+      } catch (HoldfastException e) {
+        if (erasuresBefore == erasuresSeen.get()) {
+          throw e;
+        }
       }
-      body = store.bodies().read(number, arrival, header);
-      store.cache().put(number, arrival, header, body);
     }
-    return new Record(header, body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED, body);
+  }
+
+  /** Caches a body, unless an erasure was published since it was read. */
+  private void keep(long arrival, RecordHeader header, @Nullable Body body, long erasuresBefore) {
+    lock.lock();
+    try {
+      if (erasuresBefore == erasuresSeen.get()) {
+        store.cache().put(number, arrival, header, body);
+      }
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** A sealed leaf; null when it is erased. The leaf must exist. */
@@ -214,11 +248,20 @@ public final class StoredCapsule implements ChainProof.Source {
     if (known != null) {
       return known.erased(leaf) ? null : known.leaf(leaf);
     }
-    if (withGraph(g -> g.bodyState(arrival)) == Record.State.ERASED) {
-      return null;
+    while (true) {
+      long erasuresBefore = erasuresSeen.get();
+      if (withGraph(g -> g.bodyState(arrival)) == Record.State.ERASED) {
+        return null;
+      }
+      try {
+        Bodies.Found found = store.bodies().leaf(number, arrival, header, leaf);
+        return found.chunk().erased(found.index()) ? null : found.chunk().leaf(found.index());
+      } catch (HoldfastException e) {
+        if (erasuresBefore == erasuresSeen.get()) {
+          throw e;
+        }
+      }
     }
-    Bodies.Found found = store.bodies().leaf(number, arrival, header, leaf);
-    return found.chunk().erased(found.index()) ? null : found.chunk().leaf(found.index());
   }
 
   /** The nodes of a record's Merkle tree. */

@@ -7,7 +7,9 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Objects;
 import java.util.zip.CRC32C;
 
 /**
@@ -32,19 +34,47 @@ final class SyncedMark implements AutoCloseable {
     this.channel = channel;
   }
 
-  static SyncedMark open(Path path) throws IOException {
-    boolean fresh = !Files.exists(path);
-    FileChannel channel =
-        FileChannel.open(
-            path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
-    SyncedMark mark = new SyncedMark(path, channel);
-    if (fresh) {
+  /** Makes a mark that promises nothing yet, or whatever is given; replaces one that is there. */
+  static void create(Path path, long sequence) throws IOException {
+    Path draft = path.resolveSibling(path.getFileName() + ".new");
+    Files.deleteIfExists(draft);
+    try (FileChannel channel =
+            FileChannel.open(draft, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        SyncedMark mark = new SyncedMark(draft, channel)) {
       channel.write(ByteBuffer.allocate(2 * SECTOR), 0);
-      mark.move(0);
-      mark.move(0);
+      mark.move(sequence);
+      mark.move(sequence);
       channel.force(true);
-    } else {
+    }
+    Files.move(draft, path, StandardCopyOption.ATOMIC_MOVE);
+    syncFolder(Objects.requireNonNull(path.toAbsolutePath().getParent()));
+  }
+
+  /** Makes the names in a folder durable. */
+  private static void syncFolder(Path folder) throws IOException {
+    try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+      channel.force(true);
+    }
+  }
+
+  /** Opens a mark that is there; {@link ErrorCode#DAMAGED} when it is not, or cannot be read. */
+  static SyncedMark open(Path path) throws IOException {
+    if (!Files.exists(path)) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED,
+          "the file "
+              + path
+              + " is gone: how much was synced is not known. 'holdfast fsck --data "
+              + path.getParent()
+              + "' says what is there; with --accept-loss it makes a new mark");
+    }
+    FileChannel channel = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    SyncedMark mark = new SyncedMark(path, channel);
+    try {
       mark.load();
+    } catch (IOException | HoldfastException e) {
+      channel.close();
+      throw e;
     }
     return mark;
   }
@@ -85,7 +115,10 @@ final class SyncedMark implements AutoCloseable {
     long next = generation + 1;
     buffer.clear();
     buffer.putLong(next).putLong(to).putInt(checksum(next, to)).flip();
-    channel.write(buffer, (next & 1) * SECTOR);
+    int written = channel.write(buffer, (next & 1) * SECTOR);
+    if (written != SLOT) {
+      throw new IOException("only " + written + " bytes of the synced mark were written");
+    }
     channel.force(false);
     generation = next;
     sequence = to;

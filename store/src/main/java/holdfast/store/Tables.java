@@ -6,6 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.Properties;
 import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.BloomFilter;
 import org.rocksdb.Cache;
@@ -68,8 +70,11 @@ final class Tables implements AutoCloseable {
               family.getBytes(StandardCharsets.US_ASCII),
               familyOptions(family, options, cache, owned)));
     }
+    // Each log file notes how the one before it ended, so that a missing or shortened one shows.
+    Properties properties = new Properties();
+    properties.setProperty("track_and_verify_wals", "true");
     DBOptions dbOptions =
-        own(owned, new DBOptions())
+        own(owned, Objects.requireNonNull(DBOptions.getDBOptionsFromProps(properties)))
             .setCreateIfMissing(!readOnly)
             .setCreateMissingColumnFamilies(!readOnly)
             .setMaxTotalWalSize(8 * options.memtableBytes())
@@ -97,7 +102,7 @@ final class Tables implements AutoCloseable {
     BlockBasedTableConfig table =
         new BlockBasedTableConfig()
             .setBlockCache(cache)
-            .setFormatVersion(5)
+            .setFormatVersion(6)
             .setCacheIndexAndFilterBlocks(true)
             .setCacheIndexAndFilterBlocksWithHighPriority(true)
             .setPinL0FilterAndIndexBlocksInCache(true);

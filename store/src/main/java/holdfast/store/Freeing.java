@@ -1,0 +1,241 @@
+package holdfast.store;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.CompactRangeOptions;
+import org.rocksdb.FlushOptions;
+import org.rocksdb.LiveFileMetaData;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.RocksIterator;
+import org.rocksdb.WriteBatch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes the disk give up what was erased: the log by flushing, the tables by compacting the keys
+ * concerned down to the last level, and then waiting until the old files are deleted.
+ *
+ * <p>A note of the keys is committed together with each erasure and removed when the bytes are
+ * gone, so that a start after a crash finishes what was begun. Notes have numbers of their own: one
+ * erasure being freed never takes away the note of the next.
+ */
+final class Freeing implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Freeing.class);
+  private static final byte[] NOTES = Keys.setting("unfreed/");
+  private static final long PURGE_SECONDS = 60;
+
+  private final Tables tables;
+  private final Path database;
+  private final ExecutorService thread =
+      Executors.newSingleThreadExecutor(Thread.ofPlatform().name("holdfast-erase").factory());
+  private @Nullable CompactRangeOptions running;
+  private boolean closed;
+  private long nextNote;
+
+  @SuppressWarnings("ArrayRecordComponent") // lives within this class
+  private record Note(byte[] key, byte[] from, byte[] to) {}
+
+  Freeing(Tables tables, Path database) throws RocksDBException {
+    this.tables = tables;
+    this.database = database;
+    List<Note> left = notes();
+    if (!left.isEmpty()) {
+      nextNote = ByteBuffer.wrap(left.getLast().key(), NOTES.length, 8).getLong() + 1;
+      LOG.info("finishing {} erasures that were interrupted", left.size());
+      free(reason -> {});
+    }
+  }
+
+  /** Notes, in the write batch that erases them, which bodies are to be freed. */
+  void note(WriteBatch batch, int capsule, long leastArrival, long greatestArrival)
+      throws RocksDBException {
+    byte[] key = ByteBuffer.allocate(NOTES.length + 8).put(NOTES).putLong(nextNote++).array();
+    byte[] range =
+        ByteBuffer.allocate(32)
+            .put(Keys.chunk(capsule, leastArrival, 0))
+            .put(Keys.chunk(capsule, greatestArrival + 1, 0))
+            .array();
+    batch.put(tables.settings, key, range);
+  }
+
+  private List<Note> notes() throws RocksDBException {
+    List<Note> found = new ArrayList<>();
+    try (RocksIterator entries = tables.db.newIterator(tables.settings)) {
+      for (entries.seek(NOTES); entries.isValid(); entries.next()) {
+        byte[] key = entries.key();
+        if (key.length != NOTES.length + 8
+            || !Arrays.equals(key, 0, NOTES.length, NOTES, 0, NOTES.length)) {
+          break;
+        }
+        byte[] range = entries.value();
+        found.add(new Note(key, Arrays.copyOf(range, 16), Arrays.copyOfRange(range, 16, 32)));
+      }
+      entries.status();
+    }
+    return found;
+  }
+
+  /**
+   * Frees everything noted so far.
+   *
+   * @param then is told when the bytes are gone (null), or why they are not
+   */
+  void free(Consumer<@Nullable HoldfastException> then) {
+    try {
+      thread.execute(() -> {
+        HoldfastException failure = null;
+        try {
+          freeNow();
+        } catch (RocksDBException e) {
+          failure = interrupted(Tables.failure("erased data could not be freed", e));
+        } catch (HoldfastException e) {
+          failure = interrupted(e);
+        }
+        if (failure != null) {
+          LOG.warn("the next start frees what was erased: {}", failure.getMessage());
+        }
+        then.accept(failure);
+      });
+    } catch (RejectedExecutionException e) {
+      then.accept(new HoldfastException(ErrorCode.STOPPING, "the server is stopping", e));
+    }
+  }
+
+  private synchronized HoldfastException interrupted(HoldfastException e) {
+    return closed ? new HoldfastException(ErrorCode.STOPPING, "the server is stopping", e) : e;
+  }
+
+  private void freeNow() throws RocksDBException {
+    try (CompactRangeOptions every =
+            new CompactRangeOptions()
+                .setBottommostLevelCompaction(
+                    CompactRangeOptions.BottommostLevelCompaction.kForceOptimized);
+        FlushOptions wait = new FlushOptions().setWaitForFlush(true)) {
+      if (!begin(every)) {
+        throw new HoldfastException(ErrorCode.STOPPING, "the server is stopping");
+      }
+      List<Note> notes = notes();
+      if (notes.isEmpty()) {
+        return;
+      }
+      Set<String> logs = files(".log");
+      tables.db.flush(wait, tables.all());
+      Set<String> before = files(".sst");
+      for (Note note : notes) {
+        tables.db.compactRange(
+            tables.headers,
+            block(note.from(), 0),
+            block(note.to(), (1 << RecordBlocks.SHIFT) - 1),
+            every);
+        tables.db.compactRange(tables.bodies, note.from(), note.to(), every);
+      }
+      awaitDeletion(before, logs);
+      for (Note note : notes) {
+        tables.db.delete(tables.settings, note.key());
+      }
+    } finally {
+      end();
+    }
+  }
+
+  /** The key of the block that holds a chunk's record, or, rounded up, of the one after it. */
+  private static byte[] block(byte[] chunk, int round) {
+    ByteBuffer in = ByteBuffer.wrap(chunk);
+    int capsule = in.getInt();
+    long arrival = in.getLong();
+    return Keys.record(capsule, (arrival + round) >>> RecordBlocks.SHIFT);
+  }
+
+  private synchronized boolean begin(CompactRangeOptions options) {
+    running = options;
+    return !closed;
+  }
+
+  private synchronized void end() {
+    running = null;
+  }
+
+  private synchronized boolean stopping() {
+    return closed;
+  }
+
+  private Set<String> files(String ending) {
+    Set<String> names = new HashSet<>();
+    try (var files = Files.newDirectoryStream(database, "*" + ending)) {
+      files.forEach(file -> names.add(String.valueOf(file.getFileName())));
+    } catch (IOException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "cannot list " + database, e);
+    }
+    return names;
+  }
+
+  /** RocksDB deletes files a little later, and not while an iterator reads them. */
+  private void awaitDeletion(Set<String> tablesBefore, Set<String> logsBefore)
+      throws RocksDBException {
+    long firstLog = tables.db.getLongProperty("rocksdb.min-log-number-to-keep");
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PURGE_SECONDS);
+    while (true) {
+      Set<String> left = files(".sst");
+      left.retainAll(tablesBefore);
+      for (LiveFileMetaData live : tables.db.getLiveFilesMetaData()) {
+        left.remove(live.fileName().substring(1));
+      }
+      Set<String> logs = files(".log");
+      logs.retainAll(logsBefore);
+      logs.removeIf(name -> Long.parseLong(name.substring(0, name.length() - 4)) >= firstLog);
+      left.addAll(logs);
+      if (left.isEmpty()) {
+        return;
+      }
+      if (stopping() || System.nanoTime() > deadline) {
+        throw new HoldfastException(
+            ErrorCode.INTERNAL, "files with erased data are still in use: " + left);
+      }
+      try {
+        Thread.sleep(10);
+      } catch (InterruptedException e) {
+        throw new HoldfastException(ErrorCode.STOPPING, "the server is stopping", e);
+      }
+    }
+  }
+
+  /** Breaks off what is under way; the next start goes on with it. */
+  @Override
+  public void close() {
+    synchronized (this) {
+      closed = true;
+      if (running != null) {
+        running.setCanceled(true);
+      }
+    }
+    thread.shutdown();
+    boolean interrupted = false;
+    while (!thread.isTerminated()) {
+      try {
+        if (thread.awaitTermination(1, TimeUnit.MINUTES)) {
+          break;
+        }
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
