@@ -144,6 +144,11 @@ class RecordGraphTest {
       graph.flush();
       map.commit();
       flushed = model.copy();
+      List<byte[]> awaited = new ArrayList<>();
+      map.scan(new byte[] {'M'}, new byte[] {'N'}, (key, value) -> awaited.add(key));
+      assertThat(awaited)
+          .as("one entry for each hole, none left behind")
+          .hasSize((int) model.holes());
     }
 
     void failedWrite() {
