@@ -76,10 +76,10 @@ final class Failures {
       case IllegalArgumentException e ->
           new Account(
               Failure.USAGE, "INVALID", message, "Check the arguments; --help shows their form.");
-      case NoSuchFileException e -> files(message, "there is no file " + message);
-      case FileAlreadyExistsException e -> files(message, message + " exists already");
-      case AccessDeniedException e -> files(message, message + " may not be accessed");
-      case IOException e -> files(message, "a file cannot be read or written: " + message);
+      case NoSuchFileException e -> files("there is no file " + message);
+      case FileAlreadyExistsException e -> files(message + " exists already");
+      case AccessDeniedException e -> files(message + " may not be accessed");
+      case IOException e -> files("a file cannot be read or written: " + message);
       default ->
           new Account(
               Failure.FAILED,
@@ -89,7 +89,7 @@ final class Failures {
     };
   }
 
-  private static Account files(String ignoredPath, String message) {
+  private static Account files(String message) {
     return new Account(Failure.FAILED, "FILE", message, "Check the path and its permissions.");
   }
 

@@ -64,11 +64,7 @@ final class Json {
         case '\r' -> to.append("\\r");
         case '\t' -> to.append("\\t");
         default -> {
-          boolean lone =
-              Character.isHighSurrogate(c)
-                      && (i + 1 == value.length() || !Character.isLowSurrogate(value.charAt(i + 1)))
-                  || Character.isLowSurrogate(c)
-                      && (i == 0 || !Character.isHighSurrogate(value.charAt(i - 1)));
+          boolean lone = Character.isSurrogate(c) && !paired(value, i);
           // U+2028 and U+2029 end a line for some readers of JSON lines.
           if (c < 0x20 || c == 0x7F || c == 0x2028 || c == 0x2029 || lone) {
             to.append(String.format("\\u%04x", (int) c));
@@ -79,6 +75,12 @@ final class Json {
       }
     }
     to.append('"');
+  }
+
+  private static boolean paired(String value, int i) {
+    return Character.isHighSurrogate(value.charAt(i))
+        ? i + 1 < value.length() && Character.isLowSurrogate(value.charAt(i + 1))
+        : i > 0 && Character.isHighSurrogate(value.charAt(i - 1));
   }
 
   @Override

@@ -5,7 +5,10 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -54,6 +57,11 @@ public final class Main implements Runnable {
   }
 
   public static void main(String[] args) {
+    if (args.length == 1 && (args[0].equals("--version") || args[0].equals("-V"))) {
+      // Asked often by scripts, and answered before anything else is loaded.
+      System.out.println(Version.line());
+      return;
+    }
     if (!List.of(args).contains("up") && System.getenv("HOLDFAST_LOG_LEVEL") == null) {
       // Only a server has something to tell beside its results.
       System.setProperty("HOLDFAST_LOG_LEVEL", "WARN");
@@ -72,7 +80,7 @@ public final class Main implements Runnable {
   static int run(Terminal terminal, String... args) {
     int exitCode;
     try {
-      CommandLine command = commandLine(terminal);
+      CommandLine command = commandLine(terminal, args);
       command.setDefaultValueProvider(Settings.load(terminal, command));
       exitCode = command.execute(args);
     } catch (Failure e) {
@@ -84,45 +92,53 @@ public final class Main implements Runnable {
     return exitCode;
   }
 
-  private static CommandLine commandLine(Terminal terminal) {
+  /** The command line with the commands that these arguments, and the settings, call for. */
+  private static CommandLine commandLine(Terminal terminal, String... args) {
     CommandLine main = new CommandLine(new Main(terminal));
-    for (Object command : commands(terminal)) {
-      main.addSubcommand(command);
+    Map<String, Supplier<Object>> commands = commands(terminal);
+    String first = args.length == 0 ? "" : args[0];
+    boolean one = commands.containsKey(first) && !first.equals("completion");
+    boolean none = first.equals("--version") || first.equals("-V");
+    if (Settings.absent(terminal) && (one || none)) {
+      // Reading the annotations of all commands takes longer than most commands.
+      commands.keySet().removeIf(name -> none || !name.equals(first));
     }
+    commands.forEach((name, command) -> main.addSubcommand(name, command.get()));
     main.setOut(new PrintWriter(terminal.out, true, StandardCharsets.UTF_8));
     main.setErr(new PrintWriter(terminal.err, true, StandardCharsets.UTF_8));
-    main.setParameterExceptionHandler((misuse, args) -> Failures.report(terminal, misuse));
+    main.setParameterExceptionHandler((misuse, given) -> Failures.report(terminal, misuse));
     main.setExecutionExceptionHandler((failure, command, parsed) ->
         Failures.report(
             terminal, failure, command.getCommand() instanceof BaseCommand c && c.json));
     return main;
   }
 
-  /** Every command; what other modules bring is added here. */
-  private static List<Object> commands(Terminal terminal) {
-    return List.of(
-        new UpCommand(terminal),
-        new DemoCommand(terminal),
-        KeyCommand.commandLine(terminal),
-        new CreateCommand(terminal),
-        new AppendCommand(terminal),
-        new LogCommand(terminal),
-        new ReadCommand(terminal),
-        new HeadsCommand(terminal),
-        new ProveCommand(terminal),
-        new VerifyCommand(terminal),
-        new ExportCommand(terminal),
-        new ImportCommand(terminal),
-        new WatchCommand(terminal),
-        new EraseCommand(terminal),
-        new GrantCommand(terminal),
-        new SucceedCommand(terminal),
-        new FsckCommand(terminal),
-        new StatusCommand(terminal),
-        new PinCommand(terminal),
-        new BenchCommand(),
-        new CompletionCommand(terminal),
-        new WarmupCommand(terminal));
+  /** Every command by its name; what other modules bring is added here. */
+  private static Map<String, Supplier<Object>> commands(Terminal terminal) {
+    Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
+    commands.put("up", () -> new UpCommand(terminal));
+    commands.put("demo", () -> new DemoCommand(terminal));
+    commands.put("key", () -> KeyCommand.commandLine(terminal));
+    commands.put("create", () -> new CreateCommand(terminal));
+    commands.put("append", () -> new AppendCommand(terminal));
+    commands.put("log", () -> new LogCommand(terminal));
+    commands.put("read", () -> new ReadCommand(terminal));
+    commands.put("heads", () -> new HeadsCommand(terminal));
+    commands.put("prove", () -> new ProveCommand(terminal));
+    commands.put("verify", () -> new VerifyCommand(terminal));
+    commands.put("export", () -> new ExportCommand(terminal));
+    commands.put("import", () -> new ImportCommand(terminal));
+    commands.put("watch", () -> new WatchCommand(terminal));
+    commands.put("erase", () -> new EraseCommand(terminal));
+    commands.put("grant", () -> new GrantCommand(terminal));
+    commands.put("succeed", () -> new SucceedCommand(terminal));
+    commands.put("fsck", () -> new FsckCommand(terminal));
+    commands.put("status", () -> new StatusCommand(terminal));
+    commands.put("pin", () -> new PinCommand(terminal));
+    commands.put("bench", BenchCommand::new);
+    commands.put("completion", () -> new CompletionCommand(terminal));
+    commands.put("warmup", () -> new WarmupCommand(terminal));
+    return commands;
   }
 
   @Override
@@ -134,8 +150,12 @@ public final class Main implements Runnable {
   static final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() {
+      return new String[] {line()};
+    }
+
+    static String line() {
       String version = Main.class.getPackage().getImplementationVersion();
-      return new String[] {"holdfast " + (version == null ? "(not packaged)" : version)};
+      return "holdfast " + (version == null ? "(not packaged)" : version);
     }
   }
 }

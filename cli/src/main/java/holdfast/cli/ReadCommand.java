@@ -79,7 +79,7 @@ final class ReadCommand extends ServerCommand {
     int first = reference.hasLeaf() ? reference.leaf() : 0;
     int end = reference.hasLeaf() ? first + 1 : header.leafCount();
     long average = Math.max(1, header.sealedSize() / header.leafCount());
-    int step = (int) Math.clamp(BYTES_AT_ONCE / average, 1, 4096);
+    int step = Math.clamp(BYTES_AT_ONCE / average, 1, 4096);
     for (int at = first; at < end; at += step) {
       List<ReadResult.LeafName> names = new ArrayList<>();
       for (int leaf = at; leaf < Math.min(end, at + step); leaf++) {

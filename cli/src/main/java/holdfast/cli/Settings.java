@@ -35,6 +35,11 @@ final class Settings implements CommandLine.IDefaultValueProvider {
     this.file = file;
   }
 
+  /** Whether there is no file. */
+  static boolean absent(Terminal terminal) {
+    return !Files.exists(terminal.home().settings());
+  }
+
   /** Reads the file if it is there and checks that every key in it is a flag of some command. */
   static Settings load(Terminal terminal, CommandLine main) {
     Path path = terminal.home().settings();

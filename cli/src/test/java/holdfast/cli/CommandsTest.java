@@ -1,0 +1,311 @@
+package holdfast.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import holdfast.node.Node;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Every verb does what its help says, against one server. */
+class CommandsTest {
+  @TempDir static Path folder;
+  private static Node server;
+  private static Cli cli;
+  private static String key;
+
+  @BeforeAll
+  static void start() {
+    server = Cli.serve(folder.resolve("data"));
+    cli = new Cli(folder.resolve("home"), server);
+    key = cli.key("owner");
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  private static String create() {
+    String name = cli.ok("create", "--key", key);
+    assertThat(name).matches("[0-9a-f]{64}");
+    return name;
+  }
+
+  private static List<String> append(String capsule, String input, String... more) {
+    List<String> args = new ArrayList<>(List.of("append", capsule, "--key", key));
+    args.addAll(List.of(more));
+    return cli.input(input, args.toArray(String[]::new)).failsWith(0).lines();
+  }
+
+  @Test
+  void linesAreLeavesAndComeBack() {
+    String capsule = create();
+    List<String> records =
+        append(capsule, "one\ntwo\nthree\nfour\nfive", "--lines", "--batch", "2");
+    assertThat(records).hasSize(3).allMatch(name -> name.matches("[0-9a-f]{64}"));
+    assertThat(cli.run("read", capsule, records.get(0)).out()).isEqualTo("one\ntwo\n");
+    assertThat(cli.run("read", capsule, records.get(1) + "/1").out()).isEqualTo("four");
+    assertThat(cli.run("read", capsule, records.get(2)).out()).isEqualTo("five");
+    // The beginning of a name will do, of capsules and of records.
+    assertThat(
+            cli.run("read", capsule.substring(0, 12), records.get(0).substring(0, 12) + "/0").out())
+        .isEqualTo("one");
+    assertThat(cli.ok("heads", capsule)).isEqualTo(records.get(2));
+    cli.run("read", capsule, records.get(0) + "/2").failsWith(1);
+    cli.run("read", capsule, "zz").failsWith(2);
+    cli.run("read", "0123456789", "00").failsWith(1);
+    Map<String, Object> read = cli.json("read", capsule, records.get(0) + "/1");
+    assertThat(read).containsEntry("text", "two").containsEntry("authored", true);
+  }
+
+  @Test
+  void bytesComeBackExactlyWhateverTheirSize() throws Exception {
+    String capsule = create();
+    for (int size : new int[] {0, 1, 5 << 20, (9 << 20) + 3}) {
+      byte[] bytes = new byte[size];
+      new Random(size).nextBytes(bytes);
+      Path file = folder.resolve("input-" + size);
+      Files.write(file, bytes);
+      List<String> args = new ArrayList<>(List.of("read", capsule));
+      args.addAll(cli.run("append", capsule, file.toString(), "--key", key).failsWith(0).lines());
+      byte[] back = cli.run(args.toArray(String[]::new)).failsWith(0).bytes();
+      assertThat(Arrays.equals(back, bytes)).as("%s bytes", size).isTrue();
+    }
+  }
+
+  @Test
+  void appendObeysItsFlags() throws Exception {
+    String capsule = create();
+    for (String sign : List.of("each", "batch", "end")) {
+      append(capsule, "a\nb\nc\n", "--lines", "--batch", "1", "--sign", sign, "--ack", "received");
+    }
+    assertThat(cli.run("log", capsule, "--json").failsWith(0).lines()).hasSize(9);
+    Path receipts = folder.resolve("receipts");
+    String record = append(capsule, "x", "--receipts", receipts.toString()).getFirst();
+    Path proof = folder.resolve("with-receipt.proof");
+    cli.ok("prove", capsule, record, "--receipt", receipts.toString(), "-o", proof.toString());
+    assertThat(cli.ok("verify", proof.toString())).contains("Receipt of server", "synced");
+    cli.run("append", capsule, "--key", key, "--sign", "never").failsWith(2);
+    cli.run("append", capsule).failsWith(2);
+    cli.run("append", capsule, "--key", folder.resolve("none").toString()).failsWith(1);
+    String stranger = cli.key("stranger-" + System.nanoTime());
+    cli.input("x", "append", capsule, "--key", stranger).failsWith(1);
+  }
+
+  @Test
+  void logDrawsBranchesAndMerges() throws Exception {
+    String capsule = create();
+    append(capsule, "root");
+    // Two writers that begin at the same head make a branch, the next one a merge.
+    Thread one = Thread.ofVirtual().start(() -> slowly(capsule, "left\n"));
+    slowly(capsule, "right\n");
+    one.join();
+    int heads = cli.ok("heads", capsule).lines().toList().size();
+    append(capsule, "merge");
+    assertThat(cli.ok("heads", capsule).lines()).hasSize(1);
+    Cli.Ran log = cli.run("log", capsule).failsWith(0);
+    assertThat(log.lines().stream().filter(line -> line.contains("*"))).hasSize(4);
+    assertThat(log.out()).contains("signed").doesNotContain("UNPROVEN");
+    if (heads == 2) {
+      assertThat(log.lines().get(1)).isEqualTo("|\\");
+      assertThat(log.lines()).contains("|/");
+    }
+    assertThat(cli.json("log", capsule, "-n", "1")).containsEntry("proven", true);
+    assertThat(cli.ok("log", capsule, "--from", "2001-01-01", "--to", "2001-01-02")).isEmpty();
+    assertThat(cli.ok("log", capsule, "--from", "2001-01-01")).contains("*");
+  }
+
+  private static void slowly(String capsule, String text) {
+    java.io.InputStream pausing =
+        new java.io.ByteArrayInputStream(text.getBytes(UTF_8)) {
+          @Override
+          public int read(byte[] to, int offset, int length) {
+            try {
+              Thread.sleep(400);
+            } catch (InterruptedException e) {
+              Thread.currentThread().interrupt();
+            }
+            return super.read(to, offset, length);
+          }
+        };
+    Terminal terminal =
+        new Terminal(
+            new java.io.ByteArrayOutputStream(),
+            new java.io.ByteArrayOutputStream(),
+            pausing,
+            cli.environment,
+            false);
+    assertThat(Main.run(terminal, "append", capsule, "--lines", "--key", key)).isZero();
+  }
+
+  @Test
+  void graphOfABranch() {
+    var graph = new GraphLines();
+    var hashes = java.util.stream.IntStream.range(0, 4).mapToObj(CommandsTest::hash).toList();
+    List<String> drawn = new ArrayList<>();
+    int[][] parents = {{1, 2}, {3}, {3}, {}};
+    for (int i = 0; i < 4; i++) {
+      var next =
+          graph.next(hashes.get(i), Arrays.stream(parents[i]).mapToObj(hashes::get).toList());
+      drawn.add(next.beside().stripTrailing());
+      drawn.addAll(next.below());
+    }
+    assertThat(drawn).containsExactly("*", "|\\", "* |", "| *", "|/", "*");
+  }
+
+  private static holdfast.base.Hash hash(int number) {
+    return holdfast.base.Hash.parse(String.format("%064x", number + 1));
+  }
+
+  @Test
+  void anErasedRecordSaysSo() {
+    String capsule = create();
+    String record = append(capsule, "keep\nsecret\n", "--lines").getFirst();
+    cli.run("erase", capsule, record, "--reason", "x").failsWith(2);
+    cli.run("erase", capsule, "--from", "2001-01-01", "--reason", "x", "--key", key).failsWith(2);
+    cli.ok("erase", capsule, record + "/1", "--reason", "personal data", "--key", key);
+    assertThat(cli.ok("read", capsule, record + "/0")).isEqualTo("keep");
+    Cli.Ran gone = cli.run("read", capsule, record + "/1").failsWith(1);
+    assertThat(gone.err()).contains("was erased by ed25519:", " on 20", "(personal data)");
+    // That it was written can still be proven.
+    String proof = folder.resolve("erased.proof").toString();
+    cli.ok("prove", capsule, record, "-o", proof);
+    cli.ok("verify", proof, "--capsule", capsule);
+    cli.ok(
+        "erase",
+        capsule,
+        "--from",
+        "2001-01-01",
+        "--to",
+        java.time.Instant.now().toString(),
+        "--reason",
+        "retention",
+        "--key",
+        key);
+    cli.run("read", capsule, record + "/0").failsWith(1);
+    assertThat(cli.ok("log", capsule)).contains("erased");
+  }
+
+  @Test
+  void grantsAndNewEpochs() throws Exception {
+    String capsule = create();
+    String before = append(capsule, "before").getFirst();
+    Cli friend = new Cli(folder.resolve("friend"), server);
+    String friendKey = friend.key("reader");
+    Cli.Ran refused = friend.run("read", capsule, before, "--key", friendKey).failsWith(1);
+    assertThat(refused.err()).contains("epoch 0", "holdfast grant");
+    String reader = (String) friend.json("key", "show", friendKey).get("readerKey");
+    cli.ok("grant", capsule, "--to", reader, "--key", key);
+    assertThat(friend.ok("read", capsule, before, "--key", friendKey)).isEqualTo("before");
+    // Kept: the next time no key is named.
+    assertThat(friend.ok("read", capsule, before)).isEqualTo("before");
+
+    assertThat(cli.json("grant", capsule, "--new-epoch", "--key", key))
+        .containsEntry("newEpoch", 1.0);
+    String after = append(capsule, "after").getFirst();
+    assertThat(cli.ok("read", capsule, after)).isEqualTo("after");
+    friend.run("read", capsule, after, "--key", friendKey).failsWith(1);
+    cli.run("grant", capsule, "--to", reader, "--key", friendKey).failsWith(1);
+
+    // A lost home: the owner's key file is enough.
+    Cli elsewhere = new Cli(folder.resolve("elsewhere"), server);
+    assertThat(elsewhere.ok("read", capsule, after, "--key", key)).isEqualTo("after");
+  }
+
+  @Test
+  void watchPrintsWhatArrives() {
+    String capsule = create();
+    List<String> records = append(capsule, "a\nb\nc\n", "--lines", "--batch", "1");
+    Cli.Ran watched = cli.run("watch", capsule, "--from", "0", "-n", "3", "--json").failsWith(0);
+    assertThat(watched.lines()).hasSize(3);
+    for (int i = 0; i < 3; i++) {
+      assertThat(watched.lines().get(i)).contains(records.get(i));
+    }
+  }
+
+  @Test
+  void aClosedCapsuleNamesItsSuccessor() {
+    String old = create();
+    append(old, "last");
+    String successor = create();
+    cli.ok("succeed", old, "--to", successor, "--key", key);
+    Cli.Ran refused = cli.input("more", "append", old, "--key", key).failsWith(1);
+    assertThat(refused.err()).contains("status");
+    assertThat(cli.json("status", old)).containsEntry("successor", successor);
+    cli.run("succeed", old, "--to", old, "--key", key).failsWith(2);
+  }
+
+  @Test
+  void bundlesCarryACapsuleToAnotherServer() throws Exception {
+    String capsule = create();
+    List<String> records = append(capsule, "a\nb\nc\nd\n", "--lines", "--batch", "1");
+    List<String> more = append(capsule, "e\nf\n", "--lines");
+    cli.ok("erase", capsule, records.get(1), "--reason", "x", "--key", key);
+    String bundle = folder.resolve("copy.capsule").toString();
+    assertThat(cli.json("export", capsule, "-o", bundle)).containsEntry("records", 5.0);
+    assertThat(cli.ok("verify", bundle, "--capsule", capsule))
+        .contains("5 records", "1 bodies were");
+    Node second = Cli.serve(folder.resolve("second"));
+    try {
+      Cli there = new Cli(folder.resolve("home"), second);
+      assertThat(there.ok("import", bundle)).isEqualTo(capsule);
+      assertThat(there.ok("import", bundle)).isEqualTo(capsule);
+      assertThat(there.ok("read", capsule, more.getFirst())).isEqualTo("e\nf");
+      assertThat(there.run("read", capsule, records.get(1)).failsWith(1).err())
+          .contains("erased by");
+      assertThat(there.ok("heads", capsule)).isEqualTo(more.getFirst());
+      String again = folder.resolve("again.capsule").toString();
+      assertThat(there.json("export", capsule, "-o", again)).containsEntry("records", 5.0);
+      there.ok("verify", again, "--capsule", capsule);
+      assertThat(there.ok("log", capsule)).contains("signed").doesNotContain("UNPROVEN");
+    } finally {
+      second.close();
+    }
+  }
+
+  @Test
+  void statusAndPinsAndCompletion() {
+    String capsule = create();
+    assertThat(cli.json("status")).containsEntry("writable", true);
+    assertThat(cli.json("status", capsule)).containsEntry("capsule", capsule);
+    assertThat(cli.ok("pin")).contains(server.identity().toString());
+    assertThat(cli.ok("completion", "bash")).contains("append", "--lines");
+    assertThat(cli.ok("--version")).startsWith("holdfast ");
+    for (String verb :
+        List.of(
+            "up",
+            "demo",
+            "key",
+            "create",
+            "append",
+            "log",
+            "read",
+            "heads",
+            "prove",
+            "verify",
+            "export",
+            "import",
+            "watch",
+            "erase",
+            "grant",
+            "succeed",
+            "fsck",
+            "status",
+            "pin",
+            "completion")) {
+      assertThat(cli.ok(verb, "--help")).contains("Usage: holdfast " + verb, "--json");
+    }
+    cli.run("frobnicate").failsWith(2);
+    cli.run("log").failsWith(2);
+  }
+}

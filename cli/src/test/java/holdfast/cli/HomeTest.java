@@ -1,0 +1,171 @@
+package holdfast.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import holdfast.node.Node;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Keys, pins, settings, data folders. */
+class HomeTest {
+  @TempDir Path folder;
+
+  @Test
+  void nobodyElseReadsWhatIsKept() throws Exception {
+    try (Node server = Cli.serve(folder.resolve("data"))) {
+      Cli cli = new Cli(folder.resolve("home"), server);
+      cli.ok("create", "--key", cli.key("owner"));
+      try (Stream<Path> files = Files.walk(cli.home)) {
+        for (Path file : files.toList()) {
+          String expected = Files.isDirectory(file) ? "rwx------" : "rw-------";
+          if (!file.getFileName().toString().equals("lock")) {
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+                .as(file.toString())
+                .isEqualTo(expected);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void keysAreMadeOnceAndReadByOpenssl() throws Exception {
+    Cli cli = new Cli(folder.resolve("home"));
+    String file = cli.key("me");
+    byte[] before = Files.readAllBytes(Path.of(file));
+    cli.run("key", "new", file).failsWith(1);
+    assertThat(Files.readAllBytes(Path.of(file))).isEqualTo(before);
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(Path.of(file))))
+        .isEqualTo("rw-------");
+    Path backup = folder.resolve("backup.pem");
+    Cli.Ran printed = cli.run("key", "backup", file).failsWith(0);
+    assertThat(printed.err()).contains("Whoever reads this key");
+    cli.ok("key", "backup", file, "-o", backup.toString());
+    assertThat(Files.readString(backup)).isEqualTo(printed.out());
+    Process openssl =
+        new ProcessBuilder("openssl", "pkey", "-in", backup.toString(), "-noout", "-text")
+            .redirectErrorStream(true)
+            .start();
+    String said = new String(openssl.getInputStream().readAllBytes());
+    assertThat(openssl.waitFor()).as(said).isZero();
+    assertThat(said).contains("ED25519 Private-Key");
+    // A key kept at home is found by its name.
+    Files.createDirectories(cli.home.resolve("keys"));
+    Files.copy(backup, cli.home.resolve("keys/me.pem"));
+    assertThat(cli.ok("key", "show", "me")).isEqualTo(cli.ok("key", "show", file));
+  }
+
+  @Test
+  void aServerThatChangedIsRefused() {
+    Cli cli = new Cli(folder.resolve("home"));
+    String address;
+    int port;
+    try (Node first = Cli.serve(folder.resolve("one"))) {
+      cli.use(first);
+      cli.ok("status");
+      address = first.endpoint().toString();
+      port = first.endpoint().port();
+      assertThat(cli.ok("pin", address)).contains(first.identity().toString());
+    }
+    var any = new holdfast.net.Endpoint("127.0.0.1", 0);
+    try (Node other =
+        Node.start(
+            holdfast.node.NodeOptions.of(
+                folder.resolve("two"),
+                new holdfast.net.Endpoint("127.0.0.1", port),
+                any,
+                java.util.Set.of()))) {
+      Cli.Ran refused = cli.run("status").failsWith(3);
+      assertThat(refused.err()).contains("WRONG_SERVER", "holdfast pin HOST:PORT KEY");
+      cli.ok("pin", address, other.identity().toString());
+      cli.ok("status");
+    }
+  }
+
+  @Test
+  void settingsComeFromEnvironmentAndFile() throws Exception {
+    try (Node server = Cli.serve(folder.resolve("data"))) {
+      Cli cli = new Cli(folder.resolve("home"));
+      cli.run("status", "--server", "127.0.0.1:1").failsWith(1);
+      Path file = cli.home.resolve("holdfast.toml");
+      Files.createDirectories(cli.home);
+      Files.writeString(file, "# mine\nserver = \"" + server.endpoint() + "\"  # here\n");
+      cli.ok("status");
+      Files.writeString(
+          file, "[status]\nserver = \"" + server.endpoint() + "\"\njson = true\n[up]\nport = 1\n");
+      assertThat(cli.ok("status")).startsWith("{\"server\"");
+      cli.environment.put("HOLDFAST_STATUS_SERVER", "127.0.0.1:1");
+      cli.run("status").failsWith(1);
+      cli.environment.clear();
+      cli.environment.put("HOLDFAST_HOME", cli.home.toString());
+      for (String wrong : List.of("sever = \"x\"", "[up]\nlines = true", "server", "port = 'x'")) {
+        Files.writeString(file, wrong + "\n");
+        Cli.Ran ran = cli.run("status").failsWith(2);
+        assertThat(ran.err()).contains("holdfast.toml");
+      }
+    }
+  }
+
+  @Test
+  void fsckFindsAFlippedByte() throws Exception {
+    Path data = folder.resolve("data");
+    Cli cli = new Cli(folder.resolve("home"));
+    try (Node server = Cli.serve(data)) {
+      cli.use(server);
+      String key = cli.key("owner");
+      String capsule = cli.ok("create", "--key", key);
+      cli.input("x".repeat(100_000), "append", capsule, "--key", key).failsWith(0);
+      assertThat(cli.run("fsck", "--data", data.toString()).failsWith(1).err()).contains("running");
+    }
+    assertThat(cli.json("fsck", "--data", data.toString())).containsEntry("clean", true);
+    Path largest;
+    try (Stream<Path> files = Files.walk(data)) {
+      largest =
+          files
+              .filter(f -> f.toString().endsWith(".sst"))
+              .max(java.util.Comparator.comparingLong(f -> f.toFile().length()))
+              .orElseThrow();
+    }
+    byte[] bytes = Files.readAllBytes(largest);
+    bytes[bytes.length / 2] ^= 1;
+    Files.write(largest, bytes);
+    assertThat(cli.run("fsck", "--data", data.toString()).failsWith(3).out()).contains("problem:");
+    cli.run("fsck", "--data", folder.resolve("none").toString()).failsWith(1);
+  }
+
+  @Test
+  void upServesUntilItIsStopped() throws Exception {
+    Cli cli = new Cli(folder.resolve("home"));
+    cli.run("up", "--host", "0.0.0.0", "--port", "0").failsWith(2);
+    Thread up =
+        Thread.ofPlatform().start(() -> cli.run("up", "--port", "0", "--http-port", "0", "--json"));
+    Path pins = cli.home.resolve("pins");
+    for (int i = 0; i < 300 && !Files.exists(pins); i++) {
+      Thread.sleep(50);
+    }
+    String address = cli.ok("pin").split(" ")[0];
+    cli.ok("status", "--server", address);
+    up.interrupt();
+    up.join();
+    cli.run("status", "--server", address).failsWith(1);
+    assertThat(cli.json("fsck")).containsEntry("clean", true);
+  }
+
+  @Test
+  void demoProvesAndCatches() throws Exception {
+    Path file = folder.resolve("lines.txt");
+    Files.writeString(file, "a line\n".repeat(3000));
+    Cli cli = new Cli(folder.resolve("home"));
+    assertThat(cli.json("demo", file.toString()))
+        .containsEntry("lines", 3000.0)
+        .containsEntry("proven", true)
+        .containsEntry("caught", true);
+    assertThat(Files.exists(cli.home)).isFalse();
+    cli.run("demo", folder.resolve("none").toString()).failsWith(1);
+  }
+}
