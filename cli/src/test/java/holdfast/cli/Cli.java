@@ -3,6 +3,7 @@ package holdfast.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.base.Bytes;
 import holdfast.net.Endpoint;
 import holdfast.node.Node;
 import holdfast.node.NodeOptions;
@@ -39,9 +40,9 @@ final class Cli {
   }
 
   /** What a command did. */
-  record Ran(int exitCode, byte[] bytes, String err) {
+  record Ran(int exitCode, Bytes bytes, String err) {
     String out() {
-      return new String(bytes, UTF_8);
+      return bytes.toUtf8();
     }
 
     String line() {
@@ -71,7 +72,7 @@ final class Cli {
     ByteArrayOutputStream err = new ByteArrayOutputStream();
     Terminal terminal = new Terminal(out, err, new ByteArrayInputStream(input), environment, false);
     int exitCode = Main.run(terminal, args);
-    return new Ran(exitCode, out.toByteArray(), err.toString(UTF_8));
+    return new Ran(exitCode, Bytes.wrap(out.toByteArray()), err.toString(UTF_8));
   }
 
   /** Runs a command that must succeed. */

@@ -78,7 +78,7 @@ class CommandsTest {
       Files.write(file, bytes);
       List<String> args = new ArrayList<>(List.of("read", capsule));
       args.addAll(cli.run("append", capsule, file.toString(), "--key", key).failsWith(0).lines());
-      byte[] back = cli.run(args.toArray(String[]::new)).failsWith(0).bytes();
+      byte[] back = cli.run(args.toArray(String[]::new)).failsWith(0).bytes().toArray();
       assertThat(Arrays.equals(back, bytes)).as("%s bytes", size).isTrue();
     }
   }
@@ -129,7 +129,7 @@ class CommandsTest {
     java.io.InputStream pausing =
         new java.io.ByteArrayInputStream(text.getBytes(UTF_8)) {
           @Override
-          public int read(byte[] to, int offset, int length) {
+          public synchronized int read(byte[] to, int offset, int length) {
             try {
               Thread.sleep(400);
             } catch (InterruptedException e) {

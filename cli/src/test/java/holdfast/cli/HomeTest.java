@@ -1,5 +1,6 @@
 package holdfast.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.node.Node;
@@ -51,7 +52,7 @@ class HomeTest {
         new ProcessBuilder("openssl", "pkey", "-in", backup.toString(), "-noout", "-text")
             .redirectErrorStream(true)
             .start();
-    String said = new String(openssl.getInputStream().readAllBytes());
+    String said = new String(openssl.getInputStream().readAllBytes(), UTF_8);
     assertThat(openssl.waitFor()).as(said).isZero();
     assertThat(said).contains("ED25519 Private-Key");
     // A key kept at home is found by its name.
@@ -148,7 +149,7 @@ class HomeTest {
     for (int i = 0; i < 300 && !Files.exists(pins); i++) {
       Thread.sleep(50);
     }
-    String address = cli.ok("pin").split(" ")[0];
+    String address = cli.ok("pin").replaceFirst(" .*", "");
     cli.ok("status", "--server", address);
     up.interrupt();
     up.join();
