@@ -181,7 +181,9 @@ final class Committer implements AutoCloseable {
       }
       staging.finish();
       capsules.forEach(capsule -> capsule.graph().flush());
-      erases = staging.noteErased();
+      staging.noteErased();
+      // Also when it erases nothing new: said again, it waits until the first has freed the bytes.
+      erases = group.getFirst().erases();
       handedOver = true;
       store.tables().db.write(unsynced, out);
       staging.publish();

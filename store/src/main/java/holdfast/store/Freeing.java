@@ -137,12 +137,9 @@ final class Freeing implements AutoCloseable {
       tables.db.flush(wait, tables.all());
       Set<String> before = files(".sst");
       for (Note note : notes) {
-        tables.db.compactRange(
-            tables.headers,
-            block(note.from(), 0),
-            block(note.to(), (1 << RecordBlocks.SHIFT) - 1),
-            every);
         tables.db.compactRange(tables.bodies, note.from(), note.to(), every);
+        tables.db.compactRange(
+            tables.headers, RecordBlocks.keyAt(note.from()), RecordBlocks.keyAt(note.to()), every);
       }
       awaitDeletion(before, logs);
       for (Note note : notes) {
@@ -151,14 +148,6 @@ final class Freeing implements AutoCloseable {
     } finally {
       end();
     }
-  }
-
-  /** The key of the block that holds a chunk's record, or, rounded up, of the one after it. */
-  private static byte[] block(byte[] chunk, int round) {
-    ByteBuffer in = ByteBuffer.wrap(chunk);
-    int capsule = in.getInt();
-    long arrival = in.getLong();
-    return Keys.record(capsule, (arrival + round) >>> RecordBlocks.SHIFT);
   }
 
   private synchronized boolean begin(CompactRangeOptions options) {

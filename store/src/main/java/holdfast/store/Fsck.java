@@ -154,7 +154,7 @@ public final class Fsck {
       metadata.verifyCreation(Arrays.copyOfRange(stored, 4, 68));
       RecordGraph kept = new RecordGraph(new CapsuleTable(tables, number), 4096);
       RecordGraph derived = new RecordGraph(new InMemoryOrderedMap(), Integer.MAX_VALUE);
-      headers(name, number, kept, derived);
+      headers(name, number, kept, derived, erasures(number));
       signatures(name, number, metadata, derived);
       compare(name, kept, derived);
     } catch (ProofException | HoldfastException | AssertionError e) {
@@ -162,7 +162,26 @@ public final class Fsck {
     }
   }
 
-  private void headers(Hash capsule, int number, RecordGraph kept, RecordGraph derived) {
+  private Erasures erasures(int number) throws ProofException {
+    Erasures erasures = new Erasures();
+    byte[] end = ByteBuffer.allocate(4).putInt(number + 1).array();
+    try (RocksIterator entries = tables.db.newIterator(tables.statements)) {
+      for (entries.seek(Keys.statement(number, 2, Hash.ZERO));
+          entries.isValid() && Arrays.compareUnsigned(entries.key(), end) < 0;
+          entries.next()) {
+        if (Statement.decode(entries.value()) instanceof Statement.Erasure erasure) {
+          erasures.add(erasure);
+        }
+      }
+      entries.status();
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot read statements", e);
+    }
+    return erasures;
+  }
+
+  private void headers(
+      Hash capsule, int number, RecordGraph kept, RecordGraph derived, Erasures erasures) {
     for (long arrival = 0; arrival < kept.size(); arrival++) {
       records++;
       String where = "capsule " + capsule.brief() + ", record number " + arrival;
@@ -178,8 +197,8 @@ public final class Fsck {
         if (kept.arrivalOf(header.name()) != arrival) {
           problem(where + ": cannot be found by its name");
         }
-        body(where, number, arrival, stored, kept);
-      } catch (ProofException | HoldfastException | AssertionError e) {
+        body(where, number, arrival, stored, kept, erasures);
+      } catch (RocksDBException | ProofException | HoldfastException | AssertionError e) {
         problem(where + ": " + e.getMessage());
         if (derived.size() == arrival) {
           problem("capsule " + capsule.brief() + ": later records were not looked at");
@@ -190,11 +209,25 @@ public final class Fsck {
   }
 
   private void body(
-      String where, int number, long arrival, RecordBlocks.Stored stored, RecordGraph kept)
-      throws ProofException {
+      String where,
+      int number,
+      long arrival,
+      RecordBlocks.Stored stored,
+      RecordGraph kept,
+      Erasures erasures)
+      throws ProofException, RocksDBException {
     RecordHeader header = stored.header();
     Record.State state = kept.bodyState(arrival);
+    boolean erased = erasures.ofRecord(header) != null;
+    Set<Integer> leaves = erasures.ofLeaves(header.name()).keySet();
     if (!state.hasBody()) {
+      if (!erased && leaves.size() < header.leafCount()) {
+        problem(where + ": noted as erased, without a statement of the owner");
+      }
+      if (stored.body() != null
+          || tables.db.get(tables.bodies, Keys.chunk(number, arrival, 0)) != null) {
+        problem(where + ": erased, and still stored");
+      }
       return;
     }
     Body beside = stored.body();
@@ -202,6 +235,11 @@ public final class Fsck {
     body.expect(header);
     if (body.whole() != (state == Record.State.WHOLE)) {
       problem(where + ": leaves are erased, or not, against what is noted");
+    }
+    for (int leaf = 0; leaf < header.leafCount(); leaf++) {
+      if (body.erased(leaf) != (erased || leaves.contains(leaf))) {
+        problem(where + ": leaf " + leaf + " is erased, or not, against the owner's statements");
+      }
     }
   }
 

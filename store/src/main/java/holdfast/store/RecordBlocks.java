@@ -7,10 +7,13 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Body;
 import holdfast.capsule.RecordHeader;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatch;
@@ -31,13 +34,19 @@ final class RecordBlocks {
   /** A stored record: its header, and its body where that is kept beside it. */
   record Stored(RecordHeader header, @Nullable Body body) {}
 
-  /** The blocks that the group of batches being staged adds to or changes. */
+  /** Blocks that the group of batches staged now fills or rewrites. */
   static final class Filling {
-    private final Map<Place, List<Stored>> blocks = new LinkedHashMap<>();
-    private @Nullable Place lastPlace;
-    private List<Stored> last = List.of();
+    private final Map<StoredCapsule, SortedMap<Long, List<Stored>>> blocks = new HashMap<>();
 
-    private record Place(int capsule, long index) {}
+    /** The block that was added to last, to which the next record mostly belongs too. */
+    private @Nullable List<Stored> last;
+
+    private @Nullable StoredCapsule lastCapsule;
+    private long lastIndex;
+
+    private SortedMap<Long, List<Stored>> of(StoredCapsule capsule) {
+      return blocks.computeIfAbsent(capsule, none -> new TreeMap<>());
+    }
   }
 
   private final Tables tables;
@@ -51,50 +60,70 @@ final class RecordBlocks {
     return header.sealedSize() + 4L * header.leafCount() <= INLINE_BYTES;
   }
 
-  /** Adds a record behind those of its block. */
-  void add(Filling filling, int capsule, long arrival, RecordHeader header, @Nullable Body body) {
-    List<Stored> block = block(filling, capsule, arrival, slot(arrival));
-    block.add(new Stored(header, body));
-  }
-
-  /** Takes away, or replaces, the body of a record kept beside its header. */
-  void replaceBody(Filling filling, int capsule, long arrival, @Nullable Body body) {
-    List<Stored> block = block(filling, capsule, arrival, Integer.MAX_VALUE);
-    int at = slot(arrival);
-    block.set(at, new Stored(block.get(at).header(), body));
-  }
-
-  /** The block of an arrival with at most {@code limit} of the records it has on disk. */
-  private List<Stored> block(Filling filling, int capsule, long arrival, int limit) {
-    Filling.Place place = new Filling.Place(capsule, arrival >>> SHIFT);
-    if (!place.equals(filling.lastPlace)) {
-      List<Stored> block = filling.blocks.get(place);
-      if (block == null) {
-        block = new ArrayList<>(SIZE);
-        if (limit > 0) {
-          List<Stored> stored = read(capsule, place.index());
-          // A write that failed may have left records behind those that count.
-          block.addAll(stored.subList(0, Math.min(limit, stored.size())));
-        }
-        filling.blocks.put(place, block);
+  /** Adds a record to its block. */
+  void add(
+      Filling filling,
+      StoredCapsule capsule,
+      long arrival,
+      RecordHeader header,
+      @Nullable Body body) {
+    long index = arrival >>> SHIFT;
+    List<Stored> last = filling.last;
+    if (slot(arrival) != 0
+        && last != null
+        && filling.lastIndex == index
+        && capsule.equals(filling.lastCapsule)) {
+      last.add(new Stored(header, body));
+      return;
+    }
+    SortedMap<Long, List<Stored>> blocks = filling.of(capsule);
+    List<Stored> block = blocks.get(index);
+    if (block == null) {
+      int before = slot(arrival);
+      block = new ArrayList<>(SIZE);
+      if (before > 0) {
+        block.addAll(read(capsule.number(), index).subList(0, before));
       }
-      filling.lastPlace = place;
-      filling.last = block;
+      blocks.put(index, block);
     }
-    return filling.last;
+    block.add(new Stored(header, body));
+    filling.last = block;
+    filling.lastIndex = index;
+    filling.lastCapsule = capsule;
   }
 
-  /** Writes the blocks. */
+  /** Takes away, or replaces, the body of a record. */
+  void rewrite(Filling filling, StoredCapsule capsule, long arrival, @Nullable Body body) {
+    List<Stored> block =
+        filling
+            .of(capsule)
+            .computeIfAbsent(
+                arrival >>> SHIFT, index -> new ArrayList<>(read(capsule.number(), index)));
+    Stored before = block.get(slot(arrival));
+    block.set(slot(arrival), new Stored(before.header(), body));
+  }
+
+  /** Writes all blocks of the group. */
   void finish(WriteBatch out, Filling filling) throws RocksDBException {
-    for (Map.Entry<Filling.Place, List<Stored>> entry : filling.blocks.entrySet()) {
-      Filling.Place place = entry.getKey();
-      out.put(
-          tables.headers, Keys.record(place.capsule(), place.index()), encode(entry.getValue()));
+    for (Map.Entry<StoredCapsule, SortedMap<Long, List<Stored>>> entry :
+        filling.blocks.entrySet()) {
+      for (Map.Entry<Long, List<Stored>> block : entry.getValue().entrySet()) {
+        out.put(
+            tables.headers,
+            Keys.record(entry.getKey().number(), block.getKey()),
+            encode(block.getValue()));
+      }
     }
+  }
+
+  /** The key of the block of a record, given the key of a chunk of its body. */
+  static byte[] keyAt(byte[] chunkKey) {
+    ByteBuffer key = ByteBuffer.wrap(chunkKey);
+    return Keys.record(key.getInt(), key.getLong() >>> SHIFT);
   }
 
   /** The place of a record in its block. */
-  private static int slot(long arrival) {
+  static int slot(long arrival) {
     return (int) (arrival & (SIZE - 1));
   }
 

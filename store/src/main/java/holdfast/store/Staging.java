@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
@@ -32,15 +33,15 @@ final class Staging {
   private final RecordCache cache;
   private final Freeing freeing;
   private final WriteBatch out;
-  private final Map<StoredCapsule, Set<Long>> erased = new HashMap<>();
+
+  /** Bodies that this group takes away (none) or replaces, by arrival. */
+  private final Map<StoredCapsule, Map<Long, Optional<Body>>> erased = new HashMap<>();
+
   private final List<RecordCache.Entry> fresh = new ArrayList<>();
   private final Map<StoredCapsule, List<Statement>> kept = new HashMap<>();
 
-  /**
-   * In a batch that erases, what it brings and what is left of bodies it erases from, by arrival
-   * number: the database does not show that yet.
-   */
-  private final Map<Long, RecordCache.Entry> within = new HashMap<>();
+  /** What a batch that also erases brings, by arrival: the database does not show that yet. */
+  private final Map<Long, Record> within = new HashMap<>();
 
   Staging(CapsuleStore store, WriteBatch out) {
     this.tables = store.tables();
@@ -51,14 +52,13 @@ final class Staging {
     this.out = out;
   }
 
-  /** Notes what this group erases, so that its bytes are freed; false when that is nothing. */
-  boolean noteErased() throws RocksDBException {
-    for (Map.Entry<StoredCapsule, Set<Long>> entry : erased.entrySet()) {
-      Set<Long> arrivals = entry.getValue();
+  /** Notes what this group erases, so that its bytes are freed. */
+  void noteErased() throws RocksDBException {
+    for (Map.Entry<StoredCapsule, Map<Long, Optional<Body>>> entry : erased.entrySet()) {
+      Set<Long> arrivals = entry.getValue().keySet();
       freeing.note(
           out, entry.getKey().number(), Collections.min(arrivals), Collections.max(arrivals));
     }
-    return !erased.isEmpty();
   }
 
   /** Applies a batch; an exception means that nothing of it was changed. */
@@ -80,9 +80,10 @@ final class Staging {
             headers,
             (position, arrival) -> {
               try {
-                store(capsule, arrival, batch.records().get(position), erasing);
+                Record record = batch.records().get(position);
+                store(capsule, arrival, record, erasing);
                 if (erases) {
-                  within.put(arrival, fresh.getLast());
+                  within.put(arrival, record);
                 }
               } catch (RocksDBException e) {
                 failures.add(e);
@@ -103,7 +104,7 @@ final class Staging {
     Statement.Succession before = succession(batch.capsule());
     for (Statement statement : batch.statements()) {
       if (statement instanceof Statement.WriterSignature signature
-          && !holds(batch, signature.record())
+          && !within(batch, signature.record())
           && graph.arrivalOf(signature.record()) < 0) {
         throw new HoldfastException(
             ErrorCode.NOT_FOUND,
@@ -154,7 +155,7 @@ final class Staging {
   }
 
   /** Whether a batch holds a record; signed is mostly the last. */
-  private static boolean holds(StoreBatch batch, Hash name) {
+  private static boolean within(StoreBatch batch, Hash name) {
     for (Record record : batch.records().reversed()) {
       if (record.name().equals(name)) {
         return true;
@@ -200,16 +201,38 @@ final class Staging {
       capsule.graph().markErased(arrival, false);
     }
     boolean inline = RecordBlocks.inline(header);
-    blocks.add(filling, capsule.number(), arrival, header, inline ? body : null);
+    blocks.add(filling, capsule, arrival, header, inline ? body : null);
     if (body != null && !inline) {
       bodies.put(out, capsule.number(), arrival, header, body);
     }
     fresh.add(new RecordCache.Entry(capsule.number(), arrival, header, body));
   }
 
-  /** Stages the blocks of records, once the whole group is known. */
+  /** Stages what was held back until the whole group was known. */
   void finish() throws RocksDBException {
+    for (Map.Entry<StoredCapsule, Map<Long, Optional<Body>>> entry : erased.entrySet()) {
+      for (Map.Entry<Long, Optional<Body>> rewritten : entry.getValue().entrySet()) {
+        rewrite(entry.getKey(), rewritten.getKey(), rewritten.getValue().orElse(null));
+      }
+    }
     blocks.finish(out, filling);
+  }
+
+  private void rewrite(StoredCapsule capsule, long arrival, @Nullable Body body)
+      throws RocksDBException {
+    RecordHeader header = headerOf(capsule, arrival);
+    if (RecordBlocks.inline(header)) {
+      blocks.rewrite(filling, capsule, arrival, body);
+    } else if (body != null) {
+      bodies.put(out, capsule.number(), arrival, header, body);
+    } else {
+      bodies.delete(out, capsule.number(), arrival);
+    }
+  }
+
+  private RecordHeader headerOf(StoredCapsule capsule, long arrival) {
+    Record brought = within.get(arrival);
+    return brought != null ? brought.header() : capsule.headerOf(arrival);
   }
 
   /** Makes what was staged known to readers, once it is committed. */
@@ -218,7 +241,7 @@ final class Staging {
       cache.put(entry.capsule(), entry.arrival(), entry.header(), entry.body());
     }
     kept.forEach((capsule, statements) -> statements.forEach(capsule::remember));
-    erased.forEach(StoredCapsule::forget);
+    erased.forEach((capsule, rewritten) -> capsule.forget(rewritten.keySet()));
   }
 
   private static @Nullable Body withoutErased(
@@ -268,7 +291,7 @@ final class Staging {
     kept.computeIfAbsent(capsule, none -> new ArrayList<>()).add(statement);
   }
 
-  private void erase(StoredCapsule capsule, Statement.Erasure erasure) throws RocksDBException {
+  private void erase(StoredCapsule capsule, Statement.Erasure erasure) {
     RecordGraph graph = capsule.graph();
     switch (erasure.erased()) {
       case Statement.Erased.OfRecord(Hash record) -> {
@@ -296,51 +319,34 @@ final class Staging {
     }
   }
 
-  private void eraseBody(StoredCapsule capsule, long arrival) throws RocksDBException {
+  private void eraseBody(StoredCapsule capsule, long arrival) {
     if (capsule.graph().bodyState(arrival) != Record.State.ERASED) {
-      if (RecordBlocks.inline(headerOf(capsule, arrival))) {
-        blocks.replaceBody(filling, capsule.number(), arrival, null);
-      } else {
-        bodies.delete(out, capsule.number(), arrival);
-      }
       capsule.graph().markErased(arrival, true);
-      touch(capsule, arrival);
+      rewritten(capsule).put(arrival, Optional.empty());
     }
   }
 
-  private void eraseLeaf(StoredCapsule capsule, long arrival, int leaf) throws RocksDBException {
+  private void eraseLeaf(StoredCapsule capsule, long arrival, int leaf) {
     RecordHeader header = headerOf(capsule, arrival);
     if (leaf >= header.leafCount() || capsule.graph().bodyState(arrival) == Record.State.ERASED) {
       return;
     }
-    Body kept = bodyOf(capsule, arrival, header).erase(index -> index == leaf);
-    within.put(arrival, new RecordCache.Entry(capsule.number(), arrival, header, kept));
-    if (RecordBlocks.inline(header)) {
-      blocks.replaceBody(filling, capsule.number(), arrival, kept);
-    } else {
-      bodies.putChunk(
-          out, capsule.number(), arrival, header, kept, leaf >>> Bodies.chunkLevel(header));
+    Optional<Body> known = rewritten(capsule).get(arrival);
+    Body body = known == null ? bodyOf(capsule, arrival) : known.orElseThrow();
+    if (body == null) {
+      throw new AssertionError("a body that is not erased is there");
     }
     capsule.graph().markErased(arrival, false);
-    touch(capsule, arrival);
+    rewritten(capsule).put(arrival, Optional.of(body.erase(index -> index == leaf)));
   }
 
-  private RecordHeader headerOf(StoredCapsule capsule, long arrival) {
-    RecordCache.Entry entry = within.get(arrival);
-    return entry != null ? entry.header() : capsule.headerOf(arrival);
+  private @Nullable Body bodyOf(StoredCapsule capsule, long arrival) {
+    Record brought = within.get(arrival);
+    return brought != null ? brought.body() : capsule.record(arrival).body();
   }
 
-  private Body bodyOf(StoredCapsule capsule, long arrival, RecordHeader header) {
-    RecordCache.Entry entry = within.get(arrival);
-    Body staged = entry == null ? null : entry.body();
-    if (staged == null && RecordBlocks.inline(header)) {
-      staged = blocks.readOne(capsule.number(), arrival).body();
-    }
-    return staged != null ? staged : bodies.read(capsule.number(), arrival, header);
-  }
-
-  private void touch(StoredCapsule capsule, long arrival) {
-    erased.computeIfAbsent(capsule, none -> new HashSet<>()).add(arrival);
+  private Map<Long, Optional<Body>> rewritten(StoredCapsule capsule) {
+    return erased.computeIfAbsent(capsule, none -> new HashMap<>());
   }
 
   private static List<Receipt.Entry> entries(StoreBatch batch, RecordGraph graph, long[] arrivals) {

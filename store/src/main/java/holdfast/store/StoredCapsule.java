@@ -16,7 +16,6 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -43,7 +42,7 @@ public final class StoredCapsule implements ChainProof.Source {
   private volatile Statement.@Nullable Succession succession;
 
   /** Counts erasures published, so that a reader notices one that overtook it. */
-  private final AtomicLong erasuresSeen = new AtomicLong();
+  private volatile long erasureCount;
 
   final ReentrantLock lock = new ReentrantLock();
 
@@ -71,7 +70,7 @@ public final class StoredCapsule implements ChainProof.Source {
 
   /** Drops cached bodies that were just erased. Under the capsule's lock. */
   void forget(Iterable<Long> arrivals) {
-    erasuresSeen.incrementAndGet();
+    erasureCount = erasureCount + 1;
     arrivals.forEach(arrival -> store.cache().drop(number, arrival));
   }
 
@@ -152,12 +151,10 @@ public final class StoredCapsule implements ChainProof.Source {
     if (cached != null) {
       return cached;
     }
-    long erasuresBefore = erasuresSeen.get();
+    long erasuresBefore = erasureCount;
     long first = arrival >>> RecordBlocks.SHIFT << RecordBlocks.SHIFT;
     List<RecordBlocks.Stored> block = store.blocks().read(number, arrival >>> RecordBlocks.SHIFT);
-    for (int i = 0; i < block.size(); i++) {
-      keep(first + i, block.get(i).header(), block.get(i).body(), erasuresBefore);
-    }
+    keep(first, block, erasuresBefore);
     if (arrival - first >= block.size()) {
       throw new HoldfastException(
           ErrorCode.DAMAGED, "record number " + arrival + " is not in its block");
@@ -204,42 +201,53 @@ public final class StoredCapsule implements ChainProof.Source {
     }
   }
 
-  /** A record with its body, as far as it is not erased. */
-  public Record record(long arrival) {
-    while (true) {
-      long erasuresBefore = erasuresSeen.get();
-      RecordCache.Entry entry = entry(arrival);
-      RecordHeader header = entry.header();
-      Body body = entry.body();
-      try {
-        if (body == null) {
-          Record.State state = withGraph(g -> g.bodyState(arrival));
-          if (!state.hasBody()) {
-            return new Record(header, state, null);
-          }
-          body = store.bodies().read(number, arrival, header);
-          keep(arrival, header, body, erasuresBefore);
-        }
-        return new Record(
-            header, body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED, body);
-      } catch (HoldfastException e) {
-        if (erasuresBefore == erasuresSeen.get()) {
-          throw e;
-        }
-      }
-    }
-  }
-
-  /** Caches a body, unless an erasure was published since it was read. */
-  private void keep(long arrival, RecordHeader header, @Nullable Body body, long erasuresBefore) {
+  /** Caches what was read, unless an erasure was published since. */
+  private void keep(long first, List<RecordBlocks.Stored> records, long erasuresBefore) {
     lock.lock();
     try {
-      if (erasuresBefore == erasuresSeen.get()) {
-        store.cache().put(number, arrival, header, body);
+      for (int i = 0; i < records.size() && erasuresBefore == erasureCount; i++) {
+        store.cache().put(number, first + i, records.get(i).header(), records.get(i).body());
       }
     } finally {
       lock.unlock();
     }
+  }
+
+  /** A record with its body, as far as it is not erased. */
+  public Record record(long arrival) {
+    RecordCache.Entry entry = entry(arrival);
+    RecordHeader header = entry.header();
+    Body body = entry.body();
+    while (body == null) {
+      long erasuresBefore = erasureCount;
+      Record.State state = withGraph(g -> g.bodyState(arrival));
+      if (!state.hasBody()) {
+        return new Record(header, state, null);
+      }
+      try {
+        body = stored(arrival, header);
+        keep(arrival, List.of(new RecordBlocks.Stored(header, body)), erasuresBefore);
+      } catch (HoldfastException e) {
+        if (erasuresBefore == erasureCount) {
+          throw e;
+        }
+      }
+    }
+    return new Record(header, body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED, body);
+  }
+
+  /** Reads a body from where it is kept; a small one was there when its block was read. */
+  private Body stored(long arrival, RecordHeader header) {
+    if (!RecordBlocks.inline(header)) {
+      return store.bodies().read(number, arrival, header);
+    }
+    Body body = store.blocks().readOne(number, arrival).body();
+    if (body == null) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED,
+          "the body of record " + header.name().brief() + " is not beside its header");
+    }
+    return body;
   }
 
   /** A sealed leaf; null when it is erased. The leaf must exist. */
@@ -249,15 +257,18 @@ public final class StoredCapsule implements ChainProof.Source {
       return known.erased(leaf) ? null : known.leaf(leaf);
     }
     while (true) {
-      long erasuresBefore = erasuresSeen.get();
+      long erasuresBefore = erasureCount;
       if (withGraph(g -> g.bodyState(arrival)) == Record.State.ERASED) {
         return null;
       }
       try {
-        Bodies.Found found = store.bodies().leaf(number, arrival, header, leaf);
+        Bodies.Found found =
+            RecordBlocks.inline(header)
+                ? new Bodies.Found(stored(arrival, header), leaf)
+                : store.bodies().leaf(number, arrival, header, leaf);
         return found.chunk().erased(found.index()) ? null : found.chunk().leaf(found.index());
       } catch (HoldfastException e) {
-        if (erasuresBefore == erasuresSeen.get()) {
+        if (erasuresBefore == erasureCount) {
           throw e;
         }
       }

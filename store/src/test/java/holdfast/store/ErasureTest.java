@@ -74,6 +74,9 @@ class ErasureTest {
       assertThat(capsule.leaf(0, large.header(), 7)).isNull();
       readProven(capsule, writer, kept.name());
 
+      submit(store, capsule, List.of(), List.of(writer.erasure(new Erased.OfRecord(large.name()))))
+          .expectSynced();
+
       Outcome again = submit(store, capsule, List.of(large), List.of());
       assertThat(again.expectSynced().getFirst().outcome()).isEqualTo(Receipt.Outcome.ERASED);
       assertThat(filesWith(folder, pattern(large, 0))).isEmpty();
@@ -185,6 +188,27 @@ class ErasureTest {
       for (Record record : List.of(byRecord, byTime)) {
         assertThat(filesWith(folder, pattern(record, 0))).isEmpty();
       }
+    }
+    StoreFixture.expectClean(folder);
+  }
+
+  @Test
+  void aBatchMayEraseWhatStandsBesideWhatItBrings() throws Exception {
+    Record before = incompressible(2, 50);
+    Record brought = incompressible(3, 50);
+    try (CapsuleStore store = CapsuleStore.open(folder, UNCACHED)) {
+      write(store, writer, List.of(before));
+      StoredCapsule capsule = store.capsule(writer.name);
+      submit(
+              store,
+              capsule,
+              List.of(brought),
+              List.of(
+                  writer.signature(brought), writer.erasure(new Erased.OfRecord(before.name()))))
+          .expectSynced();
+      assertThat(readProven(capsule, writer, before.name()).state()).isEqualTo(Record.State.ERASED);
+      assertThat(readProven(capsule, writer, brought.name()).state()).isEqualTo(Record.State.WHOLE);
+      assertThat(filesWith(folder, pattern(before, 0))).isEmpty();
     }
     StoreFixture.expectClean(folder);
   }

@@ -260,12 +260,8 @@ final class StoreFixture {
     List<Path> found = new ArrayList<>();
     try (var files = Files.walk(folder)) {
       for (Path file : files.filter(Files::isRegularFile).toList()) {
-        String all;
-        try {
-          all = new String(Files.readAllBytes(file), java.nio.charset.StandardCharsets.ISO_8859_1);
-        } catch (java.nio.file.NoSuchFileException e) {
-          continue; // Deleted since it was listed: it holds nothing any more.
-        }
+        String all =
+            new String(Files.readAllBytes(file), java.nio.charset.StandardCharsets.ISO_8859_1);
         if (all.contains(new String(pattern, java.nio.charset.StandardCharsets.ISO_8859_1))) {
           found.add(file);
         }
