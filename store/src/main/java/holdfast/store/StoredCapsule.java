@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -42,7 +43,7 @@ public final class StoredCapsule implements ChainProof.Source {
   private volatile Statement.@Nullable Succession succession;
 
   /** Counts erasures published, so that a reader notices one that overtook it. */
-  private volatile long erasureCount;
+  private final AtomicLong erasureCount = new AtomicLong();
 
   final ReentrantLock lock = new ReentrantLock();
 
@@ -70,7 +71,7 @@ public final class StoredCapsule implements ChainProof.Source {
 
   /** Drops cached bodies that were just erased. Under the capsule's lock. */
   void forget(Iterable<Long> arrivals) {
-    erasureCount = erasureCount + 1;
+    erasureCount.incrementAndGet();
     arrivals.forEach(arrival -> store.cache().drop(number, arrival));
   }
 
@@ -151,7 +152,7 @@ public final class StoredCapsule implements ChainProof.Source {
     if (cached != null) {
       return cached;
     }
-    long erasuresBefore = erasureCount;
+    long erasuresBefore = erasureCount.get();
     long first = arrival >>> RecordBlocks.SHIFT << RecordBlocks.SHIFT;
     List<RecordBlocks.Stored> block = store.blocks().read(number, arrival >>> RecordBlocks.SHIFT);
     keep(first, block, erasuresBefore);
@@ -205,7 +206,7 @@ public final class StoredCapsule implements ChainProof.Source {
   private void keep(long first, List<RecordBlocks.Stored> records, long erasuresBefore) {
     lock.lock();
     try {
-      for (int i = 0; i < records.size() && erasuresBefore == erasureCount; i++) {
+      for (int i = 0; i < records.size() && erasuresBefore == erasureCount.get(); i++) {
         store.cache().put(number, first + i, records.get(i).header(), records.get(i).body());
       }
     } finally {
@@ -219,7 +220,7 @@ public final class StoredCapsule implements ChainProof.Source {
     RecordHeader header = entry.header();
     Body body = entry.body();
     while (body == null) {
-      long erasuresBefore = erasureCount;
+      long erasuresBefore = erasureCount.get();
       Record.State state = withGraph(g -> g.bodyState(arrival));
       if (!state.hasBody()) {
         return new Record(header, state, null);
@@ -228,7 +229,7 @@ public final class StoredCapsule implements ChainProof.Source {
         body = stored(arrival, header);
         keep(arrival, List.of(new RecordBlocks.Stored(header, body)), erasuresBefore);
       } catch (HoldfastException e) {
-        if (erasuresBefore == erasureCount) {
+        if (erasuresBefore == erasureCount.get()) {
           throw e;
         }
       }
@@ -257,7 +258,7 @@ public final class StoredCapsule implements ChainProof.Source {
       return known.erased(leaf) ? null : known.leaf(leaf);
     }
     while (true) {
-      long erasuresBefore = erasureCount;
+      long erasuresBefore = erasureCount.get();
       if (withGraph(g -> g.bodyState(arrival)) == Record.State.ERASED) {
         return null;
       }
@@ -268,7 +269,7 @@ public final class StoredCapsule implements ChainProof.Source {
                 : store.bodies().leaf(number, arrival, header, leaf);
         return found.chunk().erased(found.index()) ? null : found.chunk().leaf(found.index());
       } catch (HoldfastException e) {
-        if (erasuresBefore == erasureCount) {
+        if (erasuresBefore == erasureCount.get()) {
           throw e;
         }
       }
