@@ -100,7 +100,12 @@ final class ProveCommand extends ServerCommand {
               .put("headers", material.chain().size())
               .put("disclosed", disclose)
               .put("receipts", receipts.size()),
-          output + ": " + bytes(file.length) + ", " + material.chain().size() + " headers");
+          output
+              + ": "
+              + bytes(file.length)
+              + ", "
+              + material.chain().size()
+              + (material.chain().size() == 1 ? " header" : " headers"));
     }
     return 0;
   }

@@ -91,7 +91,7 @@ final class UpCommand extends BaseCommand {
                 .withStore(store));
     Endpoint local = new Endpoint("127.0.0.1", node.endpoint().port());
     home.pin(local, node.identity());
-    Thread stop = new Thread(node::close, "holdfast-stop");
+    Thread stop = new Thread(() -> stop(node), "holdfast-stop");
     Runtime.getRuntime().addShutdownHook(stop);
     announce(node, folder);
     try {
@@ -106,6 +106,12 @@ final class UpCommand extends BaseCommand {
       node.close();
       return 0;
     }
+  }
+
+  /** Runs when the process is told to stop. An orderly stop is a success, not death by a signal. */
+  private static void stop(Node node) {
+    node.close();
+    Runtime.getRuntime().halt(0);
   }
 
   private void announce(Node node, Path folder) {

@@ -253,8 +253,7 @@ class CommandsTest {
     cli.ok("erase", capsule, records.get(1), "--reason", "x", "--key", key);
     String bundle = folder.resolve("copy.capsule").toString();
     assertThat(cli.json("export", capsule, "-o", bundle)).containsEntry("records", 5.0);
-    assertThat(cli.ok("verify", bundle, "--capsule", capsule))
-        .contains("5 records", "1 bodies were");
+    assertThat(cli.ok("verify", bundle, "--capsule", capsule)).contains("5 records", "1 body was");
     Node second = Cli.serve(folder.resolve("second"));
     try {
       Cli there = new Cli(folder.resolve("home"), second);
