@@ -71,20 +71,17 @@ public final class Connection implements AutoCloseable {
   private Connection(Endpoint endpoint, Pin pin) {
     this.endpoint = endpoint;
     IdentityTrust trust =
-        new IdentityTrust(found -> {
-          try {
-            pin.check(endpoint, found);
-            VerifyKey before = identity.getAndSet(found);
-            if (before != null && !before.equals(found)) {
-              throw new ProofException(
-                  Violation.WRONG_SERVER,
-                  "the server at " + endpoint + " changed from " + before + " to " + found);
-            }
-          } catch (ProofException e) {
-            refusal.set(e);
-            throw e;
-          }
-        });
+        new IdentityTrust(
+            found -> {
+              pin.check(endpoint, found);
+              VerifyKey before = identity.getAndSet(found);
+              if (before != null && !before.equals(found)) {
+                throw new ProofException(
+                    Violation.WRONG_SERVER,
+                    "the server at " + endpoint + " changed from " + before + " to " + found);
+              }
+            },
+            refusal::set);
     try {
       channel =
           NettyChannelBuilder.forAddress(endpoint.socketAddress())

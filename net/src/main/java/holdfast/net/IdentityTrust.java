@@ -5,6 +5,7 @@ import holdfast.crypto.VerifyKey;
 import java.net.Socket;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
+import java.util.function.Consumer;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.X509ExtendedTrustManager;
 
@@ -17,9 +18,16 @@ final class IdentityTrust extends X509ExtendedTrustManager {
   }
 
   private final Decision decision;
+  private final Consumer<ProofException> refusals;
 
-  IdentityTrust(Decision decision) {
+  /**
+   * Trusts whom {@code decision} accepts.
+   *
+   * @param refusals is told why a server is refused, which TLS does not pass on
+   */
+  IdentityTrust(Decision decision, Consumer<ProofException> refusals) {
     this.decision = decision;
+    this.refusals = refusals;
   }
 
   private void check(X509Certificate[] chain) throws CertificateException {
@@ -30,6 +38,7 @@ final class IdentityTrust extends X509ExtendedTrustManager {
       chain[0].checkValidity();
       decision.accept(TlsBinding.identityOf(chain[0]));
     } catch (ProofException e) {
+      refusals.accept(e);
       throw TlsBinding.refused(e);
     }
   }
