@@ -5,7 +5,9 @@ import holdfast.base.Encoder;
 import holdfast.base.Hash;
 import holdfast.base.Limits;
 import holdfast.base.ProofException;
+import holdfast.base.Violation;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -132,6 +134,36 @@ public record Record(RecordHeader header, State state, @Nullable Body body) {
     header.expect(capsule, expectedName);
     if (body != null) {
       body.expect(header);
+    }
+  }
+
+  /**
+   * Checks that whatever is missing of the body was erased by the owner.
+   *
+   * @param erasures statements about this capsule whose signatures have been verified
+   */
+  public void expectErased(Collection<Statement.Erasure> erasures) throws ProofException {
+    if (state == State.WHOLE || erasures.stream().anyMatch(e -> e.coversAll(header))) {
+      return;
+    }
+    if (body == null) {
+      throw new ProofException(
+          Violation.MISSING,
+          "record "
+              + name().brief()
+              + " comes without its body, and no statement of the owner erases it");
+    }
+    for (int leaf = 0; leaf < body.leafCount(); leaf++) {
+      int wanted = leaf;
+      if (body.erased(leaf) && erasures.stream().noneMatch(e -> e.covers(header, wanted))) {
+        throw new ProofException(
+            Violation.MISSING,
+            "record "
+                + name().brief()
+                + " comes without leaf "
+                + leaf
+                + ", and no statement of the owner erases it");
+      }
     }
   }
 }

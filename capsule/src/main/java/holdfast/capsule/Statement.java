@@ -142,6 +142,17 @@ public sealed interface Statement {
       };
     }
 
+    /** Whether this erases a leaf of the record. */
+    public boolean covers(RecordHeader header, int leaf) {
+      return touches(header)
+          && !(erased instanceof Erased.OfLeaf(Hash record, int only) && only != leaf);
+    }
+
+    /** Whether this erases the whole body of the record. */
+    public boolean coversAll(RecordHeader header) {
+      return touches(header) && !(erased instanceof Erased.OfLeaf);
+    }
+
     /** Signs an erasure. */
     public static Erasure sign(
         Hash capsule, long timeMillis, Erased erased, String reason, SigningKey owner) {

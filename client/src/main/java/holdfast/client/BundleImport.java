@@ -7,6 +7,7 @@ import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import holdfast.wire.Level;
+import holdfast.wire.Reply;
 import holdfast.wire.Request;
 import holdfast.wire.Write;
 import java.io.IOException;
@@ -48,7 +49,8 @@ public final class BundleImport {
       throws IOException, ProofException {
     server.create(bundle.head().metadata(), bundle.head().creationSignature().toArray());
     Hash capsule = bundle.capsule();
-    try (CapsuleSession session = CapsuleSession.open(server, capsule, 0, List.of())) {
+    try (CapsuleSession session =
+        CapsuleSession.open(server, capsule, 0, List.of(), TIMEOUT_MILLIS)) {
       BundleImport bringing = new BundleImport(session, capsule);
       List<Statement> last = bringing.statements(bundle.statements());
       bundle.framesFromLast(frame -> {
@@ -111,7 +113,9 @@ public final class BundleImport {
       }
     }
     ReceiptCheck.verify(
-        session.session().call(Request.newBuilder().setWrite(write), TIMEOUT_MILLIS),
+        session
+            .session()
+            .call(Request.newBuilder().setWrite(write), Reply.ResultCase.RECEIPT, TIMEOUT_MILLIS),
         session.server(),
         capsule,
         Receipt.Level.SYNCED,

@@ -26,6 +26,7 @@ import holdfast.wire.Answer;
 import holdfast.wire.Page;
 import holdfast.wire.Range;
 import holdfast.wire.Read;
+import holdfast.wire.Reply;
 import holdfast.wire.Request;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -34,6 +35,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +54,9 @@ public final class CapsuleReader implements AutoCloseable {
   private static final int UNACKNOWLEDGED = 16;
   private static final int ATTEMPTS = 3;
   private static final int GATHERED = 32;
+
+  /** An acknowledgement of answers that were never made: the server resets its mirror. */
+  private static final long OUT_OF_STEP = Long.MAX_VALUE;
 
   private final Server server;
   private final Hash capsule;
@@ -92,7 +97,9 @@ public final class CapsuleReader implements AutoCloseable {
         options.cacheEntries() == 0
             ? List.of()
             : cache.names(Math.min(options.cacheEntries(), Limits.RESUMED_NAMES));
-    CapsuleSession made = CapsuleSession.open(server, capsule, options.cacheEntries(), names);
+    CapsuleSession made =
+        CapsuleSession.open(
+            server, capsule, options.cacheEntries(), names, options.timeoutMillis());
     // Entries that the server did not take into its mirror are dropped here too.
     cache = cache.resumed(made.resumed(), made.cacheEntries());
     cacheEpoch = 0;
@@ -261,13 +268,22 @@ public final class CapsuleReader implements AutoCloseable {
   }
 
   private ArrivalPage page(Range range) throws ProofException {
-    return patiently(() ->
-        ArrivalPage.of(
-            capsule,
-            session()
-                .session()
-                .call(Request.newBuilder().setRange(range), options.timeoutMillis())
-                .getPage()));
+    ArrivalPage page =
+        patiently(() ->
+            ArrivalPage.of(
+                capsule,
+                session()
+                    .session()
+                    .call(
+                        Request.newBuilder().setRange(range),
+                        Reply.ResultCase.PAGE,
+                        options.timeoutMillis())
+                    .getPage()));
+    if (!page.end() && page.next() <= range.getFrom()) {
+      throw new ProofException(
+          Violation.MALFORMED, "a page of records is not the last and leads nowhere");
+    }
+    return page;
   }
 
   /** A page of records in the order of their arrival at the server. */
@@ -323,12 +339,13 @@ public final class CapsuleReader implements AutoCloseable {
     PendingRead.Message message = gathering;
     if (message != null
         && (message.content != content
+            || message.ignoresCache != ignoreCache
             || message.size() + names.size() + leaves.size() > Limits.NAMES_PER_REQUEST / 2)) {
       flush();
       message = null;
     }
     if (message == null) {
-      message = new PendingRead.Message(content);
+      message = new PendingRead.Message(content, ignoreCache);
       gathering = message;
     }
     PendingRead begun = new PendingRead(this, message, names, leaves);
@@ -352,19 +369,25 @@ public final class CapsuleReader implements AutoCloseable {
     gathering = null;
     // Headers that leaves need come behind the names that were asked for.
     message.names.addAll(message.headers);
+    ask(message);
+    order.add(message);
+  }
+
+  private void ask(PendingRead.Message message) throws ProofException {
+    CapsuleSession in = session();
     Read.Builder read =
         Read.newBuilder()
             .setNames(ServerSession.concat(message.names))
             .setContent(message.content)
             .setProve(true)
-            .setIgnoreCache(ignoreCache);
+            .setIgnoreCache(message.ignoresCache);
     if (!message.leaves.isEmpty()) {
       Encoder refs = new Encoder(message.leaves.size() * (Hash.SIZE + 4));
       message.leaves.forEach(leaf -> refs.hash(leaf.record()).u32(leaf.leaf()));
       read.setLeaves(ServerSession.bytes(refs.toBytes()));
     }
-    message.pending = session().session().send(acknowledging(Request.newBuilder()).setRead(read));
-    order.add(message);
+    message.session = in;
+    message.pending = in.session().send(acknowledging(Request.newBuilder()).setRead(read));
   }
 
   private Request.Builder acknowledging(Request.Builder request) {
@@ -379,26 +402,66 @@ public final class CapsuleReader implements AutoCloseable {
     }
     while (wanted.results == null) {
       PendingRead.Message first = order.poll();
-      if (first == null || first.pending == null) {
+      if (first == null) {
         throw new HoldfastException(
             ErrorCode.UNREACHABLE, "the session broke while this read was under way");
       }
-      first.results = verify(first, first.pending);
+      first.results = verifyOrAskAgain(first);
     }
     return wanted.results;
   }
 
-  private PendingRead.Results verify(PendingRead.Message read, ServerSession.Pending pending)
-      throws ProofException {
-    Answer answer = pending.await(options.timeoutMillis()).getAnswer();
-    if (pending.epoch() != cacheEpoch) {
+  /**
+   * Verifies an answer. A proof that rests on something never verified here may come from a mirror
+   * that is out of step: then both sides begin with an empty cache, and the answer is asked for
+   * once more, up to signatures. So a wrong mirror costs speed, and a forged chain is refused.
+   */
+  private PendingRead.Results verifyOrAskAgain(PendingRead.Message read) throws ProofException {
+    try {
+      return verify(read);
+    } catch (ProofException e) {
+      if (e.violation() != Violation.BROKEN_CHAIN || read.ignoresCache) {
+        throw e;
+      }
+      if (inStep(read)) {
+        session
+            .session()
+            .post(
+                Request.newBuilder()
+                    .setAcknowledged(OUT_OF_STEP)
+                    .setAcknowledge(Acknowledge.getDefaultInstance()));
+      }
+      try {
+        PendingRead.Message again = read.withoutCache();
+        ask(again);
+        return verify(again);
+      } catch (ProofException twice) {
+        twice.addSuppressed(e);
+        throw twice;
+      }
+    }
+  }
+
+  /** Whether an answer was made with the mirror of the cache as it is now. */
+  private boolean inStep(PendingRead.Message read) {
+    ServerSession.Pending pending = read.pending;
+    return pending != null && session.equals(read.session) && pending.epoch() == cacheEpoch;
+  }
+
+  private PendingRead.Results verify(PendingRead.Message read) throws ProofException {
+    ServerSession.Pending pending = Objects.requireNonNull(read.pending, "asked before verified");
+    Answer answer =
+        ServerSession.expect(Reply.ResultCase.ANSWER, pending.await(options.timeoutMillis()))
+            .getAnswer();
+    if (session.equals(read.session) && pending.epoch() > cacheEpoch) {
       // The server began with an empty mirror before it made this answer.
       cacheEpoch = pending.epoch();
       cache = new VerificationCache(cache.capacity(), SLACK);
       restartAcknowledgements();
     }
-    PendingRead.Results results = new AnswerCheck(read, answer).run();
-    if (answer.getAnswer() != 0) {
+    boolean adds = answer.getAnswer() != 0 && inStep(read);
+    PendingRead.Results results = new AnswerCheck(read, answer, adds).run();
+    if (adds) {
       verifiedAnswers = answer.getAnswer();
       checksum.update(answer.getProof().toByteArray());
       checksum.update(answer.getLeaves().toByteArray());
@@ -428,12 +491,15 @@ public final class CapsuleReader implements AutoCloseable {
 
     private final PendingRead.Message read;
     private final Answer answer;
+    private final boolean adds;
+    private final List<Statement.Erasure> erasures = new ArrayList<>();
     private final Map<Hash, ChainProof.Verified> proven = new HashMap<>();
     private final Map<Hash, RecordHeader> received = new HashMap<>();
 
-    AnswerCheck(PendingRead.Message read, Answer answer) {
+    AnswerCheck(PendingRead.Message read, Answer answer, boolean adds) {
       this.read = read;
       this.answer = answer;
+      this.adds = adds;
     }
 
     PendingRead.Results run() throws ProofException {
@@ -451,6 +517,7 @@ public final class CapsuleReader implements AutoCloseable {
                 + " and "
                 + read.leaves.size());
       }
+      readErasures();
       List<@Nullable Record> records = records(statuses);
       Set<Hash> targets = new LinkedHashSet<>();
       for (int i = 0; i < statuses.length; i++) {
@@ -473,7 +540,7 @@ public final class CapsuleReader implements AutoCloseable {
         results.add(result(read.names.get(i), statuses[i], records.get(i)));
       }
       proofHeaders += chain.size();
-      if (answer.getAnswer() != 0) {
+      if (adds) {
         ChainProof.admit(chain, cache);
         leafVerifier.admit(cache);
       }
@@ -501,6 +568,9 @@ public final class CapsuleReader implements AutoCloseable {
           if (read.content != Read.Content.NOTHING) {
             record = Record.read(encoded, in);
             record.expect(capsule, read.names.get(i));
+            if (read.content == Read.Content.RECORDS) {
+              record.expectErased(erasures);
+            }
             received.put(read.names.get(i), record.header());
           }
         } else if (statuses[i] != ABSENT && statuses[i] != DAMAGED) {
@@ -530,7 +600,9 @@ public final class CapsuleReader implements AutoCloseable {
         record = new Record(verified.header(), Record.State.HEADER_ONLY, null);
       }
       if (record.state() == Record.State.ERASED || record.state() == Record.State.PARTLY_ERASED) {
-        return new ReadResult.Erased(name, record, erasures(record));
+        RecordHeader header = record.header();
+        return new ReadResult.Erased(
+            name, record, erasures.stream().filter(e -> e.touches(header)).toList());
       }
       if (status == UNPROVEN) {
         return new ReadResult.Unproven(name, record);
@@ -551,25 +623,27 @@ public final class CapsuleReader implements AutoCloseable {
       return cached;
     }
 
-    private List<Statement.Erasure> erasures(Record record) throws ProofException {
-      List<Statement.Erasure> erasures = new ArrayList<>();
+    private void readErasures() throws ProofException {
       for (var encoded : answer.getErasuresList()) {
         Statement statement = Statement.decode(encoded.toByteArray());
         statement.verify(metadata());
-        if (statement instanceof Statement.Erasure erasure
-            && erasure.capsule().equals(capsule)
-            && erasure.touches(record.header())) {
+        if (statement instanceof Statement.Erasure erasure && erasure.capsule().equals(capsule)) {
           erasures.add(erasure);
         }
       }
-      if (erasures.isEmpty()) {
+    }
+
+    private void requireErased(ReadResult.LeafName name) throws ProofException {
+      RecordHeader header = headerOf(name.record());
+      if (erasures.stream().noneMatch(e -> e.covers(header, name.leaf()))) {
         throw new ProofException(
             Violation.MISSING,
-            "the server leaves out the body of record "
-                + record.name().brief()
+            "the server leaves out leaf "
+                + name.leaf()
+                + " of record "
+                + name.record().brief()
                 + " and shows no statement of the owner that erases it");
       }
-      return erasures;
     }
 
     private List<ReadResult.LeafResult> leaves(byte[] statuses, LeafProof.Verifier verifier)
@@ -597,7 +671,10 @@ public final class CapsuleReader implements AutoCloseable {
           }
           case ABSENT -> results.add(missing(name, ReadResult.LeafResult.Why.ABSENT));
           case DAMAGED -> results.add(missing(name, ReadResult.LeafResult.Why.DAMAGED));
-          case ERASED -> results.add(missing(name, ReadResult.LeafResult.Why.ERASED));
+          case ERASED -> {
+            requireErased(name);
+            results.add(missing(name, ReadResult.LeafResult.Why.ERASED));
+          }
           default -> throw in.malformed("gives an unknown status");
         }
       }

@@ -23,14 +23,16 @@ import holdfast.wire.Resolve;
 import holdfast.wire.Statements;
 import holdfast.wire.Status;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 
 /** A session that has chosen its capsule: metadata verified, cache mirrored, nonces exchanged. */
 final class CapsuleSession implements AutoCloseable {
-  private static final long TIMEOUT_MILLIS = 30_000;
   private static final int PAGE = 1000;
 
   private final ServerSession session;
+  private final long timeoutMillis;
   private final Hash capsule;
   private final Metadata metadata;
   private final byte[] ownerSignature;
@@ -41,9 +43,15 @@ final class CapsuleSession implements AutoCloseable {
   private final long records;
 
   private CapsuleSession(
-      ServerSession session, Hash capsule, Hash clientNonce, List<Hash> cached, Opened opened)
+      ServerSession session,
+      Hash capsule,
+      Hash clientNonce,
+      List<Hash> cached,
+      Opened opened,
+      long timeoutMillis)
       throws ProofException {
     this.session = session;
+    this.timeoutMillis = timeoutMillis;
     this.capsule = capsule;
     this.clientNonce = clientNonce;
     byte[] encoded = opened.getMetadata().toByteArray();
@@ -75,9 +83,11 @@ final class CapsuleSession implements AutoCloseable {
     return Hash.of(nonce);
   }
 
-  static CapsuleSession open(Server server, Hash capsule, int cacheEntries, List<Hash> cached)
+  static CapsuleSession open(
+      Server server, Hash capsule, int cacheEntries, List<Hash> cached, long timeoutMillis)
       throws ProofException {
     ServerSession session = server.session();
+    session.patience(timeoutMillis);
     try {
       Hash nonce = freshNonce();
       Reply reply =
@@ -89,14 +99,17 @@ final class CapsuleSession implements AutoCloseable {
                           .setClientNonce(ServerSession.bytes(nonce.toBytes()))
                           .setCacheEntries(cacheEntries)
                           .setCachedNames(ServerSession.concat(cached))),
-              TIMEOUT_MILLIS);
+              Reply.ResultCase.OPENED,
+              timeoutMillis);
       Opened opened = reply.getOpened();
-      if (opened.getServerNonce().size() != Hash.SIZE || opened.getCacheEntries() > cacheEntries) {
+      if (opened.getServerNonce().size() != Hash.SIZE
+          || opened.getCacheEntries() < 0
+          || opened.getCacheEntries() > cacheEntries) {
         throw new ProofException(Violation.MALFORMED, "the server opens the session wrongly");
       }
-      return new CapsuleSession(session, capsule, nonce, cached, opened);
+      return new CapsuleSession(session, capsule, nonce, cached, opened, timeoutMillis);
     } catch (ProofException | RuntimeException e) {
-      session.close();
+      session.abandon();
       throw e;
     }
   }
@@ -142,7 +155,8 @@ final class CapsuleSession implements AutoCloseable {
         Request.newBuilder()
             .setPossess(
                 Possess.newBuilder().setWriter(writer).setSignature(ServerSession.bytes(proof))),
-        TIMEOUT_MILLIS);
+        Reply.ResultCase.DONE,
+        timeoutMillis);
     return writer;
   }
 
@@ -153,7 +167,8 @@ final class CapsuleSession implements AutoCloseable {
         session.call(
             Request.newBuilder()
                 .setFresh(Fresh.newBuilder().setNonce(ServerSession.bytes(nonce.toBytes()))),
-            TIMEOUT_MILLIS);
+            Reply.ResultCase.FRESH,
+            timeoutMillis);
     Freshness answer = Freshness.decode(reply.getFresh().getAnswer().toByteArray());
     answer.verify(server(), capsule, nonce);
     return answer;
@@ -166,7 +181,9 @@ final class CapsuleSession implements AutoCloseable {
       declare.addStatements(ServerSession.bytes(statement.encode()));
       names.add(statement.name());
     }
-    Reply reply = session.call(Request.newBuilder().setDeclare(declare), 10 * TIMEOUT_MILLIS);
+    Reply reply =
+        session.call(
+            Request.newBuilder().setDeclare(declare), Reply.ResultCase.RECEIPT, 10 * timeoutMillis);
     return ReceiptCheck.verify(
             reply,
             server(),
@@ -178,7 +195,7 @@ final class CapsuleSession implements AutoCloseable {
 
   /** All statements, or only those of the owner; each verified. */
   List<Statement> statements(boolean ownerOnly) throws ProofException {
-    List<Statement> all = new ArrayList<>();
+    Set<Statement> all = new LinkedHashSet<>();
     byte[] after = new byte[0];
     while (true) {
       var page =
@@ -190,8 +207,10 @@ final class CapsuleSession implements AutoCloseable {
                               .setAfter(ServerSession.bytes(after))
                               .setLimit(PAGE)
                               .setOwnerOnly(ownerOnly)),
-                  TIMEOUT_MILLIS)
+                  Reply.ResultCase.STATEMENTS,
+                  timeoutMillis)
               .getStatements();
+      int before = all.size();
       for (var encoded : page.getStatementsList()) {
         Statement statement = Statement.decode(encoded.toByteArray());
         if (!statement.capsule().equals(capsule)) {
@@ -202,7 +221,11 @@ final class CapsuleSession implements AutoCloseable {
         all.add(statement);
       }
       if (page.getEnd() || page.getStatementsCount() == 0) {
-        return all;
+        return List.copyOf(all);
+      }
+      if (all.size() == before) {
+        throw new ProofException(
+            Violation.MALFORMED, "the server sends the same statements over and over");
       }
       after = page.getNext().toByteArray();
     }
@@ -217,12 +240,16 @@ final class CapsuleSession implements AutoCloseable {
         prefix,
         session.call(
             Request.newBuilder().setResolve(Resolve.newBuilder().setPrefix(prefix).setRecord(true)),
-            TIMEOUT_MILLIS));
+            Reply.ResultCase.RESOLVED,
+            timeoutMillis));
   }
 
   holdfast.wire.ServerStatus status() throws ProofException {
     return session
-        .call(Request.newBuilder().setStatus(Status.getDefaultInstance()), TIMEOUT_MILLIS)
+        .call(
+            Request.newBuilder().setStatus(Status.getDefaultInstance()),
+            Reply.ResultCase.STATUS,
+            timeoutMillis)
         .getStatus();
   }
 

@@ -98,7 +98,7 @@ public final class CapsuleWriter implements AutoCloseable {
     this.capsule = capsule;
     this.key = key;
     this.options = options;
-    this.session = CapsuleSession.open(server, capsule, 0, List.of());
+    this.session = CapsuleSession.open(server, capsule, 0, List.of(), options.timeoutMillis());
     try {
       this.metadata = session.metadata();
       this.writer = session.possess(key);
@@ -124,7 +124,13 @@ public final class CapsuleWriter implements AutoCloseable {
             : fresh.heads().subList(0, holdfast.base.Limits.BACKPOINTERS);
     try (CapsuleReader reader =
         new CapsuleReader(server, capsule, List.of(), ReaderOptions.withoutCache())) {
-      reader.prove(heads);
+      for (ReadResult head : reader.readHeaders(heads)) {
+        if (head instanceof ReadResult.Absent || head instanceof ReadResult.Unproven) {
+          throw new ProofException(
+              Violation.NOT_FRESH,
+              "the server names record " + head.name().brief() + " as a head and cannot prove it");
+        }
+      }
     }
     return heads;
   }
@@ -358,11 +364,15 @@ public final class CapsuleWriter implements AutoCloseable {
 
   /** Sends a batch again if its failure may pass and there is time left. */
   private boolean again(Sent oldest, HoldfastException e) throws ProofException {
-    if (!passing(e)) {
+    boolean first = oldest.firstFailureNanos == 0;
+    // A signature may overtake its record, sent in a batch before it that the server was too busy
+    // for. By now all batches before are settled.
+    boolean overtook = first && e.code() == ErrorCode.NOT_FOUND;
+    if (!passing(e) && !overtook) {
       return false;
     }
     long now = System.nanoTime();
-    if (oldest.firstFailureNanos == 0) {
+    if (first) {
       oldest.firstFailureNanos = now;
     }
     long spentMillis = (now - oldest.firstFailureNanos) / 1_000_000;
@@ -370,9 +380,11 @@ public final class CapsuleWriter implements AutoCloseable {
       return false;
     }
     long backoff = Math.clamp(spentMillis, FIRST_BACKOFF_MILLIS, MOST_BACKOFF_MILLIS);
-    pause(Math.max(e.retryAfterMillis(), backoff / 2 + Server.RANDOM.nextLong(backoff)));
+    long wait = Math.max(e.retryAfterMillis(), backoff / 2 + Server.RANDOM.nextLong(backoff));
+    // The hint is a stranger's: it may not make the writer wait beyond its own patience.
+    pause(Math.min(wait, options.retryMillis() - spentMillis));
     try {
-      if (e.code() == ErrorCode.BUSY && !session.session().broken()) {
+      if ((e.code() == ErrorCode.BUSY || overtook) && !session.session().broken()) {
         transmit(oldest);
       } else {
         reconnect();
@@ -394,8 +406,8 @@ public final class CapsuleWriter implements AutoCloseable {
   }
 
   private void reconnect() throws ProofException {
-    session.close();
-    session = CapsuleSession.open(server, capsule, 0, List.of());
+    session.session().abandon();
+    session = CapsuleSession.open(server, capsule, 0, List.of(), options.timeoutMillis());
     session.possess(key);
     for (Sent one : sent) {
       transmit(one);

@@ -34,11 +34,26 @@ public final class PendingRead {
     /** Records whose headers are asked for because leaves of theirs are. */
     final Set<Hash> headers = new LinkedHashSet<>();
 
+    /** Whether the proof is to rest on signatures alone. */
+    final boolean ignoresCache;
+
+    /** The session in which it was asked. */
+    @Nullable CapsuleSession session;
+
     ServerSession.@Nullable Pending pending;
     @Nullable Results results;
 
-    Message(Read.Content content) {
+    Message(Read.Content content, boolean ignoresCache) {
       this.content = content;
+      this.ignoresCache = ignoresCache;
+    }
+
+    /** The same questions, to be answered without the cache. */
+    Message withoutCache() {
+      Message same = new Message(content, true);
+      same.names.addAll(names);
+      same.leaves.addAll(leaves);
+      return same;
     }
 
     int size() {

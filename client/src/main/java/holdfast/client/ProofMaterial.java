@@ -16,6 +16,7 @@ import holdfast.capsule.Receipt;
 import holdfast.crypto.Secret;
 import holdfast.wire.Answer;
 import holdfast.wire.Read;
+import holdfast.wire.Reply;
 import holdfast.wire.Request;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,7 +58,10 @@ public final class ProofMaterial {
       read.setLeaves(ServerSession.bytes(new Encoder().hash(record).u32(leaf).toBytes()));
     }
     Answer answer =
-        session.session().call(Request.newBuilder().setRead(read), timeoutMillis).getAnswer();
+        session
+            .session()
+            .call(Request.newBuilder().setRead(read), Reply.ResultCase.ANSWER, timeoutMillis)
+            .getAnswer();
     byte[] statuses = (leaf < 0 ? answer.getStatuses() : answer.getLeafStatuses()).toByteArray();
     if (statuses.length != 1) {
       throw new ProofException(Violation.MISSING, "the answer does not speak of what was asked");

@@ -84,6 +84,7 @@ public final class Server implements AutoCloseable {
                       Create.newBuilder()
                           .setMetadata(ServerSession.bytes(metadata.encode()))
                           .setOwnerSignature(ServerSession.bytes(ownerSignature))),
+              Reply.ResultCase.RECEIPT,
               TIMEOUT_MILLIS);
       Hash name = metadata.name();
       return ReceiptCheck.verify(
@@ -111,7 +112,8 @@ public final class Server implements AutoCloseable {
 
   /** Sends a statement of the owner about a capsule. */
   public Receipt declare(Statement statement) throws ProofException {
-    try (CapsuleSession session = CapsuleSession.open(this, statement.capsule(), 0, List.of())) {
+    try (CapsuleSession session =
+        CapsuleSession.open(this, statement.capsule(), 0, List.of(), TIMEOUT_MILLIS)) {
       return session.declare(List.of(statement));
     }
   }
@@ -127,6 +129,7 @@ public final class Server implements AutoCloseable {
           prefix,
           session.call(
               Request.newBuilder().setResolve(Resolve.newBuilder().setPrefix(prefix)),
+              Reply.ResultCase.RESOLVED,
               TIMEOUT_MILLIS));
     }
   }
@@ -162,7 +165,10 @@ public final class Server implements AutoCloseable {
   public ServerStatus status() throws ProofException {
     try (ServerSession session = session()) {
       return session
-          .call(Request.newBuilder().setStatus(Status.getDefaultInstance()), TIMEOUT_MILLIS)
+          .call(
+              Request.newBuilder().setStatus(Status.getDefaultInstance()),
+              Reply.ResultCase.STATUS,
+              TIMEOUT_MILLIS)
           .getStatus();
     }
   }

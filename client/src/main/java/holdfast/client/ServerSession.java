@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 /** One stream to a server: numbers requests and brings each its reply. Safe for several threads. */
 final class ServerSession implements AutoCloseable {
   private static final long CLOSE_MILLIS = 2000;
+  private static final long TAKEN_MILLIS = 30_000;
 
   private final Connection connection;
   private final Map<Long, Pending> pending = new ConcurrentHashMap<>();
@@ -39,6 +40,7 @@ final class ServerSession implements AutoCloseable {
   private final AtomicInteger cacheEpoch = new AtomicInteger();
   private volatile @Nullable Exception failure;
   private boolean ended;
+  private volatile long takenMillis = TAKEN_MILLIS;
 
   ServerSession(Connection connection) {
     this.connection = connection;
@@ -144,9 +146,20 @@ final class ServerSession implements AutoCloseable {
     return waiting;
   }
 
-  /** Sends a request and waits for its reply. */
-  Reply call(Request.Builder request, long timeoutMillis) throws ProofException {
-    return send(request).await(timeoutMillis);
+  /** Sends a request and waits for its reply, which must be of this kind. */
+  Reply call(Request.Builder request, Reply.ResultCase kind, long timeoutMillis)
+      throws ProofException {
+    return expect(kind, send(request).await(timeoutMillis));
+  }
+
+  /** Checks that a reply is of the kind that answers the request. */
+  static Reply expect(Reply.ResultCase kind, Reply reply) throws ProofException {
+    if (reply.getResultCase() != kind) {
+      throw new ProofException(
+          Violation.MALFORMED,
+          "the server answers with " + reply.getResultCase() + " where " + kind + " belongs");
+    }
+    return reply;
   }
 
   /** Sends a request whose replies, any number, go to a consumer on an I/O thread. */
@@ -169,8 +182,19 @@ final class ServerSession implements AutoCloseable {
   private void transmit(Request request) throws ProofException {
     lock.lock();
     try {
+      long left = TimeUnit.MILLISECONDS.toNanos(takenMillis);
       while (!out.isReady() && failure == null) {
-        changed.await();
+        if (left <= 0) {
+          pending.remove(request.getId());
+          throw new HoldfastException(
+              ErrorCode.UNREACHABLE,
+              "the server at "
+                  + connection.endpoint()
+                  + " took nothing in for "
+                  + takenMillis
+                  + " ms");
+        }
+        left = changed.awaitNanos(left);
       }
       if (failure == null) {
         out.onNext(request);
@@ -189,6 +213,16 @@ final class ServerSession implements AutoCloseable {
     return failure != null;
   }
 
+  /** How long to wait for the server to take a request in. */
+  void patience(long millis) {
+    takenMillis = millis;
+  }
+
+  /** Ends a session from which nothing is expected any more. */
+  void abandon() {
+    out.cancel("the client gave the session up", null);
+  }
+
   @Override
   public void close() {
     lock.lock();
@@ -205,6 +239,7 @@ final class ServerSession implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+    abandon();
   }
 
   static ByteString bytes(byte[] array) {

@@ -19,7 +19,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -58,8 +59,16 @@ public final class Node implements AutoCloseable {
       });
       int threads = Math.max(4, 2 * Runtime.getRuntime().availableProcessors());
       pool =
-          Executors.newFixedThreadPool(
-              threads, Thread.ofPlatform().name("holdfast-work-", 0).daemon(true).factory());
+          new ThreadPoolExecutor(
+              threads,
+              threads,
+              0,
+              TimeUnit.SECONDS,
+              new LinkedBlockingQueue<>(),
+              Thread.ofPlatform().name("holdfast-work-", 0).daemon(true).factory(),
+              // The store still finishes batches when sessions and workers have ended; what it
+              // would have them say reaches nobody.
+              new ThreadPoolExecutor.DiscardPolicy());
       made = new CapsuleService(options, identity, store, metrics, pool);
       data = DataPort.listen(options.endpoint(), identity, made, pool);
       this.workers = pool;

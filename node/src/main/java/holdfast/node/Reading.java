@@ -115,8 +115,8 @@ final class Reading {
     if (current == null || upTo <= acknowledged) {
       return;
     }
-    int position = (int) (upTo - acknowledged) - 1;
-    if (position >= checksums.size() || checksums.get(position) != request.getChecksum()) {
+    long ahead = upTo - acknowledged;
+    if (ahead > checksums.size() || checksums.get((int) ahead - 1) != request.getChecksum()) {
       mirror = new CacheMirror(current.capacity());
       answers = 0;
       acknowledged = 0;
@@ -126,7 +126,7 @@ final class Reading {
       return;
     }
     current.acknowledge(upTo);
-    checksums.subList(0, position + 1).clear();
+    checksums.subList(0, (int) ahead).clear();
     acknowledged = upTo;
   }
 

@@ -286,25 +286,40 @@ final class Session implements StreamObserver<Request> {
         current.withGraph(graph ->
             new Heads(
                 graph.size(), graph.provenHeads(Limits.HEADS), graph.unprovenTips(Limits.HEADS)));
-    service.store.whenSynced(() ->
-        service.workers.execute(() ->
-            answering(
-                id,
-                () -> {
-                  Freshness answer =
-                      Freshness.sign(
-                          service.identity,
-                          current.name(),
-                          nonce,
-                          System.currentTimeMillis(),
-                          heads.records(),
-                          namesOf(current, heads.proven()),
-                          namesOf(current, heads.tips()));
-                  send(
-                      Reply.newBuilder()
-                          .setId(id)
-                          .setFresh(FreshAnswer.newBuilder().setAnswer(bytes(answer.encode()))));
-                })));
+    whenSynced(() ->
+        service.workers.execute(() -> {
+          answering(
+              id,
+              () -> {
+                Freshness answer =
+                    Freshness.sign(
+                        service.identity,
+                        current.name(),
+                        nonce,
+                        System.currentTimeMillis(),
+                        heads.records(),
+                        namesOf(current, heads.proven()),
+                        namesOf(current, heads.tips()));
+                send(
+                    Reply.newBuilder()
+                        .setId(id)
+                        .setFresh(FreshAnswer.newBuilder().setAnswer(bytes(answer.encode()))));
+              });
+          batchEnds();
+        }));
+  }
+
+  /**
+   * Runs something once all that is visible is durable; until it has ended it counts as a batch.
+   */
+  void whenSynced(Runnable then) {
+    batchBegins();
+    try {
+      service.store.whenSynced(then);
+    } catch (HoldfastException e) {
+      batchEnds();
+      throw e;
+    }
   }
 
   /** Runs what answers a request later, telling the client when it fails. */

@@ -62,7 +62,18 @@ final class Watching {
   /** Sends what is new, as far as the client takes it. */
   void pump() {
     synchronized (cursors) {
-      cursors.forEach(this::advance);
+      cursors.entrySet().removeIf(cursor -> !advanced(cursor.getKey(), cursor.getValue()));
+    }
+  }
+
+  /** Sends what is new to one watch; a watch that meets damage ends, and its client is told. */
+  private boolean advanced(long id, Cursor cursor) {
+    try {
+      advance(id, cursor);
+      return true;
+    } catch (HoldfastException e) {
+      session.fail(id, e);
+      return false;
     }
   }
 

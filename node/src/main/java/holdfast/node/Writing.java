@@ -23,10 +23,12 @@ import holdfast.wire.Done;
 import holdfast.wire.Level;
 import holdfast.wire.Reply;
 import holdfast.wire.Write;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** The writing half of a session: checks what comes in, hands it to the store, sends receipts. */
 final class Writing {
@@ -37,6 +39,9 @@ final class Writing {
   private final Receipts receipts;
   private final List<byte[]> parts = new ArrayList<>();
   private long partBytes;
+
+  /** Why the record whose parts are coming in is refused. */
+  private @Nullable HoldfastException refusal;
 
   Writing(Session session) {
     this.session = session;
@@ -50,10 +55,7 @@ final class Writing {
         service.ownership.create(metadata, create.getOwnerSignature().toByteArray());
     List<Receipt.Entry> entries =
         List.of(new Receipt.Entry(Receipt.Kind.CREATE, made.name(), Receipt.Outcome.PROVEN));
-    service.store.whenSynced(() -> {
-      session.batchBegins();
-      receipts.add(id, made.name(), Receipt.Level.SYNCED, entries);
-    });
+    session.whenSynced(() -> receipts.add(id, made.name(), Receipt.Level.SYNCED, entries));
   }
 
   void write(long id, Write write) throws ProofException {
@@ -131,12 +133,8 @@ final class Writing {
     if (body != null) {
       body.expect(header);
     }
-    if (record.state() != Record.State.WHOLE && capsule.erasuresOf(header).isEmpty()) {
-      throw new ProofException(
-          Violation.WRONG_BODY,
-          "record "
-              + header.name().brief()
-              + " comes without its body, and no statement of the owner erases it");
+    if (record.state() != Record.State.WHOLE) {
+      record.expectErased(capsule.erasuresOf(header));
     }
   }
 
@@ -147,33 +145,28 @@ final class Writing {
   private static void requireProven(
       StoredCapsule capsule, List<Record> records, List<Statement> statements)
       throws ProofException {
-    Set<Hash> proven = new HashSet<>();
+    Map<Hash, Record> waiting = new LinkedHashMap<>();
+    records.forEach(record -> waiting.put(record.name(), record));
+    ArrayDeque<Hash> proven = new ArrayDeque<>();
     for (Statement statement : statements) {
       if (statement instanceof Statement.WriterSignature signature) {
         proven.add(signature.record());
       }
     }
-    List<Record> waiting = new ArrayList<>(records);
-    boolean progress = true;
-    while (progress && !waiting.isEmpty()) {
-      int before = waiting.size();
-      List<Record> left = new ArrayList<>();
-      for (Record record : waiting.reversed()) {
-        if (proven.contains(record.name())
-            || capsule.withGraph(graph -> known(graph, record.name()))) {
-          proven.addAll(record.header().pointers());
-        } else {
-          left.addFirst(record);
-        }
+    proven.addAll(
+        capsule.withGraph(
+            graph -> waiting.keySet().stream().filter(name -> known(graph, name)).toList()));
+    for (Hash name = proven.poll(); name != null; name = proven.poll()) {
+      Record record = waiting.remove(name);
+      if (record != null) {
+        proven.addAll(record.header().pointers());
       }
-      waiting = left;
-      progress = waiting.size() < before;
     }
     if (!waiting.isEmpty()) {
       throw new HoldfastException(
           ErrorCode.DENIED,
           "record "
-              + waiting.getFirst().name().brief()
+              + waiting.keySet().iterator().next().brief()
               + " is not proven, and this session has not shown that it"
               + " holds a writer's key");
     }
@@ -194,10 +187,18 @@ final class Writing {
       throw new HoldfastException(
           ErrorCode.DENIED, "leaves are taken only from a session that has shown a writer's key");
     }
+    boolean last = !part.getHeader().isEmpty();
     byte[] leaves = part.getLeaves().toByteArray();
-    reserve(leaves.length);
+    try {
+      reserve(leaves.length);
+    } catch (HoldfastException e) {
+      // The parts that are under way behind this one belong to the same, refused, record.
+      abort();
+      refusal = last ? null : e;
+      throw e;
+    }
     parts.add(leaves);
-    if (part.getHeader().isEmpty()) {
+    if (!last) {
       session.send(Reply.newBuilder().setId(id).setDone(Done.getDefaultInstance()));
       return;
     }
@@ -222,8 +223,11 @@ final class Writing {
   }
 
   private void reserve(int bytes) {
+    HoldfastException refused = refusal;
+    if (refused != null) {
+      throw refused;
+    }
     if (partBytes + bytes > Limits.BODY_BYTES + 4L * Limits.LEAVES) {
-      abort();
       throw new HoldfastException(
           ErrorCode.TOO_LARGE, "a record's body has at most " + Limits.BODY_BYTES + " bytes");
     }
@@ -239,6 +243,7 @@ final class Writing {
     service.stagedBytes.addAndGet(-partBytes);
     partBytes = 0;
     parts.clear();
+    refusal = null;
   }
 
   void declare(long id, Declare declare) throws ProofException {

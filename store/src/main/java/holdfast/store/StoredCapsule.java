@@ -288,7 +288,7 @@ public final class StoredCapsule implements ChainProof.Source {
   }
 
   /** Every statement that erases something of a record. */
-  public List<Statement> erasuresOf(RecordHeader header) {
+  public List<Statement.Erasure> erasuresOf(RecordHeader header) {
     Statement.Erasure whole = erasures.ofRecord(header);
     return whole != null ? List.of(whole) : List.copyOf(erasures.ofLeaves(header.name()).values());
   }
