@@ -250,6 +250,7 @@ final class VerifyCommand extends BaseCommand {
                 ? ""
                 : "\n"
                     + contents.erased()
-                    + " bodies were erased, wholly or partly, by the owner."));
+                    + (contents.erased() == 1 ? " body was" : " bodies were")
+                    + " erased, wholly or partly, by the owner."));
   }
 }
