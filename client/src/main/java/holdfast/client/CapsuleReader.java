@@ -341,7 +341,7 @@ public final class CapsuleReader implements AutoCloseable {
         && (message.content != content
             || message.ignoresCache != ignoreCache
             || message.size() + names.size() + leaves.size() > Limits.NAMES_PER_REQUEST / 2)) {
-      flush();
+      send();
       message = null;
     }
     if (message == null) {
@@ -355,13 +355,13 @@ public final class CapsuleReader implements AutoCloseable {
       }
     }
     if (message.size() >= GATHERED) {
-      flush();
+      send();
     }
     return begun;
   }
 
-  /** Sends the reads that have gathered. */
-  private void flush() throws ProofException {
+  /** Sends the reads that have gathered, without waiting for more to share their message. */
+  public void send() throws ProofException {
     PendingRead.Message message = gathering;
     if (message == null) {
       return;
@@ -398,7 +398,7 @@ public final class CapsuleReader implements AutoCloseable {
   /** Verifies answers in order until this one is done. */
   PendingRead.Results finish(PendingRead.Message wanted) throws ProofException {
     if (wanted.equals(gathering)) {
-      flush();
+      send();
     }
     while (wanted.results == null) {
       PendingRead.Message first = order.poll();

@@ -172,7 +172,9 @@ class ForgedRecordsTest extends MaliciousServerTest {
             held.get(1).toBuilder().setId(held.get(0).getId()).build());
       });
       var first = reader.beginRead(names.subList(0, 1));
+      reader.send();
       reader.beginRead(names.subList(1, 2));
+      reader.send();
       refused(Violation.WRONG_NAME, "got a header that hashes to", first::await);
     }
   }
