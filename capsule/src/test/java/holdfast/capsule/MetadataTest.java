@@ -136,6 +136,23 @@ class MetadataTest {
     }
   }
 
+  @Test
+  void extensionsHaveOneOrder() throws ProofException {
+    Metadata m = new Fixture(1).metadata;
+    TreeMap<Integer, Bytes> two = new TreeMap<>();
+    two.put(5, Bytes.EMPTY);
+    two.put(6, Bytes.EMPTY);
+    Metadata metadata = new Metadata(m.owner(), m.writers(), "", 0, "", m.nonce(), two);
+    byte[] encoded = metadata.encode();
+    assertThat(Metadata.decode(encoded)).isEqualTo(metadata);
+    // Types 5 and 6, in 2 bytes each with an empty value behind it, are the end of the encoding.
+    for (int second : new int[] {5, 4, 0}) {
+      byte[] bent = encoded.clone();
+      bent[bent.length - 3] = (byte) second;
+      Fixture.violates(Violation.MALFORMED, () -> Metadata.decode(bent));
+    }
+  }
+
   private static void of(
       Metadata m,
       List<Metadata.Writer> writers,
