@@ -28,6 +28,7 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
   final AtomicLong mirroredEntries = new AtomicLong();
   final AtomicLong stagedBytes = new AtomicLong();
   final Ownership ownership;
+  final long startedMillis = System.currentTimeMillis();
   private final AtomicInteger sessions = new AtomicInteger();
   private final Map<StoredCapsule, Set<Session>> watching = new ConcurrentHashMap<>();
   private volatile boolean stopping;

@@ -47,7 +47,6 @@ final class Session implements StreamObserver<Request> {
   private static final SecureRandom RANDOM = new SecureRandom();
   private static final int BATCHES_IN_FLIGHT = 32;
   private static final int NAMES_RESOLVED = 8;
-  private static final long STARTED = System.currentTimeMillis();
 
   /** The version that the server states. */
   static final String VERSION =
@@ -356,7 +355,7 @@ final class Session implements StreamObserver<Request> {
     ServerStatus.Builder status =
         ServerStatus.newBuilder()
             .setVersion(VERSION)
-            .setStartedMillis(STARTED)
+            .setStartedMillis(service.startedMillis)
             .setSessions(service.sessions())
             .setCapsules(service.store.capsulesThatBegin("", Integer.MAX_VALUE).size())
             .setDiskFreeBytes(service.store.freeBytes())

@@ -173,7 +173,8 @@ final class Writing {
   }
 
   private static boolean known(RecordGraph graph, Hash name) {
-    return graph.arrivalOf(name) >= 0 || graph.awaitedByProven(name);
+    long arrival = graph.arrivalOf(name);
+    return arrival >= 0 ? graph.witness(arrival).proven() : graph.awaitedByProven(name);
   }
 
   void commit(long id, CommitPart part) throws ProofException {

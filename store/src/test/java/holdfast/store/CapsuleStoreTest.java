@@ -185,6 +185,10 @@ class CapsuleStoreTest {
             .allMatch(entry -> entry.outcome() == Receipt.Outcome.PROVEN);
       }
       assertThat(StoreFixture.size(capsule)).isEqualTo(20);
+      for (Record record : records) {
+        assertThat(readProven(capsule, writer, record.name()).state())
+            .isEqualTo(Record.State.WHOLE);
+      }
     }
     StoreFixture.expectClean(folder);
   }
