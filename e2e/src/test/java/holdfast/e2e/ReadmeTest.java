@@ -39,8 +39,8 @@ class ReadmeTest {
 
     List<String> outputs = run(script(blocks));
 
+    String whole = String.join(END_OF_BLOCK, outputs);
     for (int i = 0; i < blocks.size(); i++) {
-      String whole = String.join(END_OF_BLOCK, outputs);
       assertThat(outputs.size())
           .as("this block ends well:%n%s%nall output:%n%s", blocks.get(i), whole)
           .isGreaterThan(i + 1);
@@ -123,6 +123,8 @@ class ReadmeTest {
 
   private static Pattern pattern(String expected) {
     return Pattern.compile(
-        Arrays.stream(expected.split("…", -1)).map(Pattern::quote).collect(Collectors.joining(".*")));
+        Arrays.stream(expected.split("…", -1))
+            .map(Pattern::quote)
+            .collect(Collectors.joining(".*")));
   }
 }
