@@ -16,7 +16,6 @@ import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Sealer;
 import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
-import holdfast.crypto.VerifyKey;
 import holdfast.wire.CommitPart;
 import holdfast.wire.Level;
 import holdfast.wire.Reply;
@@ -59,12 +58,10 @@ public final class CapsuleWriter implements AutoCloseable {
   private final ArrayDeque<Sent> sent = new ArrayDeque<>();
   private final List<WriteResult> results = new ArrayList<>();
 
-  /** Batches that share a receipt with the one being settled, by request id. */
-  private final Map<Long, Sent> sharing = new HashMap<>();
+  /** Batches that a receipt of this session may still cover, by request id. */
+  private final Map<Long, Sent> underWay = new HashMap<>();
 
   private CapsuleSession session;
-  private @Nullable Reply checkedReply;
-  private ReceiptCheck.@Nullable Checked checked;
   private @Nullable Consumer<WriteResult> listener;
   private long sentBatches;
   private long settledBatches;
@@ -72,6 +69,9 @@ public final class CapsuleWriter implements AutoCloseable {
   private @Nullable Hash unsigned;
   private int sinceSignature;
   private long signedAtMillis = System.currentTimeMillis();
+
+  /** A receipt that was verified, and where a batch begins in it. */
+  private record Share(ReceiptCheck.Checked whole, int from) {}
 
   /** A batch under way. */
   private static final class Sent {
@@ -82,6 +82,7 @@ public final class CapsuleWriter implements AutoCloseable {
 
     final List<ReceiptCheck.Expected> expected;
     ServerSession.@Nullable Pending pending;
+    @Nullable Share share;
     long firstFailureNanos;
 
     Sent(List<Hash> names, List<Request.Builder> requests, List<ReceiptCheck.Expected> expected) {
@@ -296,6 +297,10 @@ public final class CapsuleWriter implements AutoCloseable {
     for (Request.Builder request : one.requests) {
       one.pending = session.session().send(request.clone());
     }
+    ServerSession.Pending last = one.pending;
+    if (last != null) {
+      underWay.put(last.id(), one);
+    }
   }
 
   /**
@@ -331,11 +336,7 @@ public final class CapsuleWriter implements AutoCloseable {
     Sent oldest = sent.element();
     WriteResult result;
     try {
-      ServerSession.Pending pending = oldest.pending;
-      if (pending == null) {
-        throw new HoldfastException(ErrorCode.UNREACHABLE, "the batch could not be sent");
-      }
-      result = stored(oldest, pending.await(options.timeoutMillis()), pending.id());
+      result = stored(oldest, share(oldest));
     } catch (HoldfastException e) {
       if (again(oldest, e)) {
         return;
@@ -407,33 +408,49 @@ public final class CapsuleWriter implements AutoCloseable {
 
   private void reconnect() throws ProofException {
     session.session().abandon();
+    underWay.clear();
     session = CapsuleSession.open(server, capsule, 0, List.of(), options.timeoutMillis());
     session.possess(key);
     for (Sent one : sent) {
-      transmit(one);
+      if (one.share == null) {
+        transmit(one);
+      }
     }
   }
 
-  private WriteResult stored(Sent batchSent, Reply reply, long id) throws ProofException {
-    // Batches settle in order, so those that share a receipt come one after the other.
-    ReceiptCheck.Checked whole = reply.equals(checkedReply) ? checked : null;
-    if (whole == null) {
-      whole = check(reply);
-      checkedReply = reply;
-      checked = whole;
+  /** A batch's share of a receipt, which may have come with that of a batch before it. */
+  private Share share(Sent one) throws ProofException {
+    Share share = one.share;
+    if (share != null) {
+      return share;
     }
-    int from = 0;
-    for (long covered : reply.getReceipt().getIdsList()) {
-      if (covered == id) {
-        break;
+    ServerSession.Pending pending = one.pending;
+    if (pending == null) {
+      throw new HoldfastException(ErrorCode.UNREACHABLE, "the batch could not be sent");
+    }
+    Reply reply;
+    try {
+      reply = pending.await(options.timeoutMillis());
+    } catch (HoldfastException e) {
+      if (pending.done()) {
+        underWay.remove(pending.id());
       }
-      from += size(byId(covered));
+      throw e;
     }
-    int size = size(batchSent);
-    List<Receipt.Entry> mine = whole.entries().subList(from, from + size);
-    requireProvenWhereSigned(mine);
-    return new WriteResult.Stored(
-        batchSent.names, whole.receipt(), whole.entries(), from, from + size);
+    check(reply);
+    share = one.share;
+    if (share == null) {
+      throw new ProofException(
+          Violation.BAD_RECEIPT, "the receipt does not cover the request it answers");
+    }
+    return share;
+  }
+
+  private static WriteResult stored(Sent one, Share share) throws ProofException {
+    List<Receipt.Entry> covered = share.whole().entries();
+    int to = share.from() + size(one);
+    requireProvenWhereSigned(covered.subList(share.from(), to));
+    return new WriteResult.Stored(one.names, share.whole().receipt(), covered, share.from(), to);
   }
 
   private static void requireProvenWhereSigned(List<Receipt.Entry> entries) throws ProofException {
@@ -458,29 +475,26 @@ public final class CapsuleWriter implements AutoCloseable {
     return one.expected.stream().mapToInt(e -> e.names().size()).sum();
   }
 
-  private Sent byId(long id) throws ProofException {
-    Sent found = sharing.get(id);
-    if (found == null) {
-      throw new ProofException(
-          Violation.BAD_RECEIPT, "the receipt covers a request that was not made");
-    }
-    return found;
-  }
-
-  private ReceiptCheck.Checked check(Reply reply) throws ProofException {
-    sharing.clear();
-    for (Sent one : sent) {
-      ServerSession.Pending pending = one.pending;
-      if (pending != null) {
-        sharing.put(pending.id(), one);
-      }
-    }
+  /** Checks a receipt and gives every batch it covers its share. */
+  private void check(Reply reply) throws ProofException {
+    List<Sent> covered = new ArrayList<>();
     List<ReceiptCheck.Expected> expected = new ArrayList<>();
     for (long id : reply.getReceipt().getIdsList()) {
-      expected.addAll(byId(id).expected);
+      Sent one = underWay.remove(id);
+      if (one == null) {
+        throw new ProofException(
+            Violation.BAD_RECEIPT, "the receipt covers a request that was not made");
+      }
+      covered.add(one);
+      expected.addAll(one.expected);
     }
-    VerifyKey by = session.server();
-    return ReceiptCheck.verify(reply, by, capsule, options.level(), expected);
+    ReceiptCheck.Checked whole =
+        ReceiptCheck.verify(reply, session.server(), capsule, options.level(), expected);
+    int from = 0;
+    for (Sent one : covered) {
+      one.share = new Share(whole, from);
+      from += size(one);
+    }
   }
 
   /** Signs what is unsigned, commits, and ends the session. */
