@@ -20,7 +20,7 @@ import holdfast.wire.Reply;
 import holdfast.wire.Request;
 import holdfast.wire.Write;
 import io.grpc.stub.ClientCallStreamObserver;
-import io.grpc.stub.StreamObserver;
+import io.grpc.stub.ClientResponseObserver;
 import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -40,46 +40,71 @@ final class RawClient implements AutoCloseable {
 
   /** A session on the fixture's capsule; with a writer's key it shows that it holds it. */
   RawClient(NodeFixture fixture, @Nullable SigningKey writer) {
-    this(
-        fixture,
-        writer,
-        Connection.to(fixture.node.endpoint(), Connection.Pin.exactly(fixture.node.identity())));
+    this(fixture, writer, connect(fixture), true);
     init(fixture.capsule);
     if (writer != null) {
       possess(writer);
     }
   }
 
-  private RawClient(NodeFixture fixture, @Nullable SigningKey writer, Connection connection) {
+  private RawClient(
+      NodeFixture fixture, @Nullable SigningKey writer, Connection connection, boolean reads) {
     this.fixture = fixture;
     this.key = writer == null ? fixture.stranger : writer;
     this.connection = connection;
-    this.out =
-        connection.open(
-            new StreamObserver<>() {
-              @Override
-              public void onNext(Reply reply) {
-                replies.add(reply);
-              }
+    this.out = connection.open(new Replies(reads));
+  }
 
-              @Override
-              public void onError(Throwable failure) {
-                ends.add(failure);
-              }
+  private static Connection connect(NodeFixture fixture) {
+    return Connection.to(fixture.node.endpoint(), Connection.Pin.exactly(fixture.node.identity()));
+  }
 
-              @Override
-              public void onCompleted() {
-                ends.add(new AssertionError("the server ended the session"));
-              }
-            });
+  private final class Replies implements ClientResponseObserver<Request, Reply> {
+    private final boolean reads;
+
+    Replies(boolean reads) {
+      this.reads = reads;
+    }
+
+    @Override
+    public void beforeStart(ClientCallStreamObserver<Request> requests) {
+      if (!reads) {
+        requests.disableAutoRequestWithInitial(0);
+      }
+    }
+
+    @Override
+    public void onNext(Reply reply) {
+      replies.add(reply);
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      ends.add(failure);
+    }
+
+    @Override
+    public void onCompleted() {
+      ends.add(new AssertionError("the server ended the session"));
+    }
+  }
+
+  /** A session that never reads what the server says. */
+  static RawClient deaf(NodeFixture fixture) {
+    return new RawClient(fixture, null, connect(fixture), false);
+  }
+
+  Request.Builder initOf(Hash capsule) {
+    return Request.newBuilder()
+        .setInit(
+            Init.newBuilder()
+                .setCapsule(ByteString.copyFrom(capsule.toBytes()))
+                .setClientNonce(ByteString.copyFrom(new byte[32])));
   }
 
   /** A session that has chosen no capsule. */
   static RawClient bare(NodeFixture fixture) {
-    return new RawClient(
-        fixture,
-        null,
-        Connection.to(fixture.node.endpoint(), Connection.Pin.exactly(fixture.node.identity())));
+    return new RawClient(fixture, null, connect(fixture), true);
   }
 
   private Hash clientNonce = Hash.ZERO;
@@ -118,10 +143,6 @@ final class RawClient implements AutoCloseable {
     long id = ++ids;
     out.onNext(request.setId(id).build());
     return id;
-  }
-
-  boolean ready() {
-    return out.isReady();
   }
 
   Reply call(Request.Builder request) {
@@ -195,10 +216,6 @@ final class RawClient implements AutoCloseable {
         Write.newBuilder().setRecords(ByteString.copyFrom(records)).setLevel(Level.SYNCED);
     statements.forEach(s -> write.addSignatures(ByteString.copyFrom(s.encode())));
     return Request.newBuilder().setWrite(write);
-  }
-
-  void half() {
-    out.onCompleted();
   }
 
   @Override

@@ -1,0 +1,348 @@
+package holdfast.node;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.ByteString;
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.capsule.Record;
+import holdfast.client.CapsuleReader;
+import holdfast.client.CapsuleWriter;
+import holdfast.client.ReadResult;
+import holdfast.client.ReaderOptions;
+import holdfast.client.WriterOptions;
+import holdfast.store.StoreOptions;
+import holdfast.wire.CommitPart;
+import holdfast.wire.Read;
+import holdfast.wire.Reply;
+import holdfast.wire.Request;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.security.cert.X509Certificate;
+import java.util.ArrayList;
+import java.util.List;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.TrustManager;
+import javax.net.ssl.X509TrustManager;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Bytes that are no protocol, clients that do not read, and more of everything than fits. */
+@Timeout(60)
+class HostileConnectionTest {
+  private static final int SESSIONS = 20;
+
+  @TempDir Path folder;
+  private NodeFixture fixture;
+
+  @BeforeEach
+  void start() throws Exception {
+    fixture = NodeFixture.start(folder, HostileConnectionTest::small);
+  }
+
+  /** A node that takes little. */
+  private static NodeOptions small(NodeOptions of) {
+    StoreOptions store = of.store();
+    return new NodeOptions(
+        of.data(),
+        of.endpoint(),
+        of.http(),
+        of.owners(),
+        3,
+        SESSIONS,
+        1000,
+        4 << 20,
+        new StoreOptions(
+            store.blockCacheBytes(),
+            store.recordCacheBytes(),
+            store.memtableBytes(),
+            200_000,
+            store.reserveBytes(),
+            store.graphBlocks()));
+  }
+
+  @AfterEach
+  void stop() {
+    fixture.close();
+  }
+
+  private void expectServedAndClean(long records) throws Exception {
+    List<Hash> names = fixture.append(2, WriterOptions.defaults());
+    try (CapsuleReader reader = fixture.reader(ReaderOptions.defaults())) {
+      assertThat(reader.readAll(names)).allMatch(r -> r instanceof ReadResult.Proven);
+    }
+    fixture.expectClean(records + 2);
+  }
+
+  // ---- Raw bytes --------------------------------------------------------------------------------
+
+  private Socket plain() throws IOException {
+    Socket socket = new Socket("127.0.0.1", fixture.node.endpoint().port());
+    socket.setSoTimeout(10_000);
+    return socket;
+  }
+
+  /** Sends bytes and waits until the server hangs up. */
+  private static void expectHangUp(Socket socket, byte[]... all) throws IOException {
+    try (socket) {
+      for (byte[] bytes : all) {
+        socket.getOutputStream().write(bytes);
+        socket.getOutputStream().flush();
+      }
+      InputStream in = socket.getInputStream();
+      byte[] buffer = new byte[4096];
+      while (in.read(buffer) >= 0) {
+        // Whatever it says; it has to end.
+      }
+    } catch (java.net.SocketTimeoutException e) {
+      throw new AssertionError("the server keeps a connection that makes no sense", e);
+    } catch (IOException e) {
+      // Reset by the server.
+    }
+  }
+
+  @Test
+  void garbageAndPlaintextOnThePort() throws Exception {
+    byte[] garbage = new byte[100_000];
+    NodeFixture.RANDOM.nextBytes(garbage);
+    expectHangUp(plain(), garbage);
+    expectHangUp(plain(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(UTF_8));
+    expectHangUp(plain(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".getBytes(UTF_8), new byte[1000]);
+    expectServedAndClean(0);
+  }
+
+  private SSLSocket tls(String protocol) throws Exception {
+    TrustManager trusting =
+        new X509TrustManager() {
+          @Override
+          public void checkClientTrusted(X509Certificate[] chain, String type) {}
+
+          @Override
+          public void checkServerTrusted(X509Certificate[] chain, String type) {}
+
+          @Override
+          public X509Certificate[] getAcceptedIssuers() {
+            return new X509Certificate[0];
+          }
+        };
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(null, new TrustManager[] {trusting}, null);
+    SSLSocket socket =
+        (SSLSocket)
+            context.getSocketFactory().createSocket("127.0.0.1", fixture.node.endpoint().port());
+    socket.setSoTimeout(10_000);
+    SSLParameters parameters = socket.getSSLParameters();
+    parameters.setProtocols(new String[] {protocol});
+    parameters.setApplicationProtocols(new String[] {"h2"});
+    socket.setSSLParameters(parameters);
+    return socket;
+  }
+
+  @Test
+  void olderTlsIsRefused() throws Exception {
+    try (SSLSocket socket = tls("TLSv1.2")) {
+      org.assertj.core.api.Assertions.assertThatThrownBy(socket::startHandshake)
+          .isInstanceOf(IOException.class);
+    }
+    expectServedAndClean(0);
+  }
+
+  @Test
+  void garbageFramesWithinTls() throws Exception {
+    byte[] preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".getBytes(UTF_8);
+    byte[] settings = new byte[9];
+    settings[3] = 4;
+    byte[] garbage = new byte[10_000];
+    NodeFixture.RANDOM.nextBytes(garbage);
+    expectHangUp(tls("TLSv1.3"), garbage);
+    expectHangUp(tls("TLSv1.3"), preface, garbage);
+    // A frame that announces 16 MiB.
+    expectHangUp(
+        tls("TLSv1.3"), preface, settings, new byte[] {-1, -1, -1, 0, 0, 0, 0, 0, 1}, garbage);
+    expectServedAndClean(0);
+  }
+
+  @Test
+  void messageBeyondTheLimit() throws Exception {
+    try (RawClient raw = new RawClient(fixture, fixture.owner)) {
+      raw.send(
+          Request.newBuilder()
+              .setCommit(
+                  CommitPart.newBuilder().setLeaves(ByteString.copyFrom(new byte[25 << 20]))));
+      assertThat(raw.awaitEnd()).isInstanceOf(io.grpc.StatusRuntimeException.class);
+    }
+    expectServedAndClean(0);
+  }
+
+  // ---- More than fits ---------------------------------------------------------------------------
+
+  @Test
+  void moreSessionsThanAllowed() throws Exception {
+    List<RawClient> open = new ArrayList<>();
+    try {
+      for (int i = 0; i < SESSIONS; i++) {
+        open.add(new RawClient(fixture, null));
+      }
+      try (RawClient extra = RawClient.bare(fixture)) {
+        assertThat(extra.awaitEnd()).hasMessageContaining("all the sessions it takes");
+      }
+    } finally {
+      open.forEach(RawClient::close);
+    }
+    NodeFixture.eventually("sessions are given back", () -> metric("holdfast_sessions") == 0);
+    expectServedAndClean(0);
+  }
+
+  @Test
+  void moreCapsulesThanAllowed() throws Exception {
+    fixture.create("second");
+    fixture.create("third");
+    org.assertj.core.api.Assertions.assertThatThrownBy(() -> fixture.create("fourth"))
+        .hasMessageContaining("has all the capsules it may have here: 3");
+    expectServedAndClean(0);
+  }
+
+  @Test
+  void D36_partsBeyondTheStagingLimitAreRefusedAsBusyAndGivenBack() throws Exception {
+    Request.Builder part =
+        Request.newBuilder()
+            .setCommit(CommitPart.newBuilder().setLeaves(ByteString.copyFrom(new byte[3 << 20])));
+    try (RawClient second = new RawClient(fixture, fixture.second)) {
+      try (RawClient first = new RawClient(fixture, fixture.owner)) {
+        assertThat(first.call(part).hasDone()).isTrue();
+        second.expectError(ErrorCode.BUSY, "too many large records", part);
+        // What follows belongs to the same record; it is refused too, not taken for another.
+        Record record = second.record(1, List.of(), new byte[100]);
+        second.expectError(
+            ErrorCode.BUSY,
+            "too many large records",
+            Request.newBuilder()
+                .setCommit(
+                    CommitPart.newBuilder()
+                        .setLeaves(ByteString.copyFrom(record.body().unsafeBytes()))
+                        .setHeader(ByteString.copyFrom(record.header().unsafeBytes()))));
+      }
+      NodeFixture.eventually("the room is given back", () -> second.call(part).hasDone());
+    }
+    expectServedAndClean(0);
+  }
+
+  @Test
+  void floodMeetsBusyAndTheHonestWriterSucceeds() throws Exception {
+    int flood = 200;
+    try (RawClient raw = new RawClient(fixture, fixture.second);
+        CapsuleWriter honest = fixture.writer(WriterOptions.defaults().withBatchRecords(20))) {
+      List<Record> records = new ArrayList<>();
+      for (int i = 0; i < flood; i++) {
+        Record record = raw.record(1, List.of(), new byte[100_000]);
+        records.add(record);
+        raw.send(raw.write(List.of(record), List.of()));
+      }
+      List<Hash> names = new ArrayList<>();
+      for (int i = 0; i < 200; i++) {
+        names.add(honest.append(new byte[500]));
+      }
+      assertThat(honest.commitOrThrow()).hasSize(10);
+      int stored = 0;
+      int busy = 0;
+      while (stored + busy < flood) {
+        Reply reply = raw.next();
+        if (reply.hasReceipt()) {
+          stored += reply.getReceipt().getIdsCount();
+        } else {
+          assertThat(ErrorCode.of(reply.getError().getCode())).isEqualTo(ErrorCode.BUSY);
+          assertThat(reply.getError().getRetryAfterMillis()).isPositive();
+          busy++;
+        }
+      }
+      assertThat(busy).isPositive();
+      assertThat(fixture.records()).isEqualTo(200 + stored);
+      expectServedAndClean(200 + stored);
+    }
+  }
+
+  @Test
+  void stoppingInTheMiddleOfAFloodLosesNothingAcknowledged() throws Exception {
+    List<Record> records = new ArrayList<>();
+    int acknowledged = 0;
+    try (RawClient raw = new RawClient(fixture, fixture.second)) {
+      for (int i = 0; i < 50; i++) {
+        Record record = raw.record(1, List.of(), new byte[1000]);
+        records.add(record);
+        raw.send(raw.write(List.of(record), List.of(raw.sign(record.name()))));
+      }
+      acknowledged = raw.next().getReceipt().getIdsCount();
+      fixture.restart();
+    }
+    try (CapsuleReader reader = fixture.reader(ReaderOptions.defaults())) {
+      assertThat(
+              reader.readAll(records.subList(0, acknowledged).stream().map(Record::name).toList()))
+          .allMatch(r -> r instanceof ReadResult.Proven);
+    }
+    expectServedAndClean(fixture.records());
+  }
+
+  @Test
+  void clientThatNeverReadsIsNotReadFromEither() throws Exception {
+    List<Hash> names = new ArrayList<>();
+    try (CapsuleWriter writer = fixture.writer(WriterOptions.defaults())) {
+      for (int i = 0; i < 8; i++) {
+        names.add(writer.append(new byte[500_000]));
+      }
+      writer.commitOrThrow();
+    }
+    try (RawClient raw = RawClient.deaf(fixture)) {
+      Request.Builder read =
+          Request.newBuilder().setRead(Read.newBuilder().setNames(Session.concat(names)));
+      raw.send(raw.initOf(fixture.capsule));
+      for (int i = 0; i < 500; i++) {
+        raw.send(read.clone());
+      }
+      // 2 GB of answers are asked for. The server makes as many as the connection takes up, and
+      // then takes in nothing more; the honest are served meanwhile.
+      NodeFixture.eventually(
+          "some answers are made", () -> metric("holdfast_records_read_total") >= 16);
+      double before = -1000;
+      double now = metric("holdfast_records_read_total");
+      while (now - before >= names.size()) {
+        before = now;
+        // Reads a head or two itself.
+        fixture.append(1, WriterOptions.defaults());
+        now = metric("holdfast_records_read_total");
+      }
+      assertThat(before).isLessThan(8 * 40);
+    }
+    expectServedAndClean(fixture.records());
+  }
+
+  private double metric(String name) {
+    try (HttpClient http = HttpClient.newHttpClient()) {
+      String all =
+          http.send(
+                  HttpRequest.newBuilder(
+                          URI.create("http://127.0.0.1:" + fixture.node.httpPort() + "/metrics"))
+                      .build(),
+                  HttpResponse.BodyHandlers.ofString())
+              .body();
+      return all.lines()
+          .filter(line -> line.startsWith(name + " "))
+          .mapToDouble(line -> Double.parseDouble(line.substring(name.length() + 1)))
+          .findFirst()
+          .orElseThrow(() -> new AssertionError("no metric " + name + " in\n" + all));
+    } catch (IOException | InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+}
