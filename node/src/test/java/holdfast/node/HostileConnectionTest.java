@@ -41,6 +41,10 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Bytes that are no protocol, clients that do not read, and more of everything than fits. */
 @Timeout(60)
+@SuppressWarnings({
+  "AddressSelection",
+  "ModifiedButNotUsed"
+}) // loopback; what is held keeps it open
 class HostileConnectionTest {
   private static final int SESSIONS = 20;
 

@@ -29,6 +29,10 @@ import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 import org.junit.jupiter.api.Test;
 
 /** A server that is not who it should be, and one that passes another's challenge on. */
+@SuppressWarnings({
+  "JavaUtilDate",
+  "AddressSelection"
+}) // what the certificate builder and the test need
 class ServerIdentityTest extends MaliciousServerTest {
   private static final String EXTENSION = "2.25.229138047283016413087465118346420912673";
 
