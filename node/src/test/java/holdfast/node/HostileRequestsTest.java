@@ -27,6 +27,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** A client that asks for what makes no sense, and for more of everything than fits. */
+@SuppressWarnings("RedundantSetterCall") // what a hostile client does
 class HostileRequestsTest extends HostileClientTest {
   @Test
   void requestsThatMakeNoSense() {
