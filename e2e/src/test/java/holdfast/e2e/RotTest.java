@@ -239,7 +239,6 @@ class RotTest {
         }
       } catch (NoSuchFileException e) {
         // A file was deleted meanwhile; the next attempt sees the folder without it.
-        continue;
       }
     }
     throw new AssertionError("the folder does not come to rest");
