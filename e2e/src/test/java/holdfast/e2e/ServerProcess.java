@@ -60,7 +60,7 @@ final class ServerProcess implements AutoCloseable {
       process.waitFor();
       throw new IOException("the server did not start:\n" + Files.readString(log));
     }
-    String[] words = line.split(" ");
+    String[] words = line.split(" ", -1);
     return new ServerProcess(
         process,
         log,
