@@ -19,6 +19,7 @@ import holdfast.wire.Reply;
 import holdfast.wire.Request;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -93,7 +94,7 @@ class HostileConnectionTest {
   // ---- Raw bytes --------------------------------------------------------------------------------
 
   private Socket plain() throws IOException {
-    Socket socket = new Socket("127.0.0.1", fixture.node.endpoint().port());
+    Socket socket = new Socket(InetAddress.getLoopbackAddress(), fixture.node.endpoint().port());
     socket.setSoTimeout(10_000);
     return socket;
   }
@@ -273,6 +274,12 @@ class HostileConnectionTest {
       }
       assertThat(busy).isPositive();
       assertThat(fixture.records()).isEqualTo(200 + stored);
+      try (CapsuleReader reader = fixture.reader(ReaderOptions.defaults())) {
+        assertThat(reader.readAll(names)).allMatch(r -> r instanceof ReadResult.Proven);
+        assertThat(reader.readHeaders(records.stream().map(Record::name).toList()))
+            .filteredOn(r -> !(r instanceof ReadResult.Absent))
+            .hasSize(stored);
+      }
       expectServedAndClean(200 + stored);
     }
   }

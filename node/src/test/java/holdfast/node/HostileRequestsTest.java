@@ -9,7 +9,6 @@ import holdfast.base.Limits;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
-import holdfast.wire.Acknowledge;
 import holdfast.wire.CommitPart;
 import holdfast.wire.Declare;
 import holdfast.wire.Fresh;
@@ -71,7 +70,6 @@ class HostileRequestsTest extends HostileClientTest {
             raw.call(
                 Request.newBuilder()
                     .setAcknowledged(number)
-                    .setAcknowledge(Acknowledge.getDefaultInstance())
                     .setFresh(Fresh.newBuilder().setNonce(bytes(new byte[32]))));
         Reply fresh = reset.hasCacheReset() ? raw.next() : reset;
         assertThat(fresh.hasFresh()).as(fresh.toString()).isTrue();

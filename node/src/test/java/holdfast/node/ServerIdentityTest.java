@@ -14,11 +14,13 @@ import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import java.math.BigInteger;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.cert.X509Certificate;
 import java.security.spec.ECGenParameterSpec;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.Date;
 import org.bouncycastle.asn1.ASN1ObjectIdentifier;
@@ -87,13 +89,13 @@ class ServerIdentityTest extends MaliciousServerTest {
     generator.initialize(new ECGenParameterSpec("secp256r1"));
     KeyPair pair = generator.generateKeyPair();
     X500Name name = new X500Name("CN=holdfast");
-    long now = System.currentTimeMillis();
+    Instant now = Instant.now();
     var builder =
         new JcaX509v3CertificateBuilder(
             name,
             BigInteger.TEN,
-            new Date(now - 1000_000),
-            new Date(now + 1000_000),
+            Date.from(now.minusSeconds(1000)),
+            Date.from(now.plusSeconds(1000)),
             name,
             pair.getPublic());
     byte[] extension = binding.extension(pair.getPublic().getEncoded());
@@ -106,7 +108,7 @@ class ServerIdentityTest extends MaliciousServerTest {
                 builder.build(
                     new JcaContentSignerBuilder("SHA256withECDSA").build(pair.getPrivate())));
     io.grpc.Server listening =
-        NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", 0))
+        NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
             .sslContext(
                 GrpcSslContexts.configure(
                         SslContextBuilder.forServer(pair.getPrivate(), certificate))
