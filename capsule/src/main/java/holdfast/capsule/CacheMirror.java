@@ -20,6 +20,9 @@ public final class CacheMirror {
   private static final int HEIGHT = 20;
   private static final long FREE = -1;
 
+  /** Additions that may wait however small the cache is: about those of one large answer. */
+  private static final int OVERDUE = 1 << 16;
+
   private static final class Pending {
     final long answer;
     final long[] additions;
@@ -35,6 +38,7 @@ public final class CacheMirror {
   private long[] ring;
   private long[] table;
   private int size;
+  private long awaitedAdditions;
   private int oldest;
 
   /** A mirror of at most {@code capacity} entries; memory is taken as it fills. */
@@ -86,11 +90,17 @@ public final class CacheMirror {
   /** Remembers what answer number {@code answer} adds once the reader acknowledges it. */
   public void await(long answer, long[] additions) {
     pending.add(new Pending(answer, additions));
+    awaitedAdditions += additions.length;
   }
 
   /** Answers that wait for an acknowledgement. */
   public int awaiting() {
     return pending.size();
+  }
+
+  /** Whether more additions wait than the cache has room for: a reader that never acknowledges. */
+  public boolean overdue() {
+    return awaitedAdditions > Math.max(capacity, OVERDUE);
   }
 
   /** Applies the additions of every answer up to {@code answer}. */
@@ -102,6 +112,7 @@ public final class CacheMirror {
         add(key);
       }
       pending.remove();
+      awaitedAdditions -= first.additions.length;
     }
   }
 

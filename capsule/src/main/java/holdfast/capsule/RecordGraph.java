@@ -268,6 +268,11 @@ public final class RecordGraph {
     return closed;
   }
 
+  /** Whether a present record is a final head of a succession, or an ancestor of one. */
+  public boolean isFinal(long arrival) {
+    return block(arrival).has(slot(arrival), GraphBlock.FINAL);
+  }
+
   /** Whether a closed capsule still takes this record: an ancestor of the final heads. */
   public boolean belongsToFinal(Hash name) {
     for (Hole hole : holesAt(name)) {

@@ -568,7 +568,8 @@ public final class CapsuleReader implements AutoCloseable {
           if (read.content != Read.Content.NOTHING) {
             record = Record.read(encoded, in);
             record.expect(capsule, read.names.get(i));
-            if (read.content == Read.Content.RECORDS) {
+            if (read.content == Read.Content.RECORDS
+                || record.state() != Record.State.HEADER_ONLY) {
               record.expectErased(erasures);
             }
             received.put(read.names.get(i), record.header());
@@ -599,13 +600,13 @@ public final class CapsuleReader implements AutoCloseable {
         }
         record = new Record(verified.header(), Record.State.HEADER_ONLY, null);
       }
+      if (status == UNPROVEN) {
+        return new ReadResult.Unproven(name, record);
+      }
       if (record.state() == Record.State.ERASED || record.state() == Record.State.PARTLY_ERASED) {
         RecordHeader header = record.header();
         return new ReadResult.Erased(
-            name, record, erasures.stream().filter(e -> e.touches(header)).toList());
-      }
-      if (status == UNPROVEN) {
-        return new ReadResult.Unproven(name, record);
+            name, record, voucher(name), erasures.stream().filter(e -> e.touches(header)).toList());
       }
       return new ReadResult.Proven(name, record, voucher(name));
     }

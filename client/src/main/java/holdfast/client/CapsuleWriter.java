@@ -76,6 +76,7 @@ public final class CapsuleWriter implements AutoCloseable {
   /** A batch under way. */
   private static final class Sent {
     final List<Hash> names;
+    final List<RecordHeader> headers;
 
     /** The requests that carry it; the last is answered by the receipt. */
     final List<Request.Builder> requests;
@@ -85,7 +86,12 @@ public final class CapsuleWriter implements AutoCloseable {
     @Nullable Share share;
     long firstFailureNanos;
 
-    Sent(List<Hash> names, List<Request.Builder> requests, List<ReceiptCheck.Expected> expected) {
+    Sent(
+        List<Hash> names,
+        List<RecordHeader> headers,
+        List<Request.Builder> requests,
+        List<ReceiptCheck.Expected> expected) {
+      this.headers = headers;
       this.names = names;
       this.requests = requests;
       this.expected = expected;
@@ -105,7 +111,7 @@ public final class CapsuleWriter implements AutoCloseable {
       this.writer = session.possess(key);
       Freshness fresh = session.fresh();
       // Unproven tips are claims of the server; only what is proven is worth a pointer.
-      this.links = new Backpointers(options.links(), verifiedHeads(fresh));
+      this.links = new Backpointers(options.links(), verifiedHeads(fresh, writer));
     } catch (ProofException | RuntimeException e) {
       session.close();
       throw e;
@@ -115,7 +121,7 @@ public final class CapsuleWriter implements AutoCloseable {
     this.sealer = new Sealer(capsule, writer, contentKey, salt);
   }
 
-  private List<Hash> verifiedHeads(Freshness fresh) throws ProofException {
+  private List<Hash> verifiedHeads(Freshness fresh, int writer) throws ProofException {
     if (fresh.heads().isEmpty()) {
       return List.of();
     }
@@ -125,15 +131,22 @@ public final class CapsuleWriter implements AutoCloseable {
             : fresh.heads().subList(0, holdfast.base.Limits.BACKPOINTERS);
     try (CapsuleReader reader =
         new CapsuleReader(server, capsule, List.of(), ReaderOptions.withoutCache())) {
+      List<Hash> followed = new ArrayList<>();
       for (ReadResult head : reader.readHeaders(heads)) {
-        if (head instanceof ReadResult.Absent || head instanceof ReadResult.Unproven) {
+        if (!(head instanceof ReadResult.Proven one)) {
           throw new ProofException(
               Violation.NOT_FRESH,
               "the server names record " + head.name().brief() + " as a head and cannot prove it");
         }
+        // To point at a record that names this writer is to claim it: a signature above would make
+        // it authored. So one that only another writer vouches for stays a branch of its own.
+        boolean claimsMe = one.record().header().writer() == writer;
+        if (!claimsMe || (one.voucher().authored() && one.voucher().signer() == writer)) {
+          followed.add(one.name());
+        }
       }
+      return followed;
     }
-    return heads;
   }
 
   /**
@@ -229,6 +242,7 @@ public final class CapsuleWriter implements AutoCloseable {
     Sent one =
         new Sent(
             names,
+            batch.stream().map(Record::header).toList(),
             batchBytes > PART_BYTES && batch.size() == 1
                 ? parts(batch.getFirst())
                 : List.of(write()),
@@ -323,12 +337,28 @@ public final class CapsuleWriter implements AutoCloseable {
     List<WriteResult.Stored> stored = new ArrayList<>();
     for (WriteResult result : commit()) {
       switch (result) {
-        case WriteResult.Stored one -> stored.add(one);
+        case WriteResult.Stored one -> {
+          requireKept(one);
+          stored.add(one);
+        }
         case WriteResult.Refused refused -> throw refused.reason();
         case WriteResult.Unknown unknown -> throw unknown.reason();
       }
     }
     return stored;
+  }
+
+  private static void requireKept(WriteResult.Stored stored) {
+    for (Receipt.Entry entry : stored.entries()) {
+      if (entry.outcome() == Receipt.Outcome.ERASED) {
+        throw new HoldfastException(
+            ErrorCode.DENIED,
+            "record "
+                + entry.name().brief()
+                + " falls under an erasure of the owner, so the server did not keep its body; a clock"
+                + " that is wrong may be the reason");
+      }
+    }
   }
 
   /** Waits for the oldest batch under way. */
@@ -446,11 +476,34 @@ public final class CapsuleWriter implements AutoCloseable {
     return share;
   }
 
-  private static WriteResult stored(Sent one, Share share) throws ProofException {
+  private WriteResult stored(Sent one, Share share) throws ProofException {
     List<Receipt.Entry> covered = share.whole().entries();
     int to = share.from() + size(one);
     requireProvenWhereSigned(covered.subList(share.from(), to));
+    requireErasedByOwner(one, covered.subList(share.from(), to));
     return new WriteResult.Stored(one.names, share.whole().receipt(), covered, share.from(), to);
+  }
+
+  /** A body that the server did not keep must fall under a statement of the owner. */
+  private void requireErasedByOwner(Sent one, List<Receipt.Entry> entries) throws ProofException {
+    List<Statement> statements = null;
+    for (int i = 0; i < one.headers.size(); i++) {
+      if (entries.get(i).outcome() != Receipt.Outcome.ERASED) {
+        continue;
+      }
+      if (statements == null) {
+        statements = session.statements(true);
+      }
+      RecordHeader header = one.headers.get(i);
+      if (statements.stream()
+          .noneMatch(s -> s instanceof Statement.Erasure erasure && erasure.coversAll(header))) {
+        throw new ProofException(
+            Violation.BAD_RECEIPT,
+            "the receipt calls record "
+                + header.name().brief()
+                + " erased, and no statement of the owner erases it");
+      }
+    }
   }
 
   private static void requireProvenWhereSigned(List<Receipt.Entry> entries) throws ProofException {

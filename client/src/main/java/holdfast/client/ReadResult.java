@@ -31,12 +31,14 @@ public sealed interface ReadResult {
   record Absent(Hash name) implements ReadResult {}
 
   /**
-   * The owner had the body, or leaves of it, erased.
+   * The record is proven; the owner had the body, or leaves of it, erased.
    *
    * @param record header, and what is left of the body
+   * @param voucher who stands behind it
    * @param erasures the owner's statements, verified
    */
-  record Erased(Hash name, Record record, List<Statement.Erasure> erasures) implements ReadResult {}
+  record Erased(Hash name, Record record, Voucher voucher, List<Statement.Erasure> erasures)
+      implements ReadResult {}
 
   /** The server says that its copy is damaged. */
   record Damaged(Hash name) implements ReadResult {}

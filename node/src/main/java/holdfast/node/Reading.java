@@ -152,7 +152,7 @@ final class Reading {
     List<Hash> names = Session.names(read.getNames(), Limits.NAMES_PER_REQUEST);
     List<LeafRef> leaves = leafRefs(read.getLeaves().toByteArray());
     CacheMirror cache = read.getIgnoreCache() ? null : mirror;
-    if (cache != null && cache.awaiting() >= ANSWERS_AWAITED) {
+    if (cache != null && (cache.awaiting() >= ANSWERS_AWAITED || cache.overdue())) {
       cache = null;
     }
     List<Hash> wanted = new ArrayList<>(names);

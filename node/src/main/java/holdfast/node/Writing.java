@@ -189,6 +189,9 @@ final class Writing {
           ErrorCode.DENIED, "leaves are taken only from a session that has shown a writer's key");
     }
     boolean last = !part.getHeader().isEmpty();
+    if (!last && part.getLeaves().isEmpty()) {
+      throw new HoldfastException(ErrorCode.INVALID, "a part of a record holds something");
+    }
     byte[] leaves = part.getLeaves().toByteArray();
     try {
       reserve(leaves.length);

@@ -110,6 +110,16 @@ final class Staging {
             ErrorCode.NOT_FOUND,
             "record " + signature.record().brief() + " is to be signed and is not here");
       }
+      if (graph.closed() && statement instanceof Statement.WriterSignature signature) {
+        long arrival = graph.arrivalOf(signature.record());
+        if (arrival >= 0 && !graph.isFinal(arrival)) {
+          throw new HoldfastException(
+              ErrorCode.SUCCEEDED,
+              "the capsule is closed, and record "
+                  + signature.record().brief()
+                  + " lies outside its final heads");
+        }
+      }
       if (statement instanceof Statement.Succession closing) {
         if (before != null && !before.name().equals(closing.name())) {
           throw new HoldfastException(
@@ -171,10 +181,16 @@ final class Staging {
     for (boolean progress = true; progress && !waiting.isEmpty(); ) {
       progress = false;
       for (Record record : List.copyOf(waiting)) {
-        if (graph.arrivalOf(record.name()) >= 0
-            || allowed.contains(record.name())
-            || graph.belongsToFinal(record.name())) {
+        long arrival = graph.arrivalOf(record.name());
+        boolean isFinal =
+            arrival >= 0
+                ? graph.isFinal(arrival)
+                : allowed.contains(record.name()) || graph.belongsToFinal(record.name());
+        if (isFinal) {
           allowed.addAll(record.header().pointers());
+        }
+        // What is here already is not taken again, final or not.
+        if (isFinal || arrival >= 0) {
           waiting.remove(record);
           progress = true;
         }
