@@ -123,7 +123,7 @@ final class AppendCommand extends ServerCommand {
       throw Failure.usage("--batch " + batch + " is out of bounds", "1 to " + Limits.LEAVES + ".");
     }
     SigningKey writerKey = terminal.home().key(key);
-    try (Target target = open(capsule);
+    try (Target target = openNamed(capsule);
         InputStream in = file.equals("-") ? terminal.in : Files.newInputStream(Path.of(file));
         OutputStream kept = receiptFile()) {
       receiptFile = kept;

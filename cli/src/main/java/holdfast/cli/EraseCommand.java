@@ -68,7 +68,7 @@ final class EraseCommand extends ServerCommand {
           "RECORD, RECORD/LEAF, or --from T --to T.");
     }
     SigningKey owner = terminal.home().key(key);
-    try (Target target = open(capsule);
+    try (Target target = openNamed(capsule);
         CapsuleReader reader = target.reader()) {
       requireOwner(reader, owner);
       long now = System.currentTimeMillis();

@@ -55,7 +55,7 @@ final class GrantCommand extends ServerCommand {
     }
     List<ReaderKey.PublicHalf> readers = to.stream().map(ReaderKey.PublicHalf::parse).toList();
     SigningKey owner = terminal.home().key(key);
-    try (Target target = open(capsule);
+    try (Target target = openNamed(capsule);
         CapsuleReader reader = target.reader()) {
       EraseCommand.requireOwner(reader, owner);
       List<ContentKey> keys = contentKeys(target.home(), reader, List.of(owner));

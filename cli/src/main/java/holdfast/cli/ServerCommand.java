@@ -13,12 +13,16 @@ import holdfast.net.Endpoint;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** A command that talks to a server. */
 abstract class ServerCommand extends BaseCommand {
   static final Endpoint LOCAL = new Endpoint("127.0.0.1", Endpoint.DEFAULT_PORT);
+
+  /** Digits of a name that nobody makes another capsule to match. */
+  private static final int COMPLETED_DIGITS = 16;
 
   @Option(
       names = "--server",
@@ -49,16 +53,40 @@ abstract class ServerCommand extends BaseCommand {
     return Server.at(endpoint, terminal.home().trust());
   }
 
-  /** Finds a capsule by the beginning of its name. */
+  /**
+   * Finds a capsule to read by the beginning of its name. What is known here is not asked of the
+   * server; it may complete only a beginning that is too long for it to make a capsule to match.
+   */
   final Target open(String prefix) throws ProofException {
-    Home home = terminal.home();
     String digits = digits(prefix, "capsule");
-    List<Hash> known = home.capsules(digits);
-    Endpoint byDefault = known.size() == 1 ? home.server(known.getFirst()).orElse(LOCAL) : LOCAL;
-    Server connected = connect(byDefault);
+    Optional<Hash> known = known(digits);
+    if (known.isEmpty() && digits.length() < COMPLETED_DIGITS) {
+      throw unknown(
+          digits,
+          "Give the full name, or at least "
+              + COMPLETED_DIGITS
+              + " digits for the server to complete.");
+    }
+    return open(known, digits);
+  }
+
+  /**
+   * Finds a capsule to change or to add to, without the help of the server: it could name a capsule
+   * of its own making, and be sent content under a key that it knows.
+   */
+  final Target openNamed(String name) throws ProofException {
+    return open(Optional.of(named(name)), name);
+  }
+
+  private Target open(Optional<Hash> known, String digits) throws ProofException {
+    Home home = terminal.home();
+    Server connected = connect(known.flatMap(home::server).orElse(LOCAL));
     try {
-      Hash capsule = connected.resolveCapsule(digits);
-      if (home.capsules(capsule.toString()).isEmpty() || server != null) {
+      Hash capsule = known.isPresent() ? known.get() : connected.resolveCapsule(digits);
+      if (known.isEmpty()) {
+        // Not remembered: it would be known from then on, on nobody's word but the server's.
+        terminal.note("the server completes " + digits + " as " + capsule);
+      } else if (home.capsules(capsule.toString()).isEmpty() || server != null) {
         // The name is known to be right once the server has shown the metadata it is the hash of.
         connected.openReader(capsule, List.of(), ReaderOptions.withoutCache()).close();
         home.remember(capsule, connected.endpoint());
@@ -68,6 +96,33 @@ abstract class ServerCommand extends BaseCommand {
       connected.close();
       throw e;
     }
+  }
+
+  /** The name of a capsule, given in full or as the beginning of one that is known here. */
+  final Hash named(String name) {
+    String digits = digits(name, "capsule");
+    return known(digits)
+        .orElseThrow(() ->
+            unknown(
+                digits, "Give all 64 digits: a server is not asked to complete a name for this."));
+  }
+
+  private Optional<Hash> known(String digits) {
+    if (digits.length() == 2 * Hash.SIZE) {
+      return Optional.of(Hash.parse(digits));
+    }
+    List<Hash> found = terminal.home().capsules(digits);
+    if (found.size() > 1) {
+      throw Failure.failed(
+          found.size() + " capsules known here begin with " + digits,
+          "Give more digits: "
+              + String.join(", ", found.stream().limit(5).map(Hash::brief).toList()));
+    }
+    return found.stream().findFirst();
+  }
+
+  private static Failure unknown(String digits, String next) {
+    return Failure.failed("no capsule known here begins with " + digits, next);
   }
 
   static String digits(String name, String what) {
@@ -105,12 +160,13 @@ abstract class ServerCommand extends BaseCommand {
 
   /**
    * The content keys at hand: those kept here, and those the owner has granted to a key at hand,
-   * which are then kept too.
+   * which are then kept too, if the capsule is known here.
    */
   static List<ContentKey> contentKeys(Home home, CapsuleReader reader, List<SigningKey> keys)
       throws ProofException {
     Hash capsule = reader.metadata().name();
     List<ContentKey> held = new ArrayList<>(home.contentKeys(capsule));
+    boolean known = !home.capsules(capsule.toString()).isEmpty();
     List<SigningKey> mine = new ArrayList<>(keys);
     mine.addAll(home.keptKeys());
     if (mine.isEmpty()) {
@@ -122,7 +178,9 @@ abstract class ServerCommand extends BaseCommand {
         for (SigningKey key : mine) {
           if (key.readerKey().publicHalf().equals(grant.reader())) {
             ContentKey opened = grant.open(key.readerKey());
-            home.keep(capsule, opened);
+            if (known) {
+              home.keep(capsule, opened);
+            }
             held.add(opened);
             break;
           }

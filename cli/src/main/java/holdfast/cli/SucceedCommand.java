@@ -44,10 +44,10 @@ final class SucceedCommand extends ServerCommand {
   @Override
   int run() throws Exception {
     SigningKey owner = terminal.home().key(key);
-    try (Target target = open(capsule);
+    try (Target target = openNamed(capsule);
         CapsuleReader reader = target.reader()) {
       EraseCommand.requireOwner(reader, owner);
-      Hash to = target.server().resolveCapsule(digits(successor, "capsule"));
+      Hash to = named(successor);
       if (to.equals(target.capsule())) {
         throw Failure.usage("a capsule cannot succeed itself", "Create another one first.");
       }

@@ -69,6 +69,42 @@ class CommandsTest {
   }
 
   @Test
+  void aServerCompletesNoNameToWriteUnder() {
+    String capsule = create();
+    String record = append(capsule.substring(0, 12), "mine").getFirst();
+    String other = create();
+    Cli elsewhere = new Cli(folder.resolve("unknowing"), server);
+    String sixteen = capsule.substring(0, 16);
+    Cli.Ran tooShort =
+        elsewhere.run("read", capsule.substring(0, 15), record, "--key", key).failsWith(1);
+    assertThat(tooShort.err()).contains("no capsule known here", "at least 16 digits");
+    // Reading may be helped, says so, and leaves nothing behind that counts as known.
+    Cli.Ran read = elsewhere.run("read", sixteen, record, "--key", key).failsWith(0);
+    assertThat(read.out()).isEqualTo("mine");
+    assertThat(read.err()).contains(capsule);
+    for (String verb : List.of("log", "heads", "status")) {
+      assertThat(elsewhere.run(verb, sixteen).failsWith(0).err()).contains(capsule);
+    }
+    String almost = capsule.substring(0, 63);
+    for (List<String> args :
+        List.of(
+            List.of("append", almost),
+            List.of("grant", almost, "--new-epoch"),
+            List.of("erase", almost, record, "--reason", "x"),
+            List.of("succeed", almost, "--to", other),
+            List.of("succeed", other, "--to", almost))) {
+      List<String> all = new ArrayList<>(args);
+      all.addAll(List.of("--key", key));
+      assertThat(elsewhere.input("theirs", all.toArray(String[]::new)).failsWith(1).err())
+          .contains("no capsule known here", "all 64 digits");
+    }
+    assertThat(cli.ok("heads", capsule)).isEqualTo(record);
+    // Named in full it is known from then on.
+    elsewhere.input("more", "append", capsule, "--key", key).failsWith(0);
+    elsewhere.input("more", "append", almost, "--key", key).failsWith(0);
+  }
+
+  @Test
   void bytesComeBackExactlyWhateverTheirSize() throws Exception {
     String capsule = create();
     for (int size : new int[] {0, 1, 5 << 20, (9 << 20) + 3}) {
