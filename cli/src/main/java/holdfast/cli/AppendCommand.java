@@ -225,10 +225,18 @@ final class AppendCommand extends ServerCommand {
     switch (result) {
       case WriteResult.Stored batchStored -> {
         List<Receipt.Entry> entries = batchStored.entries();
+        List<Hash> erased = new ArrayList<>();
         for (int i = 0; i < batchStored.names().size(); i++) {
-          print(entries.get(i), batchStored.receipt());
+          if (entries.get(i).outcome() == Receipt.Outcome.ERASED) {
+            erased.add(entries.get(i).name());
+          } else {
+            print(entries.get(i), batchStored.receipt());
+          }
         }
         keepReceipts(batchStored);
+        if (!erased.isEmpty()) {
+          throw notKept(erased);
+        }
       }
       case WriteResult.Refused refused -> throw refused.reason();
       case WriteResult.Unknown unknown ->
@@ -246,6 +254,16 @@ final class AppendCommand extends ServerCommand {
     progress.at(leavesStored);
   }
 
+  private Failure notKept(List<Hash> erased) {
+    return Failure.failed(
+        "the owner had this time range erased: the server did not keep the body of "
+            + String.join(", ", erased.stream().map(Hash::brief).limit(5).toList())
+            + (erased.size() > 5 ? " and " + (erased.size() - 5) + " more" : ""),
+        "Set this machine's clock if it is wrong; 'holdfast log "
+            + capsule
+            + "' shows what is erased.");
+  }
+
   private void print(Receipt.Entry entry, Receipt receipt) {
     Integer leaves = leafCounts.remove(entry.name());
     leavesStored += leaves == null ? 0 : leaves;
@@ -254,7 +272,7 @@ final class AppendCommand extends ServerCommand {
             .put("record", entry.name())
             .put("leaves", leaves)
             .put("level", receipt.level().name().toLowerCase(Locale.ROOT))
-            .put("proven", entry.outcome() != Receipt.Outcome.UNPROVEN)
+            .put("proven", entry.outcome() == Receipt.Outcome.PROVEN)
             .put("server", receipt.server()),
         entry.name().toString());
   }

@@ -3,6 +3,10 @@ package holdfast.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.base.Hash;
+import holdfast.capsule.Statement;
+import holdfast.client.Home;
+import holdfast.client.Server;
 import holdfast.node.Node;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -199,8 +203,8 @@ class CommandsTest {
     assertThat(drawn).containsExactly("*", "|\\", "* |", "| *", "|/", "*");
   }
 
-  private static holdfast.base.Hash hash(int number) {
-    return holdfast.base.Hash.parse(String.format("%064x", number + 1));
+  private static Hash hash(int number) {
+    return Hash.parse(String.format("%064x", number + 1));
   }
 
   @Test
@@ -306,6 +310,37 @@ class CommandsTest {
     } finally {
       second.close();
     }
+  }
+
+  @Test
+  void anImportThatTheServerDoesNotKeepIsNoSuccess() {
+    String capsule = create();
+    String record = append(capsule, "a").getFirst();
+    String bundle = folder.resolve("before-erasure.capsule").toString();
+    cli.ok("export", capsule, "-o", bundle);
+    assertThat(cli.ok("import", bundle)).isEqualTo(capsule);
+    cli.ok("erase", capsule, record, "--reason", "x", "--key", key);
+    assertThat(cli.run("import", bundle).failsWith(3).err())
+        .contains("BAD_RECEIPT", "no statement in the bundle erases it");
+  }
+
+  @Test
+  void anAppendThatIsErasedOnArrivalIsNoSuccess() throws Exception {
+    String capsule = create();
+    Home home = Home.at(cli.home);
+    long later = System.currentTimeMillis() + 3_600_000;
+    try (Server connected = Server.at(server.endpoint(), home.trust())) {
+      connected.declare(
+          Statement.Erasure.sign(
+              Hash.parse(capsule),
+              later,
+              new Statement.Erased.OfTimes(0, later),
+              "retention",
+              home.key(key)));
+    }
+    Cli.Ran refused = cli.input("x", "append", capsule, "--key", key, "--json").failsWith(1);
+    assertThat(refused.out()).isEmpty();
+    assertThat(refused.err()).contains("had this time range erased", "did not keep the body");
   }
 
   @Test

@@ -3,6 +3,7 @@ package holdfast.client;
 import holdfast.base.Hash;
 import holdfast.base.Limits;
 import holdfast.base.ProofException;
+import holdfast.base.Violation;
 import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
@@ -16,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
 
 /**
  * Brings a bundle to a server. Whoever holds no writer's key may bring only records that are
@@ -32,6 +34,7 @@ public final class BundleImport {
   private final CapsuleSession session;
   private final Hash capsule;
   private final Map<Hash, List<Statement.WriterSignature>> signatures = new HashMap<>();
+  private final List<Statement.Erasure> erasures = new ArrayList<>();
   private long records;
 
   private BundleImport(CapsuleSession session, Hash capsule) {
@@ -72,7 +75,6 @@ public final class BundleImport {
    * @return what can be brought only after the records: a succession names final heads
    */
   private List<Statement> statements(List<Statement> all) throws ProofException {
-    List<Statement> erasures = new ArrayList<>();
     List<Statement> grants = new ArrayList<>();
     List<Statement> successions = new ArrayList<>();
     for (Statement statement : all) {
@@ -91,10 +93,11 @@ public final class BundleImport {
     return successions;
   }
 
-  private void declare(List<Statement> statements) throws ProofException {
+  private void declare(List<? extends Statement> statements) throws ProofException {
     for (int at = 0; at < statements.size(); at += STATEMENTS_PER_BATCH) {
       session.declare(
-          statements.subList(at, Math.min(statements.size(), at + STATEMENTS_PER_BATCH)));
+          List.copyOf(
+              statements.subList(at, Math.min(statements.size(), at + STATEMENTS_PER_BATCH))));
     }
   }
 
@@ -112,16 +115,53 @@ public final class BundleImport {
         signed.add(signature.record());
       }
     }
-    ReceiptCheck.verify(
-        session
-            .session()
-            .call(Request.newBuilder().setWrite(write), Reply.ResultCase.RECEIPT, TIMEOUT_MILLIS),
-        session.server(),
-        capsule,
-        Receipt.Level.SYNCED,
-        List.of(
-            new ReceiptCheck.Expected(Receipt.Kind.WRITE, names),
-            new ReceiptCheck.Expected(Receipt.Kind.SIGN, signed)));
+    List<Receipt.Entry> entries =
+        ReceiptCheck.verify(
+                session
+                    .session()
+                    .call(
+                        Request.newBuilder().setWrite(write),
+                        Reply.ResultCase.RECEIPT,
+                        TIMEOUT_MILLIS),
+                session.server(),
+                capsule,
+                Receipt.Level.SYNCED,
+                List.of(
+                    new ReceiptCheck.Expected(Receipt.Kind.WRITE, names),
+                    new ReceiptCheck.Expected(Receipt.Kind.SIGN, signed)))
+            .entries();
+    for (int i = 0; i < batch.size(); i++) {
+      requireKept(batch.get(i), entries.get(i).outcome());
+    }
     records += batch.size();
+  }
+
+  /**
+   * Everything in a bundle is proven, and its statements were brought first; a server that says
+   * otherwise of a record has not kept what it was given.
+   */
+  private void requireKept(Record record, Receipt.Outcome outcome) throws ProofException {
+    boolean kept =
+        switch (outcome) {
+          case PROVEN -> true;
+          case ERASED -> erasedWholly(record);
+          case UNPROVEN -> false;
+        };
+    if (!kept) {
+      throw new ProofException(
+          Violation.BAD_RECEIPT,
+          "the server says of record "
+              + record.name().brief()
+              + (outcome == Receipt.Outcome.ERASED
+                  ? " that it is erased, and no statement in the bundle erases it"
+                  : " that it is not proven, though its proof came with it"));
+    }
+  }
+
+  private boolean erasedWholly(Record record) {
+    List<Statement.Erasure> touching =
+        erasures.stream().filter(one -> one.touches(record.header())).toList();
+    return IntStream.range(0, record.header().leafCount())
+        .allMatch(leaf -> touching.stream().anyMatch(one -> one.covers(record.header(), leaf)));
   }
 }
