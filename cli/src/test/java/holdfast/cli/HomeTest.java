@@ -3,6 +3,7 @@ package holdfast.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.net.Endpoint;
 import holdfast.node.Node;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,6 +60,18 @@ class HomeTest {
     Files.createDirectories(cli.home.resolve("keys"));
     Files.copy(backup, cli.home.resolve("keys/me.pem"));
     assertThat(cli.ok("key", "show", "me")).isEqualTo(cli.ok("key", "show", file));
+  }
+
+  @Test
+  void onlyLiteralAddressesAreThisMachine() {
+    for (String host : List.of("127.0.0.1", "127.9.9.9", "::1", "localhost", "LocalHost")) {
+      assertThat(new Endpoint(host, 1).loopback()).as(host).isTrue();
+    }
+    // The system may resolve some of these to loopback; that says nothing about who answers.
+    for (String host :
+        List.of("localhost.", "a.localhost", "ip6-localhost", "127.0.0.1.example", "10.0.0.1")) {
+      assertThat(new Endpoint(host, 1).loopback()).as(host).isFalse();
+    }
   }
 
   @Test

@@ -74,8 +74,11 @@ public final class Connection implements AutoCloseable {
         new IdentityTrust(
             found -> {
               pin.check(endpoint, found);
-              VerifyKey before = identity.getAndSet(found);
-              if (before != null && !before.equals(found)) {
+              if (identity.compareAndSet(null, found)) {
+                return;
+              }
+              VerifyKey before = identity.get();
+              if (!found.equals(before)) {
                 throw new ProofException(
                     Violation.WRONG_SERVER,
                     "the server at " + endpoint + " changed from " + before + " to " + found);

@@ -2,7 +2,6 @@ package holdfast.net;
 
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 
 /** Where a server listens: host and port. */
 public record Endpoint(String host, int port) {
@@ -34,11 +33,17 @@ public record Endpoint(String host, int port) {
     return host.startsWith("[") && host.endsWith("]") ? host.substring(1, host.length() - 1) : host;
   }
 
-  /** Whether the host is this machine and cannot be reached from elsewhere. */
+  /**
+   * Whether the host is this machine and cannot be reached from elsewhere. Only "localhost" and
+   * literal addresses count: whoever answers for another name decides where it leads.
+   */
   public boolean loopback() {
+    if (host.equalsIgnoreCase("localhost")) {
+      return true;
+    }
     try {
-      return InetAddress.getByName(host).isLoopbackAddress();
-    } catch (UnknownHostException e) {
+      return InetAddress.ofLiteral(host).isLoopbackAddress();
+    } catch (IllegalArgumentException e) {
       return false;
     }
   }
