@@ -5,6 +5,8 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
@@ -36,7 +38,7 @@ final class Failures {
       terminal.note("  " + account.next());
     }
     if (terminal.debug()) {
-      failure.printStackTrace(terminal.err);
+      terminal.note(trace(failure));
     }
     return account.exitCode();
   }
@@ -52,13 +54,21 @@ final class Failures {
           "  '" + command.getCommandSpec().qualifiedName() + " --help' shows how to use it.");
     }
     if (terminal.debug()) {
-      misuse.printStackTrace(terminal.err);
+      terminal.note(trace(misuse));
     }
     return Failure.USAGE;
   }
 
+  private static String trace(Exception failure) {
+    StringWriter trace = new StringWriter();
+    failure.printStackTrace(new PrintWriter(trace, true));
+    return trace.toString().stripTrailing();
+  }
+
   private static String oneLine(@Nullable String text) {
-    return text == null ? "no reason is known" : text.replaceAll("\\s*\\R\\s*", " ").strip();
+    return text == null
+        ? "no reason is known"
+        : Terminal.clean(text.replaceAll("\\s*\\R\\s*", " ").strip());
   }
 
   static Account account(Exception failure) {

@@ -65,8 +65,8 @@ final class Json {
         case '\t' -> to.append("\\t");
         default -> {
           boolean lone = Character.isSurrogate(c) && !paired(value, i);
-          // U+2028 and U+2029 end a line for some readers of JSON lines.
-          if (c < 0x20 || c == 0x7F || c == 0x2028 || c == 0x2029 || lone) {
+          // U+2028 and U+2029 end a line for some readers of JSON lines; others steer a terminal.
+          if (Terminal.steers(c) || lone) {
             to.append(String.format("\\u%04x", (int) c));
           } else {
             to.append(c);

@@ -133,7 +133,7 @@ final class LogCommand extends ServerCommand {
       return "UNPROVEN";
     }
     if (!voucher.authored()) {
-      return "vouched by " + label(metadata, voucher.signer());
+      return "vouched by " + Terminal.clean(label(metadata, voucher.signer()));
     }
     return item.signed() ? "signed" : "proven";
   }
@@ -144,7 +144,7 @@ final class LogCommand extends ServerCommand {
         + "  "
         + time(header.timeMillis())
         + "  "
-        + label(metadata, header.writer())
+        + Terminal.clean(label(metadata, header.writer()))
         + "  "
         + header.leafCount()
         + (header.leafCount() == 1 ? " leaf  " : " leaves  ")

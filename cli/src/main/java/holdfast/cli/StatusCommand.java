@@ -126,12 +126,12 @@ final class StatusCommand extends ServerCommand {
       List<String> lines = new ArrayList<>();
       lines.add("Capsule   " + target.capsule());
       if (!metadata.description().isEmpty()) {
-        lines.add("          " + metadata.description());
+        lines.add("          " + Terminal.clean(metadata.description()));
       }
       lines.add("Created   " + time(metadata.createdMillis()));
       lines.add("Owner     " + metadata.owner());
       for (Metadata.Writer writer : metadata.writers()) {
-        lines.add("Writer    " + writer.key() + " " + writer.label());
+        lines.add("Writer    " + writer.key() + " " + Terminal.clean(writer.label()));
       }
       lines.add(
           "Records   "

@@ -11,6 +11,8 @@ import java.util.Map;
 
 /** What a command reads from and writes to. */
 final class Terminal {
+  private static final char REPLACEMENT = '\uFFFD';
+
   final PrintStream out;
   final PrintStream err;
   final InputStream in;
@@ -48,14 +50,40 @@ final class Terminal {
 
   /** Prints a line that is to be seen at once, by a pipe too. */
   void line(String text) {
-    out.print(text);
+    out.print(harmless(text, true));
     out.print('\n');
     out.flush();
   }
 
   /** Prints a remark that is no result. */
   void note(String text) {
-    err.print(text);
+    err.print(harmless(text, true));
     err.print('\n');
+  }
+
+  /**
+   * Text of somebody else, to stand within a line: what would steer the terminal, begin a line or
+   * turn the order of the letters around is replaced.
+   */
+  static String clean(String text) {
+    return harmless(text, false);
+  }
+
+  private static String harmless(String text, boolean lines) {
+    StringBuilder clean = new StringBuilder(text.length());
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      boolean layout = lines && (c == '\n' || c == '\t');
+      clean.append(steers(c) && !layout ? REPLACEMENT : c);
+    }
+    return clean.toString();
+  }
+
+  /** Whether a character controls a terminal (C0, DEL, C1), ends a line or changes direction. */
+  static boolean steers(char c) {
+    return c < 0x20
+        || (c >= 0x7F && c <= 0x9F)
+        || (c >= 0x2028 && c <= 0x202E)
+        || (c >= 0x2066 && c <= 0x2069);
   }
 }

@@ -120,7 +120,7 @@ final class WatchCommand extends ServerCommand {
             + "  "
             + time(header.timeMillis())
             + "  "
-            + label
+            + Terminal.clean(label)
             + "  "
             + header.leafCount()
             + (header.leafCount() == 1 ? " leaf  " : " leaves  ")

@@ -344,6 +344,41 @@ class CommandsTest {
   }
 
   @Test
+  void textOfOthersDoesNotSteerTheTerminal() {
+    String nasty = "a\033[2J\u009b1m\u007f\b\u202eb\u2066c\nd\re";
+    String harmless = "a.[2J.1m...b.c.d.e".replace(".", "\uFFFD");
+    String owner = (String) cli.json("key", "show", key).get("key");
+    String capsule =
+        cli.ok("create", "--key", key, "--description", nasty, "--writer", nasty + "=" + owner);
+    String record = append(capsule, nasty).getFirst();
+    cli.ok("erase", capsule, append(capsule, "x").getFirst(), "--reason", nasty, "--key", key);
+    String erased = cli.ok("heads", capsule);
+    Cli.Ran gone = cli.run("read", capsule, erased).failsWith(1);
+    List<String> printed =
+        List.of(
+            cli.ok("status", capsule),
+            cli.ok("log", capsule),
+            cli.ok("watch", capsule, "--from", "0", "-n", "1"));
+    assertThat(printed).allMatch(text -> text.contains(harmless), "holds the text, made harmless");
+    assertThat(gone.err()).contains("(a\uFFFD[2J", "b\uFFFDc d e)");
+    for (String text : List.of(String.join("", printed), gone.err())) {
+      assertThat(text.chars().filter(c -> c != '\n'))
+          .noneMatch(c -> Terminal.steers((char) c.intValue()));
+    }
+    // Programs get all of it, escaped; content stays as it is.
+    Cli.Ran json = cli.run("status", capsule, "--json").failsWith(0);
+    assertThat(json.line().chars()).noneMatch(c -> Terminal.steers((char) c.intValue()));
+    assertThat(cli.json("status", capsule)).containsEntry("description", nasty);
+    assertThat(cli.run("read", capsule, record).out()).isEqualTo(nasty);
+    cli.environment.put("HOLDFAST_DEBUG", "1");
+    try {
+      assertThat(cli.run("read", capsule, erased).err()).contains("\tat ").doesNotContain("\033");
+    } finally {
+      cli.environment.remove("HOLDFAST_DEBUG");
+    }
+  }
+
+  @Test
   void statusAndPinsAndCompletion() {
     String capsule = create();
     assertThat(cli.json("status")).containsEntry("writable", true);
