@@ -144,8 +144,9 @@ final class SequentialBench implements Callable<Integer> {
     private void write() throws Exception {
       WriterOptions options =
           WriterOptions.defaults()
-              .withBatchRecords(subrecords ? Math.max(1, 1000 / commit) : Math.min(1000, commit))
-              .withInFlight(commit == 1 ? 256 : 8)
+              .withBatchRecords(
+                  subrecords ? Math.max(1, 1000 / commit) : Math.clamp(commit, 32, 1000))
+              .withInFlight(commit == 1 ? 32 : 8)
               .withSigning(subrecords ? new SigningPolicy.Each() : new SigningPolicy.EveryN(commit))
               .withLinks(
                   links.equals("chain")

@@ -90,6 +90,13 @@ public final class BundleImport {
     }
     declare(erasures);
     declare(grants);
+    // What the owner had erased here since the bundle was made stays erased; its word for that is
+    // the server's to show and is verified like any other.
+    for (Statement statement : session.statements(true)) {
+      if (statement instanceof Statement.Erasure erasure) {
+        erasures.add(erasure);
+      }
+    }
     return successions;
   }
 
@@ -153,7 +160,7 @@ public final class BundleImport {
           "the server says of record "
               + record.name().brief()
               + (outcome == Receipt.Outcome.ERASED
-                  ? " that it is erased, and no statement in the bundle erases it"
+                  ? " that it is erased, and no statement of the owner erases it"
                   : " that it is not proven, though its proof came with it"));
     }
   }
