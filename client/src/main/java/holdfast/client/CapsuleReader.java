@@ -70,7 +70,6 @@ public final class CapsuleReader implements AutoCloseable {
   private long verifiedAnswers;
   private int unacknowledged;
   private long proofHeaders;
-  private boolean ignoreCache;
   private PendingRead.@Nullable Message gathering;
 
   CapsuleReader(Server server, Hash capsule, List<ContentKey> contentKeys, ReaderOptions options)
@@ -151,11 +150,6 @@ public final class CapsuleReader implements AutoCloseable {
   /** Headers received in proofs so far. */
   public long proofHeaders() {
     return proofHeaders;
-  }
-
-  /** From now on asks for proofs that go up to signatures, as if nothing were cached. */
-  public void ignoreCache(boolean ignore) {
-    ignoreCache = ignore;
   }
 
   /** Reads and proves one record. */
@@ -343,13 +337,12 @@ public final class CapsuleReader implements AutoCloseable {
     PendingRead.Message message = gathering;
     if (message != null
         && (message.content != content
-            || message.ignoresCache != ignoreCache
             || message.size() + names.size() + leaves.size() > Limits.NAMES_PER_REQUEST / 2)) {
       send();
       message = null;
     }
     if (message == null) {
-      message = new PendingRead.Message(content, ignoreCache);
+      message = new PendingRead.Message(content, false);
       gathering = message;
     }
     PendingRead begun = new PendingRead(this, message, names, leaves);
