@@ -19,6 +19,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicLong;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -116,7 +120,7 @@ final class YcsbBench implements Callable<Integer> {
     try (Bed bed = new Bed();
         Run run = new Run(bed, trace, api.equals("subrecords"))) {
       run.load();
-      run.operations(Math.min(trace.operations(), 200_000), new Histogram(3));
+      run.operations(trace.operations(), new Histogram(3));
       Histogram latency = new Histogram(3);
       double cpuBegin = Report.cpuSeconds();
       long begin = System.nanoTime();
@@ -132,7 +136,7 @@ final class YcsbBench implements Callable<Integer> {
               (Report.cpuSeconds() - cpuBegin) / ((double) repeat * trace.operations()) * 1e6)
           .put("p50BatchMillis", latency.getValueAtPercentile(50) / 1e6)
           .put("p99BatchMillis", latency.getValueAtPercentile(99) / 1e6)
-          .put("proven", run.proven)
+          .put("proven", run.proven.get())
           .put("signatures", run.signatures);
     }
     if (compare != null) {
@@ -162,7 +166,10 @@ final class YcsbBench implements Callable<Integer> {
     report.print(System.out, output.json);
   }
 
-  /** The client of the paper: two maps in memory, and batches in a pipeline of three stages. */
+  /**
+   * The client of the paper: two maps in memory, and batches in a pipeline. One thread writes; a
+   * second one waits for the receipts, reads and verifies; a third one opens.
+   */
   private final class Run implements AutoCloseable {
     private final Trace trace;
     private final boolean subrecords;
@@ -172,19 +179,19 @@ final class YcsbBench implements Callable<Integer> {
     private final @Nullable Hash[] where;
     private final int[] leafOf;
     private final long[] writtenIn;
-    private final ArrayDeque<Stage> stages = new ArrayDeque<>();
     private long signedThrough;
     private long batches;
-    long proven;
+    private final AtomicLong proven = new AtomicLong();
     long signatures;
 
     private static final class Stage {
       final long beganNanos = System.nanoTime();
       final List<Hash> names = new ArrayList<>();
       final List<ReadResult.LeafName> leaves = new ArrayList<>();
-      long sent;
-      @Nullable PendingRead read;
     }
+
+    /** A batch that was read, to be opened. */
+    private record Verified(Stage stage, PendingRead.Results results) {}
 
     Run(Bed bed, Trace trace, boolean subrecords) throws Exception {
       this.trace = trace;
@@ -257,64 +264,102 @@ final class YcsbBench implements Callable<Integer> {
     }
 
     void operations(int count, Histogram latency) throws Exception {
-      for (int from = 0; from < count; from += batch) {
-        Stage stage = new Stage();
-        boolean unsigned = false;
-        List<Integer> written = new ArrayList<>();
-        int to = Math.min(count, from + batch);
-        for (int i = from; i < to; i++) {
-          if (trace.writes[i]) {
-            written.add(trace.keys[i]);
-          }
+      Pipe<Stage> written = new Pipe<>(inFlight);
+      Pipe<Verified> verified = new Pipe<>(inFlight);
+      try (ExecutorService threads = Executors.newFixedThreadPool(2)) {
+        Future<?> reading =
+            threads.submit(() -> {
+              try (verified; written) {
+                read(written, verified);
+              }
+              return null;
+            });
+        Future<?> opening =
+            threads.submit(() -> {
+              try (verified) {
+                open(verified, latency);
+              }
+              return null;
+            });
+        try (written) {
+          write(count, written);
         }
-        // Reads of a batch see its writes: the map is what the paper's client keeps.
-        write(written);
-        for (int i = from; i < to; i++) {
-          if (!trace.writes[i]) {
-            int key = trace.keys[i];
-            Hash name = where[key];
-            if (name == null) {
-              throw new AssertionError("the trace reads a key that was not written");
-            }
-            unsigned |=
-                writtenIn[key] > signedThrough || (writtenIn[key] == batches && !written.isEmpty());
-            if (subrecords) {
-              stage.leaves.add(new ReadResult.LeafName(name, leafOf[key]));
-            } else {
-              stage.names.add(name);
-            }
-          }
-        }
-        if (unsigned && !noCrypto) {
-          sign();
-        }
-        stage.sent = writer.send();
-        batches++;
-        stages.add(stage);
-        advance(inFlight, latency);
+        reading.get();
+        opening.get();
       }
-      advance(0, latency);
     }
 
-    /** Moves the pipeline on: receipts, then reads, then verification, each batch in its turn. */
-    private void advance(int depth, Histogram latency) throws Exception {
-      for (Stage stage : stages) {
-        if (stage.read == null && (stages.size() > depth / 2 || depth == 0)) {
-          writer.await(stage.sent);
-          stage.read = ask(stage);
-          break;
+    private void write(int count, Pipe<Stage> written) throws Exception {
+      ArrayDeque<Stage> sent = new ArrayDeque<>();
+      ArrayDeque<Long> numbers = new ArrayDeque<>();
+      for (int from = 0; from < count; from += batch) {
+        Stage stage = batch(from, Math.min(count, from + batch));
+        sent.add(stage);
+        numbers.add(writer.send());
+        batches++;
+        if (sent.size() > inFlight) {
+          writer.await(numbers.remove());
+          written.put(sent.remove());
         }
       }
-      while (stages.size() > depth) {
-        Stage oldest = stages.element();
-        PendingRead read = oldest.read;
-        if (read == null) {
-          writer.await(oldest.sent);
-          read = ask(oldest);
+      while (!sent.isEmpty()) {
+        writer.await(numbers.remove());
+        written.put(sent.remove());
+      }
+    }
+
+    private Stage batch(int from, int to) throws Exception {
+      Stage stage = new Stage();
+      boolean unsigned = false;
+      List<Integer> written = new ArrayList<>();
+      for (int i = from; i < to; i++) {
+        if (trace.writes[i]) {
+          written.add(trace.keys[i]);
         }
-        check(read.await());
-        stages.remove();
-        latency.recordValue(System.nanoTime() - oldest.beganNanos);
+      }
+      // Reads of a batch see its writes: the map is what the paper's client keeps.
+      write(written);
+      for (int i = from; i < to; i++) {
+        if (!trace.writes[i]) {
+          int key = trace.keys[i];
+          Hash name = where[key];
+          if (name == null) {
+            throw new AssertionError("the trace reads a key that was not written");
+          }
+          unsigned |=
+              writtenIn[key] > signedThrough || (writtenIn[key] == batches && !written.isEmpty());
+          if (subrecords) {
+            stage.leaves.add(new ReadResult.LeafName(name, leafOf[key]));
+          } else {
+            stage.names.add(name);
+          }
+        }
+      }
+      if (unsigned && !noCrypto) {
+        sign();
+      }
+      return stage;
+    }
+
+    private void read(Pipe<Stage> written, Pipe<Verified> verified) throws Exception {
+      ArrayDeque<Stage> asked = new ArrayDeque<>();
+      ArrayDeque<PendingRead> reads = new ArrayDeque<>();
+      for (Stage stage = written.take(); stage != null || !asked.isEmpty(); ) {
+        if (stage != null) {
+          asked.add(stage);
+          reads.add(ask(stage));
+        }
+        if (stage == null || asked.size() > inFlight) {
+          verified.put(new Verified(asked.remove(), reads.remove().await()));
+        }
+        stage = stage == null ? null : written.take();
+      }
+    }
+
+    private void open(Pipe<Verified> verified, Histogram latency) throws Exception {
+      for (Verified one = verified.take(); one != null; one = verified.take()) {
+        check(one.results());
+        latency.recordValue(System.nanoTime() - one.stage().beganNanos);
       }
     }
 
@@ -331,7 +376,7 @@ final class YcsbBench implements Callable<Integer> {
         } else if (result instanceof ReadResult.Unproven one && !subrecords && noCrypto) {
           Body body = java.util.Objects.requireNonNull(one.record().body());
           require(reader.opener().openAll(one.record().header(), body)[0]);
-          proven--;
+          proven.decrementAndGet();
         } else if (!subrecords) {
           throw new AssertionError("a read came back as " + result);
         }
@@ -348,7 +393,7 @@ final class YcsbBench implements Callable<Integer> {
       if (value == null || value.length != 16) {
         throw new AssertionError("a value came back wrong");
       }
-      proven++;
+      proven.incrementAndGet();
     }
 
     @Override

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Opener {
   private static final int SESSIONS = 1024;
+  private static final int RECORD_KEYS = 4096;
 
   private record Session(int epoch, Bytes salt) {}
 
@@ -32,6 +33,17 @@ public final class Opener {
         @Override
         protected boolean removeEldestEntry(Map.Entry<Session, Hkdf.Expander> eldest) {
           return size() > SESSIONS;
+        }
+      };
+
+  /** Keys of records with several leaves that were opened lately: leaves are often read singly. */
+  private final LinkedHashMap<Hash, byte[]> recordKeys =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Hash, byte[]> eldest) {
+          return size() > RECORD_KEYS;
         }
       };
 
@@ -54,6 +66,18 @@ public final class Opener {
   }
 
   private byte[] keyOf(RecordHeader header) throws ProofException {
+    if (header.leafCount() == 1) {
+      return derive(header);
+    }
+    byte[] known = recordKeys.get(header.name());
+    if (known == null) {
+      known = derive(header);
+      recordKeys.put(header.name(), known);
+    }
+    return known;
+  }
+
+  private byte[] derive(RecordHeader header) throws ProofException {
     ContentKey content = keys.get(header.epoch());
     if (content == null) {
       throw new ProofException(

@@ -197,6 +197,7 @@ final class Reading {
     private final Encoder leafStatuses = new Encoder();
     private final Set<Statement> erasures = new HashSet<>();
     private final LeafProof.Prover prover;
+    private final StoredCapsule.Leaves sealedLeaves;
 
     Answering(StoredCapsule capsule, Read read, @Nullable CacheMirror cache, ProofPlan plan) {
       this.capsule = capsule;
@@ -204,6 +205,7 @@ final class Reading {
       this.cache = cache;
       this.plan = plan;
       this.prover = new LeafProof.Prover(cache);
+      this.sealedLeaves = capsule.leaves();
     }
 
     void name(long arrival, boolean unproven) {
@@ -253,7 +255,7 @@ final class Reading {
           leafStatuses.u8(ABSENT);
           return;
         }
-        byte[] sealed = capsule.leaf(arrival, header, leaf);
+        byte[] sealed = sealedLeaves.sealed(arrival, header, leaf);
         if (sealed == null) {
           Statement erasure = capsule.erasureOf(header, leaf);
           if (erasure != null) {

@@ -150,16 +150,22 @@ final class Bodies {
     return stored;
   }
 
-  /** The chunk in which a leaf lies, as a body of its own, and the leaf's index in it. */
-  record Found(Body chunk, int index) {}
+  /** The number of the chunk in which a leaf lies. */
+  static int chunkOf(RecordHeader header, int leaf) {
+    return leaf >>> chunkLevel(header);
+  }
 
-  Found leaf(int capsule, long arrival, RecordHeader header, int leaf) {
+  /** A leaf's index within its chunk. */
+  static int withinChunk(RecordHeader header, int leaf) {
+    return leaf & ((1 << chunkLevel(header)) - 1);
+  }
+
+  /** A chunk of leaves, as a body of its own. */
+  Body chunk(int capsule, long arrival, RecordHeader header, int number) {
     int level = chunkLevel(header);
-    int number = leaf >>> level;
     int leaves = Math.min(header.leafCount() - (number << level), 1 << level);
     try {
-      return new Found(
-          Body.decode(chunk(capsule, arrival, number), leaves), leaf & ((1 << level) - 1));
+      return Body.decode(chunk(capsule, arrival, number), leaves);
     } catch (RocksDBException e) {
       throw Tables.failure("cannot read a leaf of record " + header.name().brief(), e);
     } catch (ProofException e) {
@@ -201,7 +207,7 @@ final class Bodies {
       if (known != null && chunks(header) == 1) {
         body = known;
       } else {
-        body = leaf(capsule, arrival, header, chunk << chunkLevel(header)).chunk();
+        body = chunk(capsule, arrival, header, chunk);
       }
       levels = Merkle.levels(body.leafHashes());
       cache(key, levels);

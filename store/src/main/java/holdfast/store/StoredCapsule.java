@@ -15,7 +15,9 @@ import holdfast.capsule.Statement;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
@@ -251,28 +253,62 @@ public final class StoredCapsule implements ChainProof.Source {
     return body;
   }
 
-  /** A sealed leaf; null when it is erased. The leaf must exist. */
-  public byte @Nullable [] leaf(long arrival, RecordHeader header, int leaf) {
-    Body known = entry(arrival).body();
-    if (known != null) {
-      return known.erased(leaf) ? null : known.leaf(leaf);
-    }
-    while (true) {
-      long erasuresBefore = erasureCount.get();
-      if (withGraph(g -> g.bodyState(arrival)) == Record.State.ERASED) {
-        return null;
+  /** Reads leaves for one request, so that neighbours share the chunk in which they lie. */
+  public Leaves leaves() {
+    return new Leaves();
+  }
+
+  /** Leaves of this capsule, as one request reads them. Not safe for use by several threads. */
+  public final class Leaves {
+    private static final long KEPT_BYTES = 4 << 20;
+
+    private record Place(long arrival, int chunk) {}
+
+    private final Map<Place, Body> chunks = new HashMap<>();
+    private long keptBytes;
+
+    private Leaves() {}
+
+    /** A sealed leaf; null when it is erased. The leaf must exist. */
+    public byte @Nullable [] sealed(long arrival, RecordHeader header, int leaf) {
+      Body known = entry(arrival).body();
+      if (known != null) {
+        return known.erased(leaf) ? null : known.leaf(leaf);
       }
-      try {
-        Bodies.Found found =
-            RecordBlocks.inline(header)
-                ? new Bodies.Found(stored(arrival, header), leaf)
-                : store.bodies().leaf(number, arrival, header, leaf);
-        return found.chunk().erased(found.index()) ? null : found.chunk().leaf(found.index());
-      } catch (HoldfastException e) {
-        if (erasuresBefore == erasureCount.get()) {
-          throw e;
+      while (true) {
+        long erasuresBefore = erasureCount.get();
+        if (withGraph(g -> g.bodyState(arrival)) == Record.State.ERASED) {
+          return null;
+        }
+        try {
+          if (RecordBlocks.inline(header)) {
+            Body body = stored(arrival, header);
+            return body.erased(leaf) ? null : body.leaf(leaf);
+          }
+          Body chunk = chunk(arrival, header, leaf);
+          int index = Bodies.withinChunk(header, leaf);
+          return chunk.erased(index) ? null : chunk.leaf(index);
+        } catch (HoldfastException e) {
+          if (erasuresBefore == erasureCount.get()) {
+            throw e;
+          }
         }
       }
+    }
+
+    private Body chunk(long arrival, RecordHeader header, int leaf) {
+      Place place = new Place(arrival, Bodies.chunkOf(header, leaf));
+      Body chunk = chunks.get(place);
+      if (chunk == null) {
+        chunk = store.bodies().chunk(number, arrival, header, place.chunk());
+        keptBytes += chunk.unsafeBytes().length;
+        if (keptBytes > KEPT_BYTES) {
+          chunks.clear();
+          keptBytes = chunk.unsafeBytes().length;
+        }
+        chunks.put(place, chunk);
+      }
+      return chunk;
     }
   }
 
