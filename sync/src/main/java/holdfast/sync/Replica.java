@@ -1,0 +1,52 @@
+package holdfast.sync;
+
+import holdfast.base.Hash;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.Record;
+import holdfast.capsule.Statement;
+import java.util.List;
+
+/** What a round reads of its own side: the proven set of one capsule, and the record graph. */
+public interface Replica {
+  /** The capsule's metadata. */
+  Metadata metadata();
+
+  /** The owner's statements held: erasures, grants, succession, placements. In any order. */
+  List<Statement> ownerStatements();
+
+  /**
+   * Number of entries that have entered the proven set; also the position of the next one. An entry
+   * is a record or the signature of one.
+   */
+  long entries();
+
+  /** The entries at positions {@code from} to {@code to - 1}, in order; see {@link Entry}. */
+  List<Entry> entries(long from, long to);
+
+  /** The arrival number of each record, -1 for those that are not here. */
+  long[] arrivalsOf(List<Hash> names);
+
+  /** Whether a present record is in the proven set. */
+  boolean proven(long arrival);
+
+  /** A present record with its body, as far as it is not erased. */
+  Record record(long arrival);
+
+  /** All signatures of a present record. */
+  List<Statement.WriterSignature> signaturesOf(long arrival);
+
+  /** Arrival numbers of a record's backpointers, -1 for those that are missing. */
+  long[] pointers(long arrival);
+
+  /** Heads of the proven set: proven records at which no proven record points. */
+  long[] provenHeads(int limit);
+
+  /** Names of absent records that some present record points at. */
+  List<Hash> missingNames(int limit);
+
+  /** Whether a proven record points at this name, which is absent. */
+  boolean awaitedByProven(Hash name);
+
+  /** Whether the record belongs to what is exchanged: in a closed capsule, its final part. */
+  boolean exchanged(long arrival);
+}

@@ -1,0 +1,16 @@
+/**
+ * Anti-entropy: bringing two replicas of a capsule to the same proven set. Pure.
+ *
+ * <pre>
+ *   Round (one per side and pairing)
+ *     statements ─▶ quick check ─▶ difference (Bloom filter, or another strategy) ─▶ Lu ─▶ confirm
+ * </pre>
+ *
+ * <p>A {@link holdfast.sync.Replica} is what a round reads of its own side. What entered the proven
+ * set has a <em>position</em> there, in the order in which it entered; a {@link
+ * holdfast.sync.Marker} says up to which position the peer is known to hold everything.
+ */
+@NullMarked
+package holdfast.sync;
+
+import org.jspecify.annotations.NullMarked;
