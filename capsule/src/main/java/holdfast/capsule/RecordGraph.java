@@ -40,6 +40,7 @@ public final class RecordGraph {
   private static final byte[] PRESENT = new byte[0];
 
   private final OrderedMap map;
+  private final ProvenLog log;
   private final NameCache names = new NameCache();
   private final LinkedHashMap<Long, GraphBlock> cache;
   private final Map<Long, GraphBlock> dirty = new HashMap<>();
@@ -67,6 +68,7 @@ public final class RecordGraph {
    */
   public RecordGraph(OrderedMap map, int cachedBlocks) {
     this.map = map;
+    this.log = new ProvenLog(map);
     this.cache =
         new LinkedHashMap<>(16, 0.75f, true) {
           private static final long serialVersionUID = 1L;
@@ -105,6 +107,11 @@ public final class RecordGraph {
   /** Number of records in the proven set. */
   public long provenCount() {
     return proven;
+  }
+
+  /** The order in which records and signatures entered the proven set. */
+  public ProvenLog log() {
+    return log;
   }
 
   /** Number of pointers to records that are not here. */
@@ -442,11 +449,14 @@ public final class RecordGraph {
   }
 
   /**
-   * Tells that a record now carries a valid signature.
+   * Tells that a record now carries a valid signature that was not here before.
    *
    * @return whether that improved any witness
    */
   public boolean sign(long arrival, int signer) {
+    if (!log.holdsStaged(arrival, signer)) {
+      log.addSignature(arrival, signer);
+    }
     int rank = signer == writer(arrival) ? 0 : Witness.VOUCHED;
     if (!Witness.better(rank, witness(arrival).rank())) {
       return false;
@@ -496,6 +506,7 @@ public final class RecordGraph {
     int at = slot(arrival);
     if (block.rank[at] == Witness.UNPROVEN) {
       proven++;
+      log.addRecord(arrival);
       stateDirty = true;
       if (!block.has(at, GraphBlock.HAS_PROVEN_CHILD)) {
         provenHeads.put(arrival, true);
@@ -598,6 +609,7 @@ public final class RecordGraph {
       map.put(new byte[] {STATE}, state.array());
       stateDirty = false;
     }
+    log.flush();
   }
 
   /** Forgets everything staged and cached, after a write that failed. */
@@ -615,6 +627,7 @@ public final class RecordGraph {
     lastBlockIndex = -1;
     lastBlock = null;
     loadState();
+    log.discard();
   }
 
   private void flushSet(byte table, Map<Long, Boolean> changes) {

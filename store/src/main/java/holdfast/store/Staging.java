@@ -72,6 +72,7 @@ final class Staging {
       headers.add(record.header());
     }
     boolean erases = batch.erases();
+    long before = graph.size();
     within.clear();
     boolean erasing = !capsule.erasures().isEmpty();
     List<RocksDBException> failures = new ArrayList<>();
@@ -93,7 +94,7 @@ final class Staging {
       throw failures.getFirst();
     }
     for (Statement statement : batch.statements()) {
-      declare(capsule, statement);
+      declare(capsule, statement, before);
     }
     return entries(batch, graph, arrivals);
   }
@@ -274,16 +275,18 @@ final class Staging {
     return kept;
   }
 
-  private void declare(StoredCapsule capsule, Statement statement) throws RocksDBException {
+  private void declare(StoredCapsule capsule, Statement statement, long before)
+      throws RocksDBException {
     RecordGraph graph = capsule.graph();
     switch (statement) {
       case Statement.WriterSignature signature -> {
         long arrival = graph.arrivalOf(signature.record());
-        out.put(
-            tables.statements,
-            Keys.signature(capsule.number(), arrival, signature.signer()),
-            signature.encode());
-        graph.sign(arrival, signature.signer());
+        byte[] key = Keys.signature(capsule.number(), arrival, signature.signer());
+        // One signature by each writer is enough; the first stays, and only it is news for peers.
+        if (arrival >= before || tables.db.get(tables.statements, key) == null) {
+          out.put(tables.statements, key, signature.encode());
+          graph.sign(arrival, signature.signer());
+        }
       }
       case Statement.Erasure erasure -> {
         keep(capsule, erasure);

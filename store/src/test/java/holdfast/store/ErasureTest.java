@@ -117,7 +117,8 @@ class ErasureTest {
         assertThat(read.state()).isEqualTo(Record.State.PARTLY_ERASED);
         long arrival = capsule.withGraph(g -> g.arrivalOf(record.name()));
         assertThat(capsule.leaves().sealed(arrival, record.header(), 2)).isNull();
-        assertThat(capsule.leaves().sealed(arrival, record.header(), 3)).isEqualTo(record.body().leaf(3));
+        assertThat(capsule.leaves().sealed(arrival, record.header(), 3))
+            .isEqualTo(record.body().leaf(3));
         assertThat(capsule.erasureOf(record.header(), 2)).isNotNull();
         assertThat(capsule.erasureOf(record.header(), 3)).isNull();
       }
