@@ -48,7 +48,11 @@ public enum Domain {
   /** HKDF info: reader's X25519 key from the seed of a key file. */
   READER_KEY("hf1.read"),
   /** HPKE info: a granted content key. */
-  GRANT_SEAL("hf1.gsea");
+  GRANT_SEAL("hf1.gsea"),
+  /** Salt of a round of anti-entropy. */
+  ROUND_SALT("hf1.roun"),
+  /** What stands for a signature in the sets that replicas compare. */
+  SIGNED_ENTRY("hf1.sgne");
 
   /** Size of every tag in bytes. */
   public static final int TAG_SIZE = 8;

@@ -5,6 +5,7 @@ import holdfast.capsule.Metadata;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** What a round reads of its own side: the proven set of one capsule, and the record graph. */
 public interface Replica {
@@ -29,8 +30,11 @@ public interface Replica {
   /** Whether a present record is in the proven set. */
   boolean proven(long arrival);
 
-  /** A present record with its body, as far as it is not erased. */
-  Record record(long arrival);
+  /** The name of a present record. */
+  Hash nameOf(long arrival);
+
+  /** A present record with its body, as far as it is not erased; null when it is damaged. */
+  @Nullable Record record(long arrival);
 
   /** All signatures of a present record. */
   List<Statement.WriterSignature> signaturesOf(long arrival);
@@ -47,6 +51,9 @@ public interface Replica {
   /** Whether a proven record points at this name, which is absent. */
   boolean awaitedByProven(Hash name);
 
-  /** Whether the record belongs to what is exchanged: in a closed capsule, its final part. */
+  /**
+   * Whether the record belongs to what is exchanged: in a closed capsule its final part, and
+   * nothing that is damaged here.
+   */
   boolean exchanged(long arrival);
 }

@@ -1,0 +1,128 @@
+package holdfast.sim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import holdfast.base.Hash;
+import holdfast.capsule.Record;
+import holdfast.capsule.Statement;
+import holdfast.sync.Effect;
+import holdfast.sync.Entry;
+import holdfast.sync.Marker;
+import holdfast.sync.MemoryReplica;
+import holdfast.sync.RoundOptions;
+import holdfast.sync.Strategy;
+import holdfast.testkit.Gen;
+import holdfast.testkit.Property;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Two replicas, one round, no faults: every strategy ends in equal sets (D27, D31). */
+class RoundTest {
+
+  @ParameterizedTest
+  @EnumSource(Strategy.class)
+  void d31AnyTwoReplicasEndEqual(Strategy strategy) {
+    Property.check(150, gen -> anyTwo(gen, strategy));
+  }
+
+  private static void anyTwo(Gen gen, Strategy strategy) {
+    Dag dag = new Dag(gen, gen.between(1, 3));
+    dag.grow(gen.pick(List.of(0, 1, 5, 40, 300)));
+    if (gen.oneIn(2)) {
+      dag.signTips();
+    }
+    MemoryReplica a = new MemoryReplica(dag.metadata());
+    MemoryReplica b = new MemoryReplica(dag.metadata());
+    int common = gen.below(101);
+    int mostly = gen.below(101);
+    for (Record record : dag.records()) {
+      boolean both = gen.below(100) < common;
+      boolean first = gen.below(100) < mostly;
+      if (both || first) {
+        a.store(List.of(record), List.of());
+      }
+      if (both || !first) {
+        b.store(List.of(record), List.of());
+      }
+    }
+    for (Statement.WriterSignature signature : dag.signatures()) {
+      int where = gen.below(3);
+      if (where != 0) {
+        a.store(List.of(), List.of(signature));
+      }
+      if (where != 1) {
+        b.store(List.of(), List.of(signature));
+      }
+    }
+    RoundOptions options =
+        new RoundOptions(
+            strategy, gen.pick(List.of(1, 3, 100)), 1 << 20, gen.between(1, 4), 1 << 20, 1 << 10);
+    Markers markers = converge(a, b, options, new Markers(List.of(), List.of()), gen);
+
+    // Both go on, apart from each other; the next round is about what is new.
+    int before = dag.records().size();
+    dag.grow(gen.pick(List.of(0, 1, 20)));
+    dag.signTips();
+    for (Record record : dag.records().subList(before, dag.records().size())) {
+      (gen.oneIn(2) ? a : b).store(List.of(record), List.of());
+    }
+    for (Statement.WriterSignature signature : dag.signatures()) {
+      (gen.oneIn(2) ? a : b).store(List.of(), List.of(signature));
+    }
+    converge(a, b, options, markers, gen);
+  }
+
+  private record Markers(List<Marker> ofA, List<Marker> ofB) {}
+
+  /**
+   * Rounds until the proven sets are equal. One is enough unless what it brings makes more provable
+   * than its passes can follow.
+   */
+  private static Markers converge(
+      MemoryReplica a, MemoryReplica b, RoundOptions options, Markers before, Gen gen) {
+    Markers markers = before;
+    for (int rounds = 0; rounds < 6; rounds++) {
+      Pairing one =
+          new Pairing(a, b, options, markers.ofA(), markers.ofB(), gen.hash(), gen.hash()).run();
+      markers =
+          new Markers(List.of(expectFinished(one.first)), List.of(expectFinished(one.second)));
+      if (provenSet(a).equals(provenSet(b))) {
+        break;
+      }
+    }
+    expectEqual(a, b);
+    return markers;
+  }
+
+  static Marker expectFinished(Pairing.Side side) {
+    assertThat(side.ended).hasSize(1);
+    if (side.ended.getFirst() instanceof Effect.Lied lied) {
+      throw new AssertionError("an honest peer is called a liar", lied.evidence());
+    }
+    assertThat(side.ended.getFirst()).isInstanceOf(Effect.Finished.class);
+    return java.util.Objects.requireNonNull(side.marker());
+  }
+
+  static void expectEqual(MemoryReplica a, MemoryReplica b) {
+    Set<Hash> ofA = provenSet(a);
+    Set<Hash> ofB = provenSet(b);
+    Set<Hash> onlyA = new TreeSet<>(ofA);
+    onlyA.removeAll(ofB);
+    Set<Hash> onlyB = new TreeSet<>(ofB);
+    onlyB.removeAll(ofA);
+    assertThat(onlyA).as("only at the first of %d", ofA.size()).isEmpty();
+    assertThat(onlyB).as("only at the second of %d", ofB.size()).isEmpty();
+  }
+
+  /** Names of the proven records, and of their signatures. */
+  static Set<Hash> provenSet(MemoryReplica replica) {
+    Set<Hash> names = new TreeSet<>();
+    List<Entry> entries = new ArrayList<>(replica.entries(0, replica.entries()));
+    entries.forEach(entry -> names.add(entry.name()));
+    return names;
+  }
+}

@@ -1,0 +1,178 @@
+package holdfast.sync;
+
+import holdfast.base.Hash;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.capsule.Body;
+import holdfast.capsule.Record;
+import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Statement;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What comes from the peer, up to the point where it may be stored: every record is checked against
+ * its name, body and capsule, every signature against its key; and only what a signature reaches is
+ * let through. The rest waits in a bounded staging area until something reaches it, and is
+ * forgotten at the end of the round.
+ */
+final class Intake {
+  private static final int WAITING_SIGNATURES = 4096;
+
+  /** What may be stored now. */
+  record Accepted(List<Record> records, List<Statement> signatures) {
+    boolean isEmpty() {
+      return records.isEmpty() && signatures.isEmpty();
+    }
+  }
+
+  private final Replica replica;
+  private final RoundOptions options;
+  private final Hash capsule;
+  private final Map<Hash, Record> staged = new LinkedHashMap<>();
+  private final Map<Hash, List<Statement.WriterSignature>> waitingSignatures =
+      new LinkedHashMap<>();
+  private List<Statement.Erasure> erasures = List.of();
+  private long stagedBytes;
+
+  /** Names that accepted records point at, and that did not come yet. */
+  private final Set<Hash> awaited = new HashSet<>();
+
+  Intake(Replica replica, RoundOptions options) {
+    this.replica = replica;
+    this.options = options;
+    this.capsule = replica.metadata().name();
+  }
+
+  /** Looks up what the owner erased; to be called when the statements are complete. */
+  void statementsComplete() {
+    erasures =
+        replica.ownerStatements().stream()
+            .filter(Statement.Erasure.class::isInstance)
+            .map(Statement.Erasure.class::cast)
+            .toList();
+  }
+
+  /** Checks what the peer pushed, and says what of it, or of what waited, may be stored. */
+  Accepted take(List<Record> records, List<Statement.WriterSignature> signatures)
+      throws ProofException {
+    Map<Hash, Record> fresh = new LinkedHashMap<>();
+    for (Record record : records) {
+      check(record);
+      fresh.put(record.name(), record);
+    }
+    for (Statement.WriterSignature signature : signatures) {
+      signature.verify(replica.metadata());
+      waitingSignatures
+          .computeIfAbsent(signature.record(), none -> new ArrayList<>())
+          .add(signature);
+    }
+    List<Hash> names = List.copyOf(fresh.keySet());
+    long[] arrivals = replica.arrivalsOf(names);
+    for (int i = 0; i < arrivals.length; i++) {
+      if (arrivals[i] >= 0 && replica.proven(arrivals[i])) {
+        fresh.remove(names.get(i));
+      }
+    }
+    Accepted accepted = new Accepted(new ArrayList<>(), new ArrayList<>());
+    reach(fresh, accepted);
+    takeSignatures(accepted);
+    stage(fresh);
+    return accepted;
+  }
+
+  private void check(Record record) throws ProofException {
+    RecordHeader header = record.header();
+    if (!header.isOf(capsule)) {
+      throw new ProofException(
+          Violation.WRONG_CAPSULE,
+          "the peer sent record " + header.name().brief() + " of another capsule");
+    }
+    if (record.state() == Record.State.HEADER_ONLY) {
+      throw new ProofException(
+          Violation.MISSING, "the peer sent record " + header.name().brief() + " without its body");
+    }
+    replica.metadata().writerKey(header.writer());
+    Body body = record.body();
+    if (body != null) {
+      body.expect(header);
+    }
+    record.expectErased(erasures);
+  }
+
+  /** Follows pointers from what is signed or awaited; what they reach is accepted. */
+  private void reach(Map<Hash, Record> fresh, Accepted accepted) {
+    ArrayDeque<Hash> reached = new ArrayDeque<>(waitingSignatures.keySet());
+    for (Hash name : fresh.keySet()) {
+      if (awaited.contains(name)) {
+        reached.add(name);
+      }
+    }
+    follow(reached, fresh, accepted);
+    // What is left may be awaited by a record that was proven before this round.
+    for (Hash name : List.copyOf(fresh.keySet())) {
+      if (fresh.containsKey(name) && replica.awaitedByProven(name)) {
+        reached.add(name);
+        follow(reached, fresh, accepted);
+      }
+    }
+  }
+
+  private void follow(ArrayDeque<Hash> reached, Map<Hash, Record> fresh, Accepted accepted) {
+    for (Hash name = reached.poll(); name != null; name = reached.poll()) {
+      Record record = fresh.remove(name);
+      if (record == null) {
+        record = staged.remove(name);
+        stagedBytes -= record == null ? 0 : record.encodedSize();
+      }
+      if (record != null) {
+        awaited.remove(name);
+        accepted.records().add(record);
+        RecordHeader header = record.header();
+        for (int i = 0; i < header.pointerCount(); i++) {
+          Hash parent = header.pointer(i);
+          awaited.add(parent);
+          if (fresh.containsKey(parent) || staged.containsKey(parent)) {
+            reached.add(parent);
+          }
+        }
+      }
+    }
+  }
+
+  /** Lets signatures through whose records are here or come with them. */
+  private void takeSignatures(Accepted accepted) {
+    if (waitingSignatures.isEmpty()) {
+      return;
+    }
+    Set<Hash> coming = new HashSet<>();
+    accepted.records().forEach(record -> coming.add(record.name()));
+    List<Hash> signed = List.copyOf(waitingSignatures.keySet());
+    long[] arrivals = replica.arrivalsOf(signed);
+    for (int i = 0; i < arrivals.length; i++) {
+      if (arrivals[i] >= 0 || coming.contains(signed.get(i))) {
+        List<Statement.WriterSignature> taken = waitingSignatures.remove(signed.get(i));
+        if (taken != null) {
+          accepted.signatures().addAll(taken);
+        }
+      }
+    }
+    while (waitingSignatures.size() > WAITING_SIGNATURES) {
+      waitingSignatures.remove(waitingSignatures.keySet().iterator().next());
+    }
+  }
+
+  private void stage(Map<Hash, Record> fresh) {
+    for (Record record : fresh.values()) {
+      if (stagedBytes + record.encodedSize() <= options.stagingBytes()
+          && staged.putIfAbsent(record.name(), record) == null) {
+        stagedBytes += record.encodedSize();
+      }
+    }
+  }
+}

@@ -1,0 +1,15 @@
+package holdfast.sync;
+
+/** How a round finds out what each side lacks. All end in equal sets; they differ in cost. */
+public enum Strategy {
+  /** Quick check, Bloom filters over what is new since the last round, then Lu's algorithm. */
+  STAGED,
+  /** All names of what is new since the last round. */
+  NAIVE,
+  /** A Merkle tree over name prefixes, as in Dynamo. */
+  TREE,
+  /** Lu's algorithm alone, over the whole record graph. */
+  LU,
+  /** A rateless set sketch: cost follows the size of the difference. */
+  SKETCH
+}
