@@ -28,4 +28,6 @@ public enum Violation {
   WRONG_SERVER,
   /** Something requested that the answer leaves out without saying so. */
   MISSING,
+  /** A record that is not shown to lie below the final heads of a closed capsule. */
+  OUTSIDE,
 }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A capsule in a file ({@code .capsule}): metadata, statements and records, complete with what
@@ -25,8 +26,9 @@ import java.util.Set;
  * </pre>
  *
  * <p>The file layer cuts a file into these parts; this class says what must hold of each. Every
- * record must be proven by the signatures among the statements, and every leaf that is left out
- * must be erased by one of them.
+ * record must be proven by the signatures among the statements, every leaf that is left out must be
+ * erased by one of them, and with a succession among them every record must lie below its final
+ * heads.
  */
 public final class Bundle {
   /** The first eight bytes of a bundle. */
@@ -75,6 +77,7 @@ public final class Bundle {
     private final Set<Statement.Erased.OfLeaf> erasedLeaves = new HashSet<>();
     private final List<Statement.Erased.OfTimes> erasedTimes = new ArrayList<>();
     private final RecordGraph graph = new RecordGraph(new InMemoryOrderedMap(), Integer.MAX_VALUE);
+    private @Nullable FinalHeads closing;
     private long leaves;
     private long sealedBytes;
     private long erased;
@@ -106,7 +109,13 @@ public final class Bundle {
           }
         }
         case Statement.Grant grant -> {}
-        case Statement.Succession succession -> {}
+        case Statement.Succession succession -> {
+          if (closing != null) {
+            throw new ProofException(
+                Violation.MALFORMED, "the bundle closes the capsule more than once");
+          }
+          closing = FinalHeads.of(succession, metadata);
+        }
       }
       return statement;
     }
@@ -185,6 +194,14 @@ public final class Bundle {
               "record number " + arrival + " of the bundle is not proven by any signature in it");
         }
       }
+      if (closing != null) {
+        closing.require(graph);
+      }
+    }
+
+    /** The final heads that all records lie below; null when the capsule is not closed. */
+    public @Nullable FinalHeads closing() {
+      return closing;
     }
 
     /** The graph of the records taken so far. */

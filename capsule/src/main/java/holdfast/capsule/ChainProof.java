@@ -110,8 +110,8 @@ public final class ChainProof {
   /**
    * Reads and checks the proof at the decoder's position; adds nothing to the cache.
    *
-   * @param single takes nothing but one chain: the first header signed, each pointed at by the one
-   *     before it
+   * @param single takes nothing but one chain: the first header signed, each further one pointed at
+   *     by the one directly before it; it may be signed too
    */
   static List<Verified> read(
       byte[] buffer,
@@ -139,16 +139,35 @@ public final class ChainProof {
       int start = in.position();
       verified.add(new Verified(header, voucher(in, header, verified, capsule, metadata, cache)));
       if (single) {
-        checkSingle(new Decoder(buffer, start, in.position() - start, "proof"), i);
+        checkSingle(new Decoder(buffer, start, in.position() - start, "proof"), verified);
       }
     }
     return verified;
   }
 
-  private static void checkSingle(Decoder in, int at) throws ProofException {
+  /** Whether a chain, read before as a single one, carries no signature but the first. */
+  static boolean signedOnce(byte[] buffer, int from, int to) throws ProofException {
+    Decoder in = new Decoder(buffer, from, to - from, "proof");
+    boolean once = true;
+    for (int i = 0, count = in.u32(Limits.PROOF_HEADERS); i < count; i++) {
+      RecordHeader.read(buffer, in);
+      if (in.u8() == REASON_SIGNED) {
+        in.skip(2 + VerifyKey.SIGNATURE_SIZE);
+        once &= i == 0;
+      } else {
+        in.skip(4);
+      }
+    }
+    return once;
+  }
+
+  /** Checks the last header that was read. */
+  private static void checkSingle(Decoder in, List<Verified> verified) throws ProofException {
+    int at = verified.size() - 1;
     boolean next =
         switch (in.u8()) {
-          case REASON_SIGNED -> at == 0;
+          case REASON_SIGNED ->
+              at == 0 || verified.get(at - 1).header().pointsAt(verified.get(at).header().name());
           case REASON_POINTED_AT -> in.u32(Limits.PROOF_HEADERS) == at - 1;
           default -> false;
         };

@@ -11,8 +11,9 @@ import java.util.Arrays;
  *
  * <p>Stored as: u16 count ‖ u64 least time ‖ u64 greatest time, then per record: u16 writer ‖ u8
  * flags ‖ varint rank+1 (rotated so that small ranks are short) ‖ varint distance to next hop ‖
- * varint number of pointers ‖ varint per pointer, arrival minus target, zigzag, 0 for a missing
- * one.
+ * varint number of pointers ‖ varint per pointer, arrival minus target, zigzag, 0 for a missing one
+ * ‖ for a record below the final heads of a succession: varint distance to the next hop towards
+ * them, zigzag, 0 for a final head.
  */
 final class GraphBlock {
   static final int SHIFT = 8;
@@ -33,6 +34,9 @@ final class GraphBlock {
   /** An ancestor of the final heads of a succession, or one of them. */
   static final int FINAL = 16;
 
+  /** Carries a signature, its own writer's or another's. */
+  static final int SIGNED = 32;
+
   /** A pointer to a record that is not here. */
   static final long MISSING = -1;
 
@@ -48,6 +52,9 @@ final class GraphBlock {
   final long[] hop = new long[SIZE];
   final int[] pointerStart = new int[SIZE + 1];
   long[] pointers = new long[SIZE];
+
+  /** The next hop towards a final head, where {@link #FINAL} is set; few capsules are closed. */
+  private long[] finalHop = new long[0];
 
   int add(int writerIndex, long time, long[] targets) {
     int at = count++;
@@ -73,8 +80,21 @@ final class GraphBlock {
     return (flags[at] & flag) != 0;
   }
 
+  /** Notes the record, by arrival number, that leads from this one towards a final head. */
+  void makeFinal(int at, long towards) {
+    if (finalHop.length == 0) {
+      finalHop = new long[SIZE];
+    }
+    flags[at] |= FINAL;
+    finalHop[at] = towards;
+  }
+
+  long finalHop(int at) {
+    return finalHop[at];
+  }
+
   byte[] encode(long first) {
-    byte[] out = new byte[18 + count * 24 + 10 * pointerStart[count]];
+    byte[] out = new byte[18 + count * 34 + 10 * pointerStart[count]];
     int size = header(out);
     for (int i = 0; i < count; i++) {
       out[size++] = (byte) (writer[i] >>> 8);
@@ -86,6 +106,9 @@ final class GraphBlock {
       size = varint(out, size, pointerStart[i + 1] - pointerStart[i]);
       for (int p = pointerStart[i]; p < pointerStart[i + 1]; p++) {
         size = varint(out, size, pointers[p] == MISSING ? 0 : zigzag(first + i - pointers[p]));
+      }
+      if (has(i, FINAL)) {
+        size = varint(out, size, zigzag(finalHop[i] - (first + i)));
       }
     }
     return Arrays.copyOf(out, size);
@@ -126,6 +149,9 @@ final class GraphBlock {
         block.pointers[p] = delta == 0 ? MISSING : first + i - unzigzag(delta);
       }
       block.pointerStart[i + 1] = end;
+      if (block.has(i, FINAL)) {
+        block.makeFinal(i, first + i + unzigzag(varint(in)));
+      }
     }
     in.end();
     return block;

@@ -19,7 +19,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Encoding: magic {@code HFPROOF1} ‖ u32 length and metadata ‖ chain of headers as in {@link
  * ChainProof}, the first signed, each pointed at by the one before it, the target last ‖ u8 1 and
  * the leaf (u32 index ‖ u32 length and sealed bytes ‖ path), or u8 0 ‖ u8 1 and the 32-byte record
- * key, or u8 0 ‖ u16 number of receipts ‖ receipts as in {@link Receipt.Extract}.
+ * key, or u8 0 ‖ u16 number of receipts ‖ receipts as in {@link Receipt.Extract} ‖ for a closed
+ * capsule: u32 length and succession.
+ *
+ * <p>With a succession the chain begins at or above a final head, and inner headers may be signed
+ * too; see {@link FinalHeads}.
  *
  * <p>Every byte is covered by a hash, a signature or the strictness of the encoding.
  */
@@ -32,18 +36,21 @@ public final class OfflineProof {
   private final @Nullable Leaf leaf;
   private final @Nullable Secret recordKey;
   private final List<Receipt.Extract> receipts;
+  private final @Nullable FinalHeads closing;
 
   private OfflineProof(
       Metadata metadata,
       List<ChainProof.Verified> chain,
       @Nullable Leaf leaf,
       @Nullable Secret recordKey,
-      List<Receipt.Extract> receipts) {
+      List<Receipt.Extract> receipts,
+      @Nullable FinalHeads closing) {
     this.metadata = metadata;
     this.chain = chain;
     this.leaf = leaf;
     this.recordKey = recordKey;
     this.receipts = List.copyOf(receipts);
+    this.closing = closing;
   }
 
   /**
@@ -60,13 +67,15 @@ public final class OfflineProof {
    *
    * @param chain an encoded {@link ChainProof} whose last header is the target
    * @param recordKey disclosed key of the target record; null to keep the content sealed
+   * @param closing the owner's succession, when the capsule is closed; null else
    */
   public static byte[] encode(
       Metadata metadata,
       byte[] chain,
       @Nullable Leaf leaf,
       @Nullable Secret recordKey,
-      List<Receipt.Extract> receipts) {
+      List<Receipt.Extract> receipts,
+      Statement.@Nullable Succession closing) {
     Encoder out = new Encoder(1024 + chain.length);
     out.raw(MAGIC).bytes32(metadata.encode()).raw(chain);
     if (leaf == null) {
@@ -82,6 +91,9 @@ public final class OfflineProof {
     }
     out.u16(receipts.size());
     receipts.forEach(receipt -> receipt.encode(out));
+    if (closing != null) {
+      out.bytes32(closing.encode());
+    }
     return out.toBytes();
   }
 
@@ -100,10 +112,12 @@ public final class OfflineProof {
     in.skip(MAGIC.length);
     Metadata metadata = Metadata.decode(in.bytes32(Limits.METADATA_BYTES));
     Hash capsule = metadata.name();
+    int chainStart = in.position();
     List<ChainProof.Verified> chain = ChainProof.read(bytes, in, capsule, metadata, null, true);
     if (chain.isEmpty()) {
       throw in.malformed("holds no header");
     }
+    int chainEnd = in.position();
     RecordHeader header = chain.getLast().header();
     Leaf leaf = flag(in) ? readLeaf(in, header) : null;
     Secret key = null;
@@ -129,8 +143,16 @@ public final class OfflineProof {
       }
       receipts.add(extract);
     }
+    FinalHeads closing = null;
+    if (in.remaining() > 0) {
+      closing = FinalHeads.decode(in.bytes32(Limits.STATEMENT_BYTES), metadata);
+      closing.require(chain, name -> false);
+    } else if (!ChainProof.signedOnce(bytes, chainStart, chainEnd)) {
+      throw new ProofException(
+          Violation.BROKEN_CHAIN, "the proof holds headers that its last signature has no need of");
+    }
     in.end();
-    OfflineProof proof = new OfflineProof(metadata, chain, leaf, key, receipts);
+    OfflineProof proof = new OfflineProof(metadata, chain, leaf, key, receipts, closing);
     proof.content();
     return proof;
   }
@@ -190,6 +212,11 @@ public final class OfflineProof {
   /** Receipts for the record, verified under the keys they name. */
   public List<Receipt.Extract> receipts() {
     return receipts;
+  }
+
+  /** The final heads that the record is shown to lie below; null when none are in the file. */
+  public @Nullable FinalHeads closing() {
+    return closing;
   }
 
   /** The plaintext of the leaf; null when there is no leaf or no disclosed key. */

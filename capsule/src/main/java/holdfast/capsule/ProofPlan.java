@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * each header is signed, known to the reader, or pointed at by one before it.
  *
  * <p>Every target follows its witness upwards until it meets something signed, something in the
- * reader's mirrored cache, or a header that is in the plan already; so a batch shares headers.
+ * reader's mirrored cache, or a header that is in the plan already; so a batch shares headers. In a
+ * closed capsule it goes on to a final head. A plan is made in one of the two ways, never both.
  */
 public final class ProofPlan {
   /** The header carries a signature. */
@@ -64,9 +65,67 @@ public final class ProofPlan {
       at = witness.nextHop();
     }
     for (int i = path.size() - 1; i >= 0; i--) {
-      positions.put(path.get(i), arrivals.size());
-      arrivals.add(path.get(i));
-      reasons.add(reason);
+      place(path.get(i), reason);
+      reason = arrivals.size() - 1;
+    }
+    return true;
+  }
+
+  private void place(long arrival, int reason) {
+    positions.put(arrival, arrivals.size());
+    arrivals.add(arrival);
+    reasons.add(reason);
+  }
+
+  /**
+   * Adds what proves one more record of a closed capsule, and that it belongs there: see {@link
+   * FinalHeads}. The way leads over the record's witness to the next signature, so that authorship
+   * shows, and from there to a final head, all of it within the final part.
+   *
+   * @param target a record that {@link RecordGraph#isFinal}
+   * @param mirror the reader's cache, of nothing but final records; null to prove without it
+   * @return false when the record cannot be proven within the final part, or the proof would exceed
+   *     the limit
+   */
+  public boolean addFinal(RecordGraph graph, @Nullable CacheMirror mirror, long target) {
+    if (positions.containsKey(target)
+        || (mirror != null && mirror.contains(CacheMirror.key(target)))) {
+      return true;
+    }
+    List<Long> path = new ArrayList<>();
+    long at = target;
+    int reason;
+    boolean signed = false;
+    while (true) {
+      Integer known = positions.get(at);
+      if (known != null) {
+        reason = known;
+        break;
+      }
+      if (arrivals.size() + path.size() >= Limits.PROOF_HEADERS) {
+        return false;
+      }
+      path.add(at);
+      if (mirror != null && mirror.contains(CacheMirror.key(at))) {
+        reason = CACHED;
+        break;
+      }
+      Witness witness = graph.witness(at);
+      signed |= witness.signed();
+      boolean alongWitness = !signed && witness.proven() && graph.isFinal(witness.nextHop());
+      long next = alongWitness ? witness.nextHop() : graph.finalHop(at);
+      if (next == at) {
+        if (!graph.signed(at)) {
+          return false;
+        }
+        reason = SIGNED;
+        break;
+      }
+      at = next;
+    }
+    for (int i = path.size() - 1; i >= 0; i--) {
+      boolean top = i == path.size() - 1;
+      place(path.get(i), !top && graph.witness(path.get(i)).signed() ? SIGNED : reason);
       reason = arrivals.size() - 1;
     }
     return true;

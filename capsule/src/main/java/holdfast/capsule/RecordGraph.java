@@ -175,6 +175,11 @@ public final class RecordGraph {
     return new Witness(block.rank[at], block.hop[at]);
   }
 
+  /** Whether a present record carries a signature itself, by whichever writer. */
+  public boolean signed(long arrival) {
+    return block(arrival).has(slot(arrival), GraphBlock.SIGNED);
+  }
+
   /** The writer index that a present record claims. */
   public int writer(long arrival) {
     return block(arrival).writer(slot(arrival));
@@ -280,6 +285,16 @@ public final class RecordGraph {
     return block(arrival).has(slot(arrival), GraphBlock.FINAL);
   }
 
+  /**
+   * The record that leads from a final one towards a final head by pointing at it.
+   *
+   * @param arrival of a record that {@link #isFinal}
+   * @return its arrival number; {@code arrival} itself for a final head
+   */
+  public long finalHop(long arrival) {
+    return block(arrival).finalHop(slot(arrival));
+  }
+
   /** Whether a closed capsule still takes this record: an ancestor of the final heads. */
   public boolean belongsToFinal(Hash name) {
     for (Hole hole : holesAt(name)) {
@@ -376,14 +391,14 @@ public final class RecordGraph {
   private boolean fill(Hash name, long arrival) {
     List<Hole> waiting = holesAt(name);
     boolean hasChild = false;
-    boolean isFinal = false;
+    long towardsFinal = -1;
     int best = Witness.UNPROVEN;
     long hop = 0;
     boolean provenChild = false;
     for (Hole hole : waiting) {
       holes--;
       if (hole.child() < 0) {
-        isFinal = true;
+        towardsFinal = arrival;
         continue;
       }
       hasChild = true;
@@ -391,7 +406,9 @@ public final class RecordGraph {
       int at = slot(hole.child());
       child.pointers[child.pointerStart[at] + hole.pointer()] = arrival;
       leave(roots, hole.child());
-      isFinal |= child.has(at, GraphBlock.FINAL);
+      if (towardsFinal < 0 && child.has(at, GraphBlock.FINAL)) {
+        towardsFinal = hole.child();
+      }
       provenChild |= child.rank[at] != Witness.UNPROVEN;
       int candidate = Witness.through(child.rank[at], child.writer(at) == writer(arrival));
       if (Witness.better(candidate, best)) {
@@ -408,8 +425,9 @@ public final class RecordGraph {
     if (provenChild) {
       block.flags[at] |= GraphBlock.HAS_PROVEN_CHILD;
     }
-    if (isFinal) {
-      markFinal(arrival);
+    if (towardsFinal >= 0) {
+      makeFinal(arrival, towardsFinal);
+      markFinalBelow(List.of(arrival));
     }
     if (best != Witness.UNPROVEN) {
       improve(arrival, best, hop);
@@ -456,6 +474,9 @@ public final class RecordGraph {
   public boolean sign(long arrival, int signer) {
     if (!log.holdsStaged(arrival, signer)) {
       log.addSignature(arrival, signer);
+    }
+    if (!signed(arrival)) {
+      change(arrival).flags[slot(arrival)] |= GraphBlock.SIGNED;
     }
     int rank = signer == writer(arrival) ? 0 : Witness.VOUCHED;
     if (!Witness.better(rank, witness(arrival).rank())) {
@@ -528,29 +549,33 @@ public final class RecordGraph {
   public void close(List<Hash> finalHeads) {
     closed = true;
     stateDirty = true;
+    List<Long> present = new ArrayList<>();
     for (Hash head : finalHeads) {
       long arrival = arrivalOf(head);
       if (arrival >= 0) {
-        markFinal(arrival);
+        makeFinal(arrival, arrival);
+        present.add(arrival);
       } else if (holesAt(head).stream().noneMatch(hole -> hole.child() < 0)) {
         // An absent final head is awaited like a missing name, by no child.
         stagedHoles.computeIfAbsent(head, absent -> new ArrayList<>()).add(new Hole(-1, 0));
         holes++;
       }
     }
+    markFinalBelow(present);
   }
 
-  private void markFinal(long start) {
-    ArrayDeque<Long> queue = new ArrayDeque<>();
-    queue.add(start);
+  private void makeFinal(long arrival, long towards) {
+    change(arrival).makeFinal(slot(arrival), towards);
+  }
+
+  /** Marks all ancestors, breadth first, so that the ways to the final heads are the shortest. */
+  private void markFinalBelow(List<Long> starts) {
+    ArrayDeque<Long> queue = new ArrayDeque<>(starts);
     while (!queue.isEmpty()) {
-      long arrival = queue.poll();
-      if (block(arrival).has(slot(arrival), GraphBlock.FINAL)) {
-        continue;
-      }
-      change(arrival).flags[slot(arrival)] |= GraphBlock.FINAL;
-      for (long parent : pointers(arrival)) {
-        if (parent != GraphBlock.MISSING) {
+      long child = queue.poll();
+      for (long parent : pointers(child)) {
+        if (parent != GraphBlock.MISSING && !isFinal(parent)) {
+          makeFinal(parent, child);
           queue.add(parent);
         }
       }

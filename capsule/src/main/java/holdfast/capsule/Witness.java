@@ -29,6 +29,11 @@ public record Witness(int rank, long nextHop) {
     return rank >= 0;
   }
 
+  /** Whether the record carries a signature itself. */
+  public boolean signed() {
+    return proven() && distance() == 0;
+  }
+
   /** Number of hops to the signed record; 0 for a signed one. */
   public int distance() {
     return rank & ~VOUCHED;

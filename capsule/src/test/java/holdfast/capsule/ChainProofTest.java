@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 
 class ChainProofTest {
   /** A server's side: the graph, the headers, the signatures. */
-  private static final class Server implements ChainProof.Source {
+  static final class Server implements ChainProof.Source {
     final Fixture fixture;
     final NaiveGraph model = new NaiveGraph();
     final RecordGraph graph = new RecordGraph(new InMemoryOrderedMap(), 4);
@@ -59,7 +59,7 @@ class ChainProofTest {
     }
   }
 
-  private static Server server(Gen gen, int writers, int records, int signatures) {
+  static Server server(Gen gen, int writers, int records, int signatures) {
     Server server = new Server(new Fixture(writers));
     List<RecordHeader> history = NaiveGraph.history(gen, server.fixture, records);
     history.removeIf(header -> gen.oneIn(12));

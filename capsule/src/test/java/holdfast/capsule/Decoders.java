@@ -327,7 +327,9 @@ enum Decoders {
         chain,
         new OfflineProof.Leaf(0, Bytes.wrap(body.leaf(0)), List.of()),
         null,
-        List.of());
+        List.of(),
+        Statement.Succession.sign(
+            FIXTURE.capsule, 1, List.of(record.name()), FIXTURE.capsule, FIXTURE.owner));
   }
 
   private static byte[] bundleParts() {
@@ -351,6 +353,8 @@ enum Decoders {
       block.rank[i] = i == 0 ? Witness.UNPROVEN : i % 2 == 0 ? i : Witness.VOUCHED | i;
       block.hop[i] = 513L + i;
     }
+    block.makeFinal(2, 514);
+    block.makeFinal(3, 900);
     return block.encode(512);
   }
 }

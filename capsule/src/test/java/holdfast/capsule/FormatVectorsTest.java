@@ -215,7 +215,7 @@ class FormatVectorsTest {
         new OfflineProof.Leaf(
             0, Bytes.wrap(body.leaf(0)), Merkle.path(Merkle.levels(body.leafHashes()), 0));
     Receipt.Extract receipt = Receipt.Extract.read(new holdfast.base.Decoder(extract, "extract"));
-    byte[] proof = OfflineProof.encode(metadata, chain, leaf, recordKey, List.of(receipt));
+    byte[] proof = OfflineProof.encode(metadata, chain, leaf, recordKey, List.of(receipt), null);
     put("proof file", proof);
     assertThat(OfflineProof.verify(proof).content()).isEqualTo(Bytes.utf8("hello").toArray());
 

@@ -58,7 +58,8 @@ class OfflineProofTest {
       extracts.add(Receipt.Extract.ofAll(receipt, entries).get(1));
     }
     byte[] file =
-        OfflineProof.encode(fixture.metadata, chain(topDown, 0), leafOf(body, leaf), key, extracts);
+        OfflineProof.encode(
+            fixture.metadata, chain(topDown, 0), leafOf(body, leaf), key, extracts, null);
     return new Case(Bytes.wrap(file), target, leaf, Bytes.wrap(texts.get(leaf)));
   }
 
@@ -104,7 +105,7 @@ class OfflineProofTest {
       OfflineProof.@Nullable Leaf leaf,
       @Nullable Secret key,
       List<Receipt.Extract> receipts) {
-    return OfflineProof.encode(fixture.metadata, chain, leaf, key, receipts);
+    return OfflineProof.encode(fixture.metadata, chain, leaf, key, receipts, null);
   }
 
   @Test
@@ -148,7 +149,8 @@ class OfflineProofTest {
         Violation.WRONG_CAPSULE,
         () ->
             OfflineProof.verify(
-                OfflineProof.encode(new Fixture(2, 1).metadata, chain, null, null, List.of())));
+                OfflineProof.encode(
+                    new Fixture(2, 1).metadata, chain, null, null, List.of(), null)));
   }
 
   @Test

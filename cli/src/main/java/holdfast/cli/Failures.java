@@ -118,6 +118,7 @@ final class Failures {
           BAD_SIGNATURE,
           BAD_RECEIPT,
           NOT_FRESH,
+          OUTSIDE,
           MISSING ->
           "Do not rely on this data; get it from another copy and keep this one as evidence.";
     };

@@ -17,7 +17,7 @@ import picocli.CommandLine.Parameters;
       "Example:",
       "  holdfast heads 3f2a",
       "",
-      "JSON: capsule, heads, unproven, records, time, server"
+      "JSON: capsule, heads, unproven, records, time, server, closed, successor"
     })
 final class HeadsCommand extends ServerCommand {
   @Parameters(paramLabel = "CAPSULE", description = "The capsule.")
@@ -42,11 +42,14 @@ final class HeadsCommand extends ServerCommand {
                 .put("records", fresh.records())
                 .put("time", time(fresh.timeMillis()))
                 .put("server", fresh.server())
+                .put("closed", reader.closing() != null)
+                .put("successor", successor(reader))
                 .toString());
         return 0;
       }
       fresh.heads().forEach(head -> terminal.line(head.toString()));
       fresh.tips().forEach(tip -> terminal.note("not proven yet: " + tip));
+      noteIfClosed(reader);
     }
     return 0;
   }

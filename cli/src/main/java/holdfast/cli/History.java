@@ -1,6 +1,5 @@
 package holdfast.cli;
 
-import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
@@ -24,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The newest part of a capsule's history, children before parents. Every record in it is proven
- * from a signature, or marked as unproven.
+ * from a signature, or marked as unproven. Of a closed capsule it has what the final heads include.
  */
 final class History {
   private static final Comparator<Item> NEWEST_FIRST =
@@ -98,10 +97,11 @@ final class History {
       var last = proof.chain().getLast();
       item = new Item(last.header(), last.voucher(), proof.chain().size() == 1);
     } catch (HoldfastException e) {
-      if (e.code() != ErrorCode.UNPROVEN && e.code() != ErrorCode.NOT_FOUND) {
-        throw e;
+      switch (e.code()) {
+        case UNPROVEN, NOT_FOUND -> item = unproven(name);
+        case SUCCEEDED -> item = null;
+        default -> throw e;
       }
-      item = unproven(name);
     }
     if (item == null) {
       absent.add(name);

@@ -84,6 +84,7 @@ final class LogCommand extends ServerCommand {
       } else if (items.size() == limit) {
         terminal.note("the newest " + limit + " are shown; -n N shows more");
       }
+      noteIfClosed(reader);
     }
     return 0;
   }

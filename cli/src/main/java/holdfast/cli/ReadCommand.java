@@ -69,6 +69,7 @@ final class ReadCommand extends ServerCommand {
         read(reader, opener, reference(reader, one));
       }
       terminal.out.flush();
+      noteIfClosed(reader);
     }
     return 0;
   }
@@ -106,9 +107,19 @@ final class ReadCommand extends ServerCommand {
           throw new HoldfastException(
               ErrorCode.DAMAGED,
               "record " + name.brief() + " is damaged on the server, which does not serve it");
+      case ReadResult.Outside outside -> throw outside(reader, name);
       case ReadResult.Absent absent -> throw absent(name);
       case ReadResult.Cached cached -> throw absent(name);
     };
+  }
+
+  private static HoldfastException outside(CapsuleReader reader, Hash name) throws ProofException {
+    return new HoldfastException(
+        ErrorCode.SUCCEEDED,
+        "record "
+            + name.brief()
+            + " lies outside of what the owner closed the capsule with; it continues in capsule "
+            + successor(reader));
   }
 
   private static HoldfastException absent(Hash name) {
@@ -176,6 +187,7 @@ final class ReadCommand extends ServerCommand {
           new HoldfastException(
               ErrorCode.DAMAGED, what + " is damaged on the server, which does not serve it");
       case ERASED -> erased(reader, header, leaf);
+      case OUTSIDE -> outside(reader, header.name());
     };
   }
 

@@ -3,6 +3,7 @@ package holdfast.cli;
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.capsule.ContentKey;
+import holdfast.capsule.FinalHeads;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.client.Home;
@@ -189,6 +190,20 @@ abstract class ServerCommand extends BaseCommand {
     }
     held.sort(java.util.Comparator.comparingInt(ContentKey::epoch));
     return held;
+  }
+
+  /** Says on the error stream that a capsule is closed, and where it goes on. */
+  final void noteIfClosed(CapsuleReader reader) throws ProofException {
+    FinalHeads closing = reader.closing();
+    if (closing != null) {
+      terminal.note("closed by its owner; continues in capsule " + closing.successor());
+    }
+  }
+
+  /** The capsule in which a closed one goes on, for JSON; null while it is open. */
+  static @Nullable Hash successor(CapsuleReader reader) throws ProofException {
+    FinalHeads closing = reader.closing();
+    return closing == null ? null : closing.successor();
   }
 
   /** Reads a key file if one was named. */

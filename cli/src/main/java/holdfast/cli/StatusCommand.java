@@ -115,7 +115,7 @@ final class StatusCommand extends ServerCommand {
                 .put("records", status.getRecords())
                 .put("proven", status.getProven())
                 .put("holes", status.getHoles())
-                .put("closed", status.getClosed())
+                .put("closed", successor != null)
                 .put("successor", successor)
                 .put("erasures", erasures)
                 .put("grants", grants)
@@ -145,7 +145,7 @@ final class StatusCommand extends ServerCommand {
       lines.add("Server    " + target.server().endpoint() + " " + target.server().identity());
       lines.add("Keys here " + (epochs.isEmpty() ? "none" : "epochs " + epochs));
       if (successor != null) {
-        lines.add("Closed    things go on in " + successor);
+        lines.add("Closed    continues in capsule " + successor);
       }
       lines.forEach(line -> terminal.line(line.stripTrailing()));
     }

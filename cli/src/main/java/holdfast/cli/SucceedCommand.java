@@ -16,7 +16,8 @@ import picocli.CommandLine.Parameters;
     description = "Closes a capsule for good; things go on in another. So writers are replaced.",
     footerHeading = "%n",
     footer = {
-      "What the present heads do not include is refused from then on. It cannot be taken back.",
+      "What the present heads do not include is refused from then on, by servers and by whoever knows",
+      "of it. It cannot be taken back.",
       "",
       "Example:",
       "  holdfast succeed 3f2a --to $(holdfast create --key me.pem --writer ed25519:…) --key me.pem",

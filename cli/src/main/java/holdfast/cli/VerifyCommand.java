@@ -3,6 +3,7 @@ package holdfast.cli;
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
+import holdfast.capsule.FinalHeads;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.OfflineProof;
 import holdfast.capsule.Receipt;
@@ -35,7 +36,8 @@ import picocli.CommandLine.Parameters;
       "  holdfast verify backup.capsule --capsule 3f2a… --writer ed25519:…",
       "",
       "JSON: kind, ok, capsule, anchored, and of a proof: record, time, writer, signer, authored,",
-      "leaf, content (base64), text, receipts; of a bundle: records, leaves, bytes, erased, signatures"
+      "leaf, content (base64), text, receipts; of a bundle: records, leaves, bytes, erased, signatures;",
+      "of both: closed, successor"
     })
 final class VerifyCommand extends BaseCommand {
   private static final int LEAST_DIGITS = 16;
@@ -108,12 +110,20 @@ final class VerifyCommand extends BaseCommand {
         : "Capsule " + name + (capsule.length() < 64 ? " (begins as asked)." : ", as asked.");
   }
 
-  private Json common(String kind, Hash name) {
+  private Json common(String kind, Hash name, @Nullable FinalHeads closing) {
     return Json.object()
         .put("kind", kind)
         .put("ok", true)
         .put("capsule", name)
-        .put("anchored", capsule != null);
+        .put("anchored", capsule != null)
+        .put("closed", closing != null)
+        .put("successor", closing == null ? null : closing.successor());
+  }
+
+  private static String closed(FinalHeads closing) {
+    return "The owner closed the capsule with what is shown here; it continues in capsule "
+        + closing.successor()
+        + ".";
   }
 
   // ---- Proofs -----------------------------------------------------------------------------------
@@ -140,7 +150,7 @@ final class VerifyCommand extends BaseCommand {
     byte[] content = proof.content();
     if (json) {
       terminal.line(
-          common("proof", metadata.name())
+          common("proof", metadata.name(), proof.closing())
               .put("record", header.name())
               .put("time", time(header.timeMillis()))
               .put("writer", metadata.writerKey(header.writer()))
@@ -163,6 +173,10 @@ final class VerifyCommand extends BaseCommand {
                 + ". It claims to be written by "
                 + metadata.writerKey(header.writer())
                 + ", which this proof does not show.");
+    FinalHeads closing = proof.closing();
+    if (closing != null) {
+      terminal.line(closed(closing));
+    }
     terminal.line("Claimed time " + time(header.timeMillis()) + ".");
     for (Receipt.Extract extract : proof.receipts()) {
       Receipt receipt = extract.receipt();
@@ -221,7 +235,7 @@ final class VerifyCommand extends BaseCommand {
     }
     var contents = bundle.contents();
     Json object =
-        common("bundle", metadata.name())
+        common("bundle", metadata.name(), contents.closing())
             .put("records", graph.size())
             .put("authored", authored)
             .put("leaves", contents.leaves())
@@ -251,6 +265,7 @@ final class VerifyCommand extends BaseCommand {
                 : "\n"
                     + contents.erased()
                     + (contents.erased() == 1 ? " body was" : " bodies were")
-                    + " erased, wholly or partly, by the owner."));
+                    + " erased, wholly or partly, by the owner.")
+            + (contents.closing() == null ? "" : "\n" + closed(contents.closing())));
   }
 }

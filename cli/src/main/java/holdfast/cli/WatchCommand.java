@@ -96,6 +96,8 @@ final class WatchCommand extends ServerCommand {
           terminal.note("damaged on the server and not served: " + damaged.name());
       case ReadResult.Unproven unproven -> {}
       case ReadResult.Absent absent -> {}
+      case ReadResult.Outside outside ->
+          terminal.note("outside of what the owner closed the capsule with: " + outside.name());
       case ReadResult.Cached cached -> {}
     }
   }

@@ -276,13 +276,34 @@ class CommandsTest {
   @Test
   void aClosedCapsuleNamesItsSuccessor() {
     String old = create();
-    append(old, "last");
+    String record = append(old, "last").getFirst();
     String successor = create();
     cli.ok("succeed", old, "--to", successor, "--key", key);
     Cli.Ran refused = cli.input("more", "append", old, "--key", key).failsWith(1);
     assertThat(refused.err()).contains("status");
-    assertThat(cli.json("status", old)).containsEntry("successor", successor);
+    assertThat(cli.json("status", old))
+        .containsEntry("closed", true)
+        .containsEntry("successor", successor);
     cli.run("succeed", old, "--to", old, "--key", key).failsWith(2);
+    String closed = "closed by its owner; continues in capsule " + successor;
+    assertThat(cli.ok("status", old)).contains("Closed    continues in capsule " + successor);
+    for (List<String> command :
+        List.of(List.of("heads", old), List.of("log", old), List.of("read", old, record))) {
+      assertThat(cli.run(command.toArray(new String[0])).failsWith(0).err()).contains(closed);
+    }
+    assertThat(cli.json("heads", old)).containsEntry("successor", successor);
+    String proof = folder.resolve("closed.proof").toString();
+    String bundle = folder.resolve("closed.capsule").toString();
+    cli.ok("prove", old, record, "-o", proof);
+    cli.ok("export", old, "-o", bundle);
+    for (String file : List.of(proof, bundle)) {
+      assertThat(cli.ok("verify", file)).contains("closed the capsule", successor);
+      assertThat(cli.json("verify", file)).containsEntry("successor", successor);
+    }
+    String open = create();
+    String last = append(open, "last").getFirst();
+    assertThat(cli.run("read", open, last).err()).isEmpty();
+    assertThat(cli.json("heads", open)).containsEntry("closed", false);
   }
 
   @Test

@@ -2,9 +2,18 @@ package holdfast.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.base.Hash;
+import holdfast.capsule.Statement;
+import holdfast.client.BundleFile;
+import holdfast.client.Home;
+import holdfast.crypto.SigningKey;
 import holdfast.node.Node;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -113,5 +122,40 @@ class ViolationsTest {
     Files.write(bad, java.util.Arrays.copyOf(good, good.length - 40));
     cli.run("verify", bad.toString()).failsWith(3);
     cli.run("import", bad.toString()).failsWith(3);
+  }
+
+  @Test
+  void aBundleHoldsNothingOutsideOfTheFinalHeadsInIt() throws Exception {
+    byte[] good = Files.readAllBytes(bundle);
+    Path closed = folder.resolve("closed.capsule");
+    Home home = Home.at(cli.home);
+    List<Hash> head = new ArrayList<>();
+    for (Statement statement : BundleFile.verify(bundle).statements()) {
+      if (statement instanceof Statement.WriterSignature signature) {
+        head.add(signature.record());
+      }
+    }
+    Files.write(closed, with(good, succession(head, home.key(key)).encode()));
+    assertThat(cli.ok("verify", closed.toString())).contains("closed the capsule");
+    Files.write(closed, with(good, succession(List.of(), home.key(key)).encode()));
+    Cli.Ran refused = cli.run("verify", closed.toString(), "--json").failsWith(3);
+    assertThat(refused.line()).contains("\"violation\":\"OUTSIDE\"");
+    cli.run("import", closed.toString()).failsWith(3);
+  }
+
+  private static Statement succession(List<Hash> heads, SigningKey owner) {
+    return Statement.Succession.sign(
+        Hash.parse(capsule), 1, heads, Hash.parse("ab".repeat(32)), owner);
+  }
+
+  /** A bundle with one more statement, and the hash at its end made anew. */
+  private static byte[] with(byte[] file, byte[] statement) throws Exception {
+    int count = 8 + 4 + ByteBuffer.wrap(file).getInt(8) + 64;
+    ByteBuffer out = ByteBuffer.allocate(file.length + 4 + statement.length);
+    out.put(file, 0, count).putInt(ByteBuffer.wrap(file).getInt(count) + 1);
+    out.putInt(statement.length).put(statement);
+    out.put(file, count + 4, file.length - count - 4 - Hash.SIZE);
+    byte[] hashed = Arrays.copyOf(out.array(), out.position());
+    return out.put(MessageDigest.getInstance("SHA-256").digest(hashed)).array();
   }
 }

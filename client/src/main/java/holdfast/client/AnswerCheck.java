@@ -8,6 +8,7 @@ import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.Body;
 import holdfast.capsule.ChainProof;
+import holdfast.capsule.FinalHeads;
 import holdfast.capsule.LeafProof;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
@@ -31,6 +32,7 @@ final class AnswerCheck {
   private static final byte UNPROVEN = 2;
   private static final byte DAMAGED = 3;
   private static final byte ERASED = 4;
+  private static final byte OUTSIDE = 5;
 
   private final CapsuleReader reader;
   private final Hash capsule;
@@ -38,14 +40,17 @@ final class AnswerCheck {
   private final PendingRead.Message read;
   private final Answer answer;
   private final boolean adds;
+  private final @Nullable FinalHeads closing;
   private final List<Statement.Erasure> erasures = new ArrayList<>();
   private final Map<Hash, ChainProof.Verified> proven = new HashMap<>();
   private final Map<Hash, RecordHeader> received = new HashMap<>();
 
   AnswerCheck(
-      CapsuleReader reader, Hash capsule, PendingRead.Message read, Answer answer, boolean adds) {
+      CapsuleReader reader, Hash capsule, PendingRead.Message read, Answer answer, boolean adds)
+      throws ProofException {
     this.reader = reader;
     this.capsule = capsule;
+    this.closing = reader.closing();
     this.cache = reader.cache();
     this.read = read;
     this.answer = answer;
@@ -83,6 +88,9 @@ final class AnswerCheck {
     List<ChainProof.Verified> chain =
         ChainProof.check(
             answer.getProof().toByteArray(), capsule, reader.metadata(), cache, targets);
+    if (closing != null) {
+      closing.require(chain, name -> cache.record(name) != null);
+    }
     chain.forEach(one -> proven.put(one.header().name(), one));
     LeafProof.Verifier leafVerifier = new LeafProof.Verifier(cache);
     List<ReadResult.LeafResult> leaves = leaves(leafStatuses, leafVerifier);
@@ -124,6 +132,8 @@ final class AnswerCheck {
           }
           received.put(read.names.get(i), record.header());
         }
+      } else if (statuses[i] == OUTSIDE) {
+        requireClosed();
       } else if (statuses[i] != ABSENT && statuses[i] != DAMAGED) {
         throw in.malformed("gives an unknown status");
       }
@@ -140,6 +150,9 @@ final class AnswerCheck {
     }
     if (status == DAMAGED) {
       return new ReadResult.Damaged(name);
+    }
+    if (status == OUTSIDE) {
+      return new ReadResult.Outside(name);
     }
     Record record = received;
     if (record == null) {
@@ -159,6 +172,14 @@ final class AnswerCheck {
           name, record, voucher(name), erasures.stream().filter(e -> e.touches(header)).toList());
     }
     return new ReadResult.Proven(name, record, voucher(name));
+  }
+
+  private void requireClosed() throws ProofException {
+    if (closing == null) {
+      throw new ProofException(
+          Violation.MISSING,
+          "the server calls a record outside of the final heads and shows no succession of the owner");
+    }
   }
 
   private Voucher voucher(Hash name) throws ProofException {
@@ -221,6 +242,10 @@ final class AnswerCheck {
         }
         case ABSENT -> results.add(missing(name, ReadResult.LeafResult.Why.ABSENT));
         case DAMAGED -> results.add(missing(name, ReadResult.LeafResult.Why.DAMAGED));
+        case OUTSIDE -> {
+          requireClosed();
+          results.add(missing(name, ReadResult.LeafResult.Why.OUTSIDE));
+        }
         case ERASED -> {
           requireErased(name);
           results.add(missing(name, ReadResult.LeafResult.Why.ERASED));

@@ -28,8 +28,8 @@ import java.util.function.LongConsumer;
 
 /**
  * Writes a capsule into a bundle file, see {@link Bundle}: first the headers are looked through to
- * find which records the signatures prove, then these are written with their bodies, in the order
- * in which they arrived at the server.
+ * find which records the signatures prove, and the final heads of a closed capsule include, then
+ * these are written with their bodies, in the order in which they arrived at the server.
  *
  * <p>Streams: what is held in memory is the graph of the records, not their bodies.
  */
@@ -100,10 +100,16 @@ public final class BundleExport {
       }
       from = page.next();
     } while (!page.end());
-    for (Statement statement : reader.statements(false)) {
+    List<Statement> all = reader.statements(false);
+    for (Statement statement : all) {
+      if (statement instanceof Statement.Succession closing) {
+        graph.close(closing.finalHeads());
+      }
+    }
+    for (Statement statement : all) {
       if (statement instanceof Statement.WriterSignature signature) {
         long arrival = graph.arrivalOf(signature.record());
-        if (arrival < 0) {
+        if (arrival < 0 || !belongs(arrival)) {
           continue;
         }
         graph.sign(arrival, signature.signer());
@@ -111,8 +117,17 @@ public final class BundleExport {
       statements.add(statement);
     }
     for (long arrival = 0; arrival < graph.size(); arrival++) {
-      records += graph.witness(arrival).proven() ? 1 : 0;
+      records += wanted(arrival) ? 1 : 0;
     }
+  }
+
+  /** Whether a record lies below the final heads, if the capsule is closed. */
+  private boolean belongs(long arrival) {
+    return !graph.closed() || graph.isFinal(arrival);
+  }
+
+  private boolean wanted(long arrival) {
+    return belongs(arrival) && graph.witness(arrival).proven();
   }
 
   private void write(HashingStream out, LongConsumer progress) throws IOException, ProofException {
@@ -129,7 +144,7 @@ public final class BundleExport {
       List<Record> frame = new ArrayList<>();
       for (Record record : page.records()) {
         long arrival = graph.arrivalOf(record.name());
-        if (arrival >= 0 && graph.witness(arrival).proven()) {
+        if (arrival >= 0 && wanted(arrival)) {
           requireExplained(record);
           frame.add(record);
         }

@@ -8,6 +8,7 @@ import holdfast.base.Limits;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.ContentKey;
+import holdfast.capsule.FinalHeads;
 import holdfast.capsule.Freshness;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Opener;
@@ -34,7 +35,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Reads and proves records of one capsule. Nothing is returned before it is verified: the name is
  * the hash of the header, the body leads to the root in it, and a chain of headers leads to a
- * signature of an authorised writer or to something verified before.
+ * signature of an authorised writer or to something verified before. Once the owner's succession is
+ * known, what it does not include is refused; see {@link FinalHeads}.
  *
  * <p>When the connection breaks, the next call opens a new session and resumes the verification
  * cache there. Not safe for use by several threads.
@@ -66,6 +68,7 @@ public final class CapsuleReader implements AutoCloseable {
       };
   private CapsuleSession session;
   private VerificationCache cache;
+  private @Nullable FinalHeads closing;
   private int cacheEpoch;
   private long verifiedAnswers;
   private int unacknowledged;
@@ -94,7 +97,62 @@ public final class CapsuleReader implements AutoCloseable {
     cache = cache.resumed(made.resumed(), made.cacheEntries());
     cacheEpoch = 0;
     restartAcknowledgements();
+    heed(made);
     return made;
+  }
+
+  /**
+   * Takes in a succession that the server has shown. What was verified before may lie outside of
+   * it, so the cache begins anew.
+   */
+  private void heed(CapsuleSession from) throws ProofException {
+    CapsuleSession.Closing shown = from.closing();
+    if (shown != null && close(shown.finalHeads())) {
+      cacheEpoch = Math.max(cacheEpoch, shown.epoch());
+      restartAcknowledgements();
+    }
+  }
+
+  private boolean close(FinalHeads finalHeads) throws ProofException {
+    FinalHeads before = closing;
+    if (before != null) {
+      if (!before.statement().equals(finalHeads.statement())) {
+        throw new ProofException(
+            Violation.OUTSIDE,
+            "the owner has closed the capsule twice, in favour of "
+                + before.successor()
+                + " and of "
+                + finalHeads.successor());
+      }
+      return false;
+    }
+    closing = finalHeads;
+    cache = new VerificationCache(cache.capacity(), SLACK);
+    headers.clear();
+    return true;
+  }
+
+  /**
+   * What the owner closed the capsule with; null while no succession is known. A server that shows
+   * none withholds it, or there is none.
+   */
+  public @Nullable FinalHeads closing() throws ProofException {
+    heed(session);
+    return closing;
+  }
+
+  /** Makes known a succession that came to its user otherwise than from this server. */
+  public void learn(Statement.Succession succession) throws ProofException {
+    if (close(FinalHeads.of(succession, metadata()))) {
+      restartAcknowledgements();
+      session.session().post(outOfStep());
+    }
+  }
+
+  private static Request.Builder outOfStep() {
+    return Request.newBuilder()
+        .setAcknowledged(OUT_OF_STEP)
+        .setAcknowledge(Acknowledge.getDefaultInstance());
   }
 
   private void restartAcknowledgements() {
@@ -176,6 +234,9 @@ public final class CapsuleReader implements AutoCloseable {
   /** Proves records without fetching them; an exception if one cannot be proven. */
   public void prove(List<Hash> names) throws ProofException {
     for (ReadResult result : readHeaders(names)) {
+      if (result instanceof ReadResult.Outside) {
+        throw outside(result.name());
+      }
       if (result instanceof ReadResult.Unproven
           || result instanceof ReadResult.Absent
           || result instanceof ReadResult.Damaged) {
@@ -186,13 +247,20 @@ public final class CapsuleReader implements AutoCloseable {
     }
   }
 
+  static HoldfastException outside(Hash name) {
+    return new HoldfastException(
+        ErrorCode.SUCCEEDED,
+        "record " + name.brief() + " lies outside of the final heads of the closed capsule");
+  }
+
   /**
    * A proof of a record, or of a leaf of it, that holds up without a server or a cache.
    *
    * @param leaf index of the leaf; negative for the record alone
    */
   public ProofMaterial proofMaterial(Hash record, int leaf) throws ProofException {
-    return patiently(() -> ProofMaterial.ask(session(), record, leaf, options.timeoutMillis()));
+    return patiently(
+        () -> ProofMaterial.ask(this, session(), record, leaf, options.timeoutMillis()));
   }
 
   /** Asks for records without waiting. */
@@ -410,23 +478,21 @@ public final class CapsuleReader implements AutoCloseable {
 
   /**
    * Verifies an answer. A proof that rests on something never verified here may come from a mirror
-   * that is out of step: then both sides begin with an empty cache, and the answer is asked for
-   * once more, up to signatures. So a wrong mirror costs speed, and a forged chain is refused.
+   * that is out of step, and one that leaves the final heads out may have been under way when the
+   * capsule was closed: then both sides begin with an empty cache, and the answer is asked for once
+   * more, up to signatures. So a wrong mirror costs speed, and a forged chain is refused.
    */
   private PendingRead.Results verifyOrAskAgain(PendingRead.Message read) throws ProofException {
     try {
       return verify(read);
     } catch (ProofException e) {
-      if (e.violation() != Violation.BROKEN_CHAIN || read.ignoresCache) {
+      boolean mayBeOld =
+          e.violation() == Violation.BROKEN_CHAIN || e.violation() == Violation.OUTSIDE;
+      if (!mayBeOld || read.ignoresCache) {
         throw e;
       }
       if (inStep(read)) {
-        session
-            .session()
-            .post(
-                Request.newBuilder()
-                    .setAcknowledged(OUT_OF_STEP)
-                    .setAcknowledge(Acknowledge.getDefaultInstance()));
+        session.session().post(outOfStep());
       }
       try {
         PendingRead.Message again = read.withoutCache();
@@ -450,6 +516,7 @@ public final class CapsuleReader implements AutoCloseable {
     Answer answer =
         ServerSession.expect(Reply.ResultCase.ANSWER, pending.await(options.timeoutMillis()))
             .getAnswer();
+    heed(session);
     if (session.equals(read.session) && pending.epoch() > cacheEpoch) {
       // The server began with an empty mirror before it made this answer.
       cacheEpoch = pending.epoch();

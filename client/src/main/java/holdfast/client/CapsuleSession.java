@@ -5,6 +5,7 @@ import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
+import holdfast.capsule.FinalHeads;
 import holdfast.capsule.Freshness;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Possession;
@@ -26,6 +27,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** A session that has chosen its capsule: metadata verified, cache mirrored, nonces exchanged. */
 final class CapsuleSession implements AutoCloseable {
@@ -41,6 +43,14 @@ final class CapsuleSession implements AutoCloseable {
   private final int cacheEntries;
   private final List<Hash> resumed;
   private final long records;
+  private @Nullable Closing closing;
+
+  /**
+   * A succession that the server has shown, verified.
+   *
+   * @param epoch the cache epoch in which answers begin to keep to it
+   */
+  record Closing(FinalHeads finalHeads, int epoch) {}
 
   private CapsuleSession(
       ServerSession session,
@@ -68,6 +78,10 @@ final class CapsuleSession implements AutoCloseable {
     this.serverNonce = ServerSession.names(opened.getServerNonce()).getFirst();
     this.cacheEntries = opened.getCacheEntries();
     this.records = opened.getRecords();
+    this.closing =
+        opened.getSuccession().isEmpty()
+            ? null
+            : new Closing(FinalHeads.decode(opened.getSuccession().toByteArray(), metadata), 0);
     this.resumed = new ArrayList<>();
     byte[] taken = opened.getCached().toByteArray();
     for (int i = 0; i < Math.min(taken.length, cached.size()); i++) {
@@ -136,6 +150,16 @@ final class CapsuleSession implements AutoCloseable {
 
   long records() {
     return records;
+  }
+
+  /** The succession that closed the capsule, as far as the server has shown one by now. */
+  @Nullable Closing closing() throws ProofException {
+    ServerSession.Told told = session.told();
+    if (told != null && closing == null) {
+      closing =
+          new Closing(FinalHeads.decode(told.succession().toByteArray(), metadata), told.epoch());
+    }
+    return closing;
   }
 
   VerifyKey server() {

@@ -108,6 +108,7 @@ public final class CapsuleWriter implements AutoCloseable {
     this.session = CapsuleSession.open(server, capsule, 0, List.of(), options.timeoutMillis());
     try {
       this.metadata = session.metadata();
+      requireOpen(session.closing());
       this.writer = session.possess(key);
       Freshness fresh = session.fresh();
       // Unproven tips are claims of the server; only what is proven is worth a pointer.
@@ -119,6 +120,14 @@ public final class CapsuleWriter implements AutoCloseable {
     byte[] salt = new byte[RecordHeader.SALT_SIZE];
     Server.RANDOM.nextBytes(salt);
     this.sealer = new Sealer(capsule, writer, contentKey, salt);
+  }
+
+  private static void requireOpen(CapsuleSession.@Nullable Closing closing) {
+    if (closing != null) {
+      throw new HoldfastException(
+          ErrorCode.SUCCEEDED,
+          "the capsule is closed; it goes on in capsule " + closing.finalHeads().successor());
+    }
   }
 
   private List<Hash> verifiedHeads(Freshness fresh, int writer) throws ProofException {

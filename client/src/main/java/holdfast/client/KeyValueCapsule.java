@@ -106,6 +106,7 @@ public final class KeyValueCapsule implements AutoCloseable {
           case ReadResult.Proven one -> take(one.record());
           case ReadResult.Erased one -> take(one.record());
           case ReadResult.Unproven one -> gap = true;
+          case ReadResult.Outside one -> {}
           case ReadResult.Absent one -> throw lost(one.name());
           case ReadResult.Damaged one -> throw lost(one.name());
           case ReadResult.Cached one -> throw new AssertionError("records were asked for");

@@ -10,6 +10,7 @@ import holdfast.base.Limits;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.ChainProof;
+import holdfast.capsule.FinalHeads;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.OfflineProof;
 import holdfast.capsule.Receipt;
@@ -31,24 +32,29 @@ public final class ProofMaterial {
   private static final byte UNPROVEN = 2;
   private static final byte DAMAGED = 3;
   private static final byte ERASED = 4;
+  private static final byte OUTSIDE = 5;
 
   private final Metadata metadata;
   private final byte[] chain;
   private final List<ChainProof.Verified> verified;
   private final OfflineProof.@Nullable Leaf leaf;
+  private final @Nullable FinalHeads closing;
 
   private ProofMaterial(
       Metadata metadata,
       byte[] chain,
       List<ChainProof.Verified> verified,
-      OfflineProof.@Nullable Leaf leaf) {
+      OfflineProof.@Nullable Leaf leaf,
+      @Nullable FinalHeads closing) {
     this.metadata = metadata;
     this.chain = chain;
     this.verified = verified;
     this.leaf = leaf;
+    this.closing = closing;
   }
 
-  static ProofMaterial ask(CapsuleSession session, Hash record, int leaf, long timeoutMillis)
+  static ProofMaterial ask(
+      CapsuleReader reader, CapsuleSession session, Hash record, int leaf, long timeoutMillis)
       throws ProofException {
     Read.Builder read =
         Read.newBuilder().setContent(Read.Content.NOTHING).setProve(true).setIgnoreCache(true);
@@ -75,8 +81,12 @@ public final class ProofMaterial {
       throw new ProofException(
           Violation.BROKEN_CHAIN, "the proof does not end at record " + record.brief());
     }
+    FinalHeads closing = reader.closing();
+    if (closing != null) {
+      closing.require(verified, name -> false);
+    }
     return new ProofMaterial(
-        session.metadata(), chain, verified, leaf < 0 ? null : leaf(answer, leaf));
+        session.metadata(), chain, verified, leaf < 0 ? null : leaf(answer, leaf), closing);
   }
 
   private static void requireHere(byte status, Hash record, int leaf) {
@@ -89,6 +99,7 @@ public final class ProofMaterial {
       case DAMAGED ->
           throw new HoldfastException(
               ErrorCode.DAMAGED, what + " is damaged on the server, which does not serve it");
+      case OUTSIDE -> throw CapsuleReader.outside(record);
       case ERASED ->
           throw new HoldfastException(ErrorCode.NOT_FOUND, what + " was erased by the owner");
       default ->
@@ -119,7 +130,14 @@ public final class ProofMaterial {
    */
   public byte[] file(@Nullable Secret recordKey, List<Receipt.Extract> receipts)
       throws ProofException {
-    byte[] file = OfflineProof.encode(metadata, chain, leaf, recordKey, receipts);
+    byte[] file =
+        OfflineProof.encode(
+            metadata,
+            chain,
+            leaf,
+            recordKey,
+            receipts,
+            closing == null ? null : closing.statement());
     OfflineProof.verify(file);
     return file;
   }

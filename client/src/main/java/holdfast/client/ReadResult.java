@@ -43,6 +43,12 @@ public sealed interface ReadResult {
   /** The server says that its copy is damaged. */
   record Damaged(Hash name) implements ReadResult {}
 
+  /**
+   * The capsule is closed, and the server says that the record is not among what its final heads
+   * include.
+   */
+  record Outside(Hash name) implements ReadResult {}
+
   /** A leaf wanted: record name and index. */
   record LeafName(Hash record, int leaf) {}
 
@@ -67,7 +73,9 @@ public sealed interface ReadResult {
       /** The server's copy is damaged. */
       DAMAGED,
       /** The owner had it erased. */
-      ERASED
+      ERASED,
+      /** The capsule is closed, and the record is not among what its final heads include. */
+      OUTSIDE
     }
   }
 }

@@ -38,6 +38,7 @@ final class ServerSession implements AutoCloseable {
   private final Condition changed = lock.newCondition();
   private final ClientCallStreamObserver<Request> out;
   private final AtomicInteger cacheEpoch = new AtomicInteger();
+  private volatile @Nullable Told told;
   private volatile @Nullable Exception failure;
   private boolean ended;
   private volatile long takenMillis = TAKEN_MILLIS;
@@ -45,6 +46,14 @@ final class ServerSession implements AutoCloseable {
   ServerSession(Connection connection) {
     this.connection = connection;
     this.out = connection.open(new Replies());
+  }
+
+  /** A succession that the server shows, and the cache epoch that begins with it. */
+  record Told(ByteString succession, int epoch) {}
+
+  /** What the server has shown of a succession since the session was opened; null if nothing. */
+  @Nullable Told told() {
+    return told;
   }
 
   Connection connection() {
@@ -284,7 +293,13 @@ final class ServerSession implements AutoCloseable {
     @Override
     public void onNext(Reply reply) {
       switch (reply.getResultCase()) {
-        case CACHE_RESET -> cacheEpoch.incrementAndGet();
+        case CACHE_RESET -> {
+          int epoch = cacheEpoch.incrementAndGet();
+          ByteString succession = reply.getCacheReset().getSuccession();
+          if (!succession.isEmpty()) {
+            told = new Told(succession, epoch);
+          }
+        }
         case RECEIPT -> {
           for (long id : reply.getReceipt().getIdsList()) {
             deliver(id, reply);

@@ -47,12 +47,17 @@ final class Reading {
   private static final byte UNPROVEN = 2;
   private static final byte DAMAGED = 3;
   private static final byte ERASED = 4;
+  private static final byte OUTSIDE = 5;
 
   private final Session session;
   private final CapsuleService service;
   private final CRC32C checksum = new CRC32C();
   private final List<Integer> checksums = new ArrayList<>();
   private @Nullable CacheMirror mirror;
+
+  /** The succession that the client has been told of; from then on answers keep to it. */
+  private Statement.@Nullable Succession told;
+
   private long answers;
   private long acknowledged;
   private long damagedSeen;
@@ -88,12 +93,14 @@ final class Reading {
       service.mirroredEntries.addAndGet(-over);
       entries -= (int) over;
     }
+    told = capsule.succession();
     if (entries == 0) {
       return taken;
     }
     CacheMirror made = new CacheMirror(entries);
     long[] arrivals = capsule.withGraph(graph -> graph.arrivalsOf(cached));
-    for (int i = 0; i < taken.length; i++) {
+    // What a reader of a closed capsule has cached, it may have cached before it knew.
+    for (int i = 0; told == null && i < taken.length; i++) {
       if (arrivals[i] >= 0) {
         made.add(CacheMirror.key(arrivals[i]));
         taken[i] = 1;
@@ -117,17 +124,39 @@ final class Reading {
     }
     long ahead = upTo - acknowledged;
     if (ahead > checksums.size() || checksums.get((int) ahead - 1) != request.getChecksum()) {
-      mirror = new CacheMirror(current.capacity());
-      answers = 0;
-      acknowledged = 0;
-      checksum.reset();
-      checksums.clear();
-      session.send(Reply.newBuilder().setCacheReset(CacheReset.getDefaultInstance()));
+      reset(CacheReset.getDefaultInstance());
       return;
     }
     current.acknowledge(upTo);
     checksums.subList(0, (int) ahead).clear();
     acknowledged = upTo;
+  }
+
+  private void reset(CacheReset why) {
+    CacheMirror current = mirror;
+    mirror = current == null ? null : new CacheMirror(current.capacity());
+    answers = 0;
+    acknowledged = 0;
+    checksum.reset();
+    checksums.clear();
+    session.send(Reply.newBuilder().setCacheReset(why));
+  }
+
+  /** Shows the client the succession before the first reply that is made under it. */
+  void tellIfClosed(@Nullable StoredCapsule capsule) {
+    Statement.Succession closing = capsule == null ? null : capsule.succession();
+    if (closing != null && told == null) {
+      told = closing;
+      reset(CacheReset.newBuilder().setSuccession(Session.bytes(closing.encode())).build());
+    }
+  }
+
+  Statement.@Nullable Succession told() {
+    return told;
+  }
+
+  byte[] toldSuccession() {
+    return told == null ? new byte[0] : told.encode();
   }
 
   // ---- Records, leaves, proofs
@@ -157,31 +186,44 @@ final class Reading {
     }
     List<Hash> wanted = new ArrayList<>(names);
     leaves.forEach(ref -> wanted.add(ref.record()));
-    Located located = locate(capsule, wanted, read.getProve(), cache);
+    Located located = locate(capsule, wanted, read.getProve(), cache, told != null);
     Answering answer = new Answering(capsule, read, cache, located.plan());
     for (int i = 0; i < names.size(); i++) {
-      answer.name(located.arrivals()[i], located.unproven()[i]);
+      answer.name(located.arrivals()[i], located.standing()[i]);
     }
     for (int i = 0; i < leaves.size(); i++) {
       int at = names.size() + i;
-      answer.leaf(located.arrivals()[at], located.unproven()[at], leaves.get(i).leaf());
+      answer.leaf(located.arrivals()[at], located.standing()[at], leaves.get(i).leaf());
     }
     session.send(Reply.newBuilder().setId(id).setAnswer(answer.finish(names.size())));
   }
 
   @SuppressWarnings("ArrayRecordComponent") // lives for one request, within this class
-  private record Located(long[] arrivals, boolean[] unproven, ProofPlan plan) {}
+  private record Located(long[] arrivals, byte[] standing, ProofPlan plan) {}
 
   private static Located locate(
-      StoredCapsule capsule, List<Hash> wanted, boolean prove, @Nullable CacheMirror cache) {
+      StoredCapsule capsule,
+      List<Hash> wanted,
+      boolean prove,
+      @Nullable CacheMirror cache,
+      boolean closed) {
     return capsule.withGraph(graph -> {
       long[] arrivals = graph.arrivalsOf(wanted);
-      boolean[] unproven = new boolean[arrivals.length];
+      byte[] standing = new byte[arrivals.length];
       ProofPlan plan = new ProofPlan();
-      for (int i = 0; prove && i < arrivals.length; i++) {
-        unproven[i] = arrivals[i] >= 0 && !plan.add(graph, cache, arrivals[i]);
+      for (int i = 0; i < arrivals.length; i++) {
+        long arrival = arrivals[i];
+        if (arrival < 0) {
+          standing[i] = ABSENT;
+        } else if (closed && !graph.isFinal(arrival)) {
+          standing[i] = OUTSIDE;
+        } else if (prove) {
+          boolean planned =
+              closed ? plan.addFinal(graph, cache, arrival) : plan.add(graph, cache, arrival);
+          standing[i] = planned ? HERE : UNPROVEN;
+        }
       }
-      return new Located(arrivals, unproven, plan);
+      return new Located(arrivals, standing, plan);
     });
   }
 
@@ -208,9 +250,9 @@ final class Reading {
       this.sealedLeaves = capsule.leaves();
     }
 
-    void name(long arrival, boolean unproven) {
-      if (arrival < 0) {
-        statuses.u8(ABSENT);
+    void name(long arrival, byte standing) {
+      if (standing == ABSENT || standing == OUTSIDE) {
+        statuses.u8(standing);
         return;
       }
       try {
@@ -226,7 +268,7 @@ final class Reading {
               new Record(capsule.headerOf(arrival), Record.State.HEADER_ONLY, null).encode(records);
           case NOTHING, UNRECOGNIZED -> {}
         }
-        statuses.u8(unproven ? UNPROVEN : HERE);
+        statuses.u8(standing);
         service.metrics.recordsRead.increment();
       } catch (HoldfastException e) {
         statuses.u8(damaged(e));
@@ -244,9 +286,9 @@ final class Reading {
       return DAMAGED;
     }
 
-    void leaf(long arrival, boolean unproven, int leaf) {
-      if (arrival < 0) {
-        leafStatuses.u8(ABSENT);
+    void leaf(long arrival, byte standing, int leaf) {
+      if (standing == ABSENT || standing == OUTSIDE) {
+        leafStatuses.u8(standing);
         return;
       }
       try {
@@ -270,7 +312,7 @@ final class Reading {
                 : List.of();
         leaves.bytes32(sealed).u8(siblings.size());
         siblings.forEach(leaves::hash);
-        leafStatuses.u8(unproven ? UNPROVEN : HERE);
+        leafStatuses.u8(standing);
         service.metrics.recordsRead.increment();
       } catch (HoldfastException e) {
         leafStatuses.u8(damaged(e));

@@ -10,6 +10,8 @@ import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.Freshness;
 import holdfast.capsule.Possession;
+import holdfast.capsule.RecordGraph;
+import holdfast.capsule.Statement;
 import holdfast.crypto.Providers;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.CapsuleStatus;
@@ -198,6 +200,9 @@ final class Session implements StreamObserver<Request> {
 
   private void handle(Request request) throws ProofException {
     reading.acknowledge(request);
+    if (!request.hasInit()) {
+      reading.tellIfClosed(capsule);
+    }
     long id = request.getId();
     switch (request.getOperationCase()) {
       case CREATE -> writing.create(id, request.getCreate());
@@ -256,6 +261,7 @@ final class Session implements StreamObserver<Request> {
                     .setServerNonce(bytes(random))
                     .setCacheEntries(reading.mirrorCapacity())
                     .setCached(bytes(taken))
+                    .setSuccession(bytes(reading.toldSuccession()))
                     .setRecords(found.withGraph(graph -> graph.size()))));
   }
 
@@ -281,10 +287,13 @@ final class Session implements StreamObserver<Request> {
     StoredCapsule current = capsule();
     @SuppressWarnings("ArrayRecordComponent") // lives for one request
     record Heads(long records, long[] proven, long[] tips) {}
+    Statement.Succession closing = reading.told();
     Heads heads =
         current.withGraph(graph ->
-            new Heads(
-                graph.size(), graph.provenHeads(Limits.HEADS), graph.unprovenTips(Limits.HEADS)));
+            closing == null
+                ? new Heads(
+                    graph.size(), graph.provenHeads(Limits.HEADS), graph.unprovenTips(Limits.HEADS))
+                : new Heads(graph.size(), provenOf(graph, closing.finalHeads()), new long[0]));
     whenSynced(() ->
         service.workers.execute(() -> {
           answering(
@@ -332,6 +341,12 @@ final class Session implements StreamObserver<Request> {
       fail(
           id, new HoldfastException(ErrorCode.INTERNAL, "the server failed; its log says more", e));
     }
+  }
+
+  private static long[] provenOf(RecordGraph graph, List<Hash> finalHeads) {
+    return Arrays.stream(graph.arrivalsOf(finalHeads))
+        .filter(arrival -> arrival >= 0 && graph.witness(arrival).proven())
+        .toArray();
   }
 
   private static List<Hash> namesOf(StoredCapsule capsule, long[] arrivals) {
