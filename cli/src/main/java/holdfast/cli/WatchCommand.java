@@ -58,27 +58,34 @@ final class WatchCommand extends ServerCommand {
     try (Target target = open(capsule);
         CapsuleReader reader = target.reader()) {
       long next = from == null ? reader.status().getCapsule().getRecords() : from;
-      int failures = 0;
-      while (!done()) {
-        try (Subscription subscription = reader.watch(next)) {
-          while (!done()) {
-            for (ReadResult result : subscription.poll(POLL_MILLIS)) {
-              print(reader, result);
-            }
-            // Records not proven yet are asked for again after a break.
-            next = subscription.next() - subscription.unproven().size();
-            failures = 0;
-          }
-        } catch (HoldfastException e) {
-          if (e.code() != ErrorCode.UNREACHABLE || ++failures == ATTEMPTS || done()) {
-            throw e;
-          }
-          terminal.note("the connection was lost; trying again");
-          Thread.sleep(POLL_MILLIS);
-        }
+      try (Subscription subscription = reader.watch(next)) {
+        follow(reader, subscription);
       }
     }
     return 0;
+  }
+
+  private void follow(CapsuleReader reader, Subscription subscription)
+      throws ProofException, InterruptedException {
+    int failures = 0;
+    while (!done()) {
+      try {
+        for (ReadResult result : subscription.poll(POLL_MILLIS)) {
+          print(reader, result);
+        }
+        failures = 0;
+      } catch (HoldfastException e) {
+        if (!passes(e.code()) || ++failures == ATTEMPTS || done()) {
+          throw e;
+        }
+        terminal.note("the connection was lost; trying again");
+        Thread.sleep(POLL_MILLIS);
+      }
+    }
+  }
+
+  private static boolean passes(ErrorCode code) {
+    return code == ErrorCode.UNREACHABLE || code == ErrorCode.STOPPING;
   }
 
   private boolean done() {

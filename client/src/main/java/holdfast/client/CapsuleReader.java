@@ -373,7 +373,11 @@ public final class CapsuleReader implements AutoCloseable {
 
   /** Subscribes to records from an arrival number on. */
   public Subscription watch(long from) throws ProofException {
-    return new Subscription(this, session(), capsule, from);
+    return new Subscription(this, capsule, from);
+  }
+
+  CapsuleSession openAside(int ahead) throws ProofException {
+    return CapsuleSession.paced(server, capsule, ahead, options.timeoutMillis());
   }
 
   private interface Question<T> {

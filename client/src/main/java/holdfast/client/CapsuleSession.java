@@ -100,7 +100,12 @@ final class CapsuleSession implements AutoCloseable {
   static CapsuleSession open(
       Server server, Hash capsule, int cacheEntries, List<Hash> cached, long timeoutMillis)
       throws ProofException {
-    ServerSession session = server.session();
+    return open(server.session(), capsule, cacheEntries, cached, timeoutMillis);
+  }
+
+  private static CapsuleSession open(
+      ServerSession session, Hash capsule, int cacheEntries, List<Hash> cached, long timeoutMillis)
+      throws ProofException {
     session.patience(timeoutMillis);
     try {
       Hash nonce = freshNonce();
@@ -126,6 +131,12 @@ final class CapsuleSession implements AutoCloseable {
       session.abandon();
       throw e;
     }
+  }
+
+  /** A session for a subscription, of which a few pages are taken in ahead of their use. */
+  static CapsuleSession paced(Server server, Hash capsule, int ahead, long timeoutMillis)
+      throws ProofException {
+    return open(server.session(ahead), capsule, 0, List.of(), timeoutMillis);
   }
 
   ServerSession session() {

@@ -61,6 +61,10 @@ public final class Server implements AutoCloseable {
     return new ServerSession(connection);
   }
 
+  ServerSession session(int ahead) {
+    return new ServerSession(connection, ahead);
+  }
+
   /**
    * Creates a capsule.
    *

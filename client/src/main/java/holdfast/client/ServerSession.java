@@ -44,8 +44,18 @@ final class ServerSession implements AutoCloseable {
   private volatile long takenMillis = TAKEN_MILLIS;
 
   ServerSession(Connection connection) {
+    this(connection, 0);
+  }
+
+  /**
+   * A session whose subscriptions are held back.
+   *
+   * @param ahead replies to subscriptions that come in before {@link #more} is called for the
+   *     first; 0 when all are taken in as they come
+   */
+  ServerSession(Connection connection, int ahead) {
     this.connection = connection;
-    this.out = connection.open(new Replies());
+    this.out = connection.open(new Replies(ahead));
   }
 
   /** A succession that the server shows, and the cache epoch that begins with it. */
@@ -179,8 +189,9 @@ final class ServerSession implements AutoCloseable {
     return id;
   }
 
-  void unsubscribe(long id) {
-    subscriptions.remove(id);
+  /** Takes in one more reply to a subscription, in place of one that was used. */
+  void more() {
+    out.request(1);
   }
 
   /** Sends a request that is not answered. */
@@ -276,9 +287,28 @@ final class ServerSession implements AutoCloseable {
   }
 
   private final class Replies implements ClientResponseObserver<Request, Reply> {
+    private final int ahead;
+    private @Nullable ClientCallStreamObserver<Request> call;
+
+    Replies(int ahead) {
+      this.ahead = ahead;
+    }
+
     @Override
     public void beforeStart(ClientCallStreamObserver<Request> requests) {
       requests.setOnReadyHandler(this::signal);
+      if (ahead > 0) {
+        call = requests;
+        requests.disableAutoRequestWithInitial(ahead);
+      }
+    }
+
+    /** Only what a subscription brings waits for its user; all else makes room for the next. */
+    private void makeRoom() {
+      ClientCallStreamObserver<Request> paced = call;
+      if (paced != null) {
+        paced.request(1);
+      }
     }
 
     private void signal() {
@@ -299,11 +329,13 @@ final class ServerSession implements AutoCloseable {
           if (!succession.isEmpty()) {
             told = new Told(succession, epoch);
           }
+          makeRoom();
         }
         case RECEIPT -> {
           for (long id : reply.getReceipt().getIdsList()) {
             deliver(id, reply);
           }
+          makeRoom();
         }
         default -> {
           Consumer<Reply> subscriber = subscriptions.get(reply.getId());
@@ -311,6 +343,7 @@ final class ServerSession implements AutoCloseable {
             subscriber.accept(reply);
           } else {
             deliver(reply.getId(), reply);
+            makeRoom();
           }
         }
       }

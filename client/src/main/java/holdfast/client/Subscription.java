@@ -9,42 +9,64 @@ import holdfast.wire.Page;
 import holdfast.wire.Read;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
-import holdfast.wire.Unwatch;
 import holdfast.wire.Watch;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A watch over a capsule: records as they arrive at the server. Each is returned once it is proven;
- * those that are not yet are asked for again when more arrives.
+ * A watch over a capsule: records as they arrive at the server. Each is returned once, when it is
+ * proven; those that are not yet are asked for again.
+ *
+ * <p>A watch has a session of its own and takes only a few pages in ahead of its user: the server
+ * is held back by the stream, which the reader's own questions do not share. When the session
+ * breaks, the next poll opens another and goes on where this one was.
+ *
+ * <p>Not safe for use by several threads, nor beside other use of the reader.
  */
 public final class Subscription implements AutoCloseable {
+  /** Pages that may have come and wait for {@link #poll}. */
+  private static final int AHEAD = 4;
+
   private static final int ASKED_AT_ONCE = 512;
 
   private final CapsuleReader reader;
-  private final CapsuleSession session;
   private final Hash capsule;
-  private final BlockingQueue<Reply> pages = new LinkedBlockingQueue<>();
-  private final long id;
+
+  /** Has room for the end of the session behind the pages. */
+  private BlockingQueue<Reply> pages = new ArrayBlockingQueue<>(AHEAD + 1);
+
+  private @Nullable CapsuleSession session;
   private List<Hash> unproven = new ArrayList<>();
   private long next;
 
-  Subscription(CapsuleReader reader, CapsuleSession session, Hash capsule, long from)
-      throws ProofException {
+  Subscription(CapsuleReader reader, Hash capsule, long from) throws ProofException {
     this.reader = reader;
-    this.session = session;
     this.capsule = capsule;
     this.next = from;
-    this.id =
-        session
-            .session()
-            .subscribe(
-                Request.newBuilder()
-                    .setWatch(Watch.newBuilder().setFrom(from).setContent(Read.Content.HEADERS)),
-                pages::add);
+    this.session = open();
+  }
+
+  private CapsuleSession open() throws ProofException {
+    CapsuleSession made = reader.openAside(AHEAD);
+    try {
+      // A server that lost unsynced records in a power cut gives their numbers to others.
+      next = Math.min(next, made.records());
+      BlockingQueue<Reply> fresh = new ArrayBlockingQueue<>(AHEAD + 1);
+      pages = fresh;
+      made.session()
+          .subscribe(
+              Request.newBuilder()
+                  .setWatch(Watch.newBuilder().setFrom(next).setContent(Read.Content.HEADERS)),
+              fresh::add);
+      return made;
+    } catch (ProofException | RuntimeException e) {
+      made.session().abandon();
+      throw e;
+    }
   }
 
   /** The arrival number from which a later watch would go on. */
@@ -58,11 +80,18 @@ public final class Subscription implements AutoCloseable {
   }
 
   /**
-   * Waits for records.
+   * Waits for records. After a failure the same subscription may be polled again: nothing is lost
+   * by it, and nothing comes twice.
    *
    * @return records that became proven; empty when the time is up
+   * @throws HoldfastException {@link ErrorCode#UNREACHABLE} when the session broke and no other can
+   *     be opened now
    */
   public List<ReadResult> poll(long timeoutMillis) throws ProofException {
+    CapsuleSession current = session;
+    if (current == null) {
+      session = open();
+    }
     Reply reply;
     try {
       reply = pages.poll(timeoutMillis, TimeUnit.MILLISECONDS);
@@ -70,28 +99,40 @@ public final class Subscription implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new HoldfastException(ErrorCode.UNREACHABLE, "interrupted while watching", e);
     }
-    List<Hash> candidates = new ArrayList<>(unproven);
-    for (; reply != null && candidates.size() < ASKED_AT_ONCE; reply = pages.poll()) {
-      switch (reply.getResultCase()) {
-        case PAGE -> {
-          Page page = reply.getPage();
-          for (Record record : CapsuleReader.ArrivalPage.of(capsule, page).records()) {
-            candidates.add(record.name());
-          }
-          next = page.getNext();
-        }
-        case ERROR ->
-            throw new HoldfastException(
-                ErrorCode.of(reply.getError().getCode()), reply.getError().getMessage());
-        default ->
-            throw new HoldfastException(ErrorCode.UNREACHABLE, "the session ended while watching");
-      }
+    while (reply != null) {
+      take(reply);
+      reply = unproven.size() < ASKED_AT_ONCE ? pages.poll() : null;
     }
+    return proven();
+  }
+
+  private void take(Reply reply) throws ProofException {
+    switch (reply.getResultCase()) {
+      case PAGE -> {
+        Page page = reply.getPage();
+        for (Record record : CapsuleReader.ArrivalPage.of(capsule, page).records()) {
+          unproven.add(record.name());
+        }
+        next = page.getNext();
+        CapsuleSession from = session;
+        if (from != null) {
+          from.session().more();
+        }
+      }
+      case ERROR ->
+          throw new HoldfastException(
+              ErrorCode.of(reply.getError().getCode()), reply.getError().getMessage());
+      default -> abandon();
+    }
+  }
+
+  /** Asks for all that is not proven yet; what cannot be asked now stays for the next time. */
+  private List<ReadResult> proven() throws ProofException {
     List<ReadResult> arrived = new ArrayList<>();
     List<Hash> still = new ArrayList<>();
-    for (int at = 0; at < candidates.size(); at += ASKED_AT_ONCE) {
-      for (ReadResult result :
-          reader.readAll(candidates.subList(at, Math.min(candidates.size(), at + ASKED_AT_ONCE)))) {
+    for (int at = 0; at < unproven.size(); at += ASKED_AT_ONCE) {
+      List<Hash> asked = unproven.subList(at, Math.min(unproven.size(), at + ASKED_AT_ONCE));
+      for (ReadResult result : reader.readAll(asked)) {
         if (result instanceof ReadResult.Unproven) {
           still.add(result.name());
         } else {
@@ -103,11 +144,16 @@ public final class Subscription implements AutoCloseable {
     return arrived;
   }
 
-  @Override
-  public void close() throws ProofException {
-    session.session().unsubscribe(id);
-    if (!session.session().broken()) {
-      session.session().post(Request.newBuilder().setUnwatch(Unwatch.newBuilder().setWatch(id)));
+  private void abandon() {
+    CapsuleSession ended = session;
+    session = null;
+    if (ended != null) {
+      ended.session().abandon();
     }
+  }
+
+  @Override
+  public void close() {
+    abandon();
   }
 }
