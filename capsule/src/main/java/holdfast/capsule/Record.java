@@ -52,6 +52,11 @@ public record Record(RecordHeader header, State state, @Nullable Body body) {
       };
     }
 
+    /** Whether the owner had the body, or leaves of it, erased. */
+    public boolean bodyGone() {
+      return this == ERASED || this == PARTLY_ERASED;
+    }
+
     /** Whether a body follows. */
     public boolean hasBody() {
       return this == WHOLE || this == PARTLY_ERASED;

@@ -81,12 +81,24 @@ final class ReadCommand extends ServerCommand {
     int end = reference.hasLeaf() ? first + 1 : header.leafCount();
     long average = Math.max(1, header.sealedSize() / header.leafCount());
     int step = Math.clamp(BYTES_AT_ONCE / average, 1, 4096);
-    for (int at = first; at < end; at += step) {
+    for (int at = first; at < end; ) {
       List<ReadResult.LeafName> names = new ArrayList<>();
       for (int leaf = at; leaf < Math.min(end, at + step); leaf++) {
         names.add(new ReadResult.LeafName(reference.record(), leaf));
       }
-      for (ReadResult.LeafResult result : reader.readLeaves(names)) {
+      List<ReadResult.LeafResult> leaves;
+      try {
+        leaves = reader.readLeaves(names);
+      } catch (HoldfastException e) {
+        if (e.code() != ErrorCode.TOO_LARGE || step == 1) {
+          throw e;
+        }
+        // Leaves of unequal size: fewer at once.
+        step /= 2;
+        continue;
+      }
+      at += names.size();
+      for (ReadResult.LeafResult result : leaves) {
         switch (result) {
           case ReadResult.LeafResult.Proven proven -> write(reader, opener, proven, reference);
           case ReadResult.LeafResult.Missing missing -> throw why(reader, header, missing);

@@ -127,8 +127,15 @@ final class AnswerCheck {
         if (read.content != Read.Content.NOTHING) {
           record = Record.read(encoded, in);
           record.expect(capsule, read.names.get(i));
-          if (read.content == Read.Content.RECORDS || record.state() != Record.State.HEADER_ONLY) {
+          boolean leftOut =
+              read.content == Read.Content.RECORDS && record.state() == Record.State.HEADER_ONLY;
+          if (record.state() != Record.State.HEADER_ONLY) {
             record.expectErased(erasures);
+          } else if (leftOut) {
+            requireNoRoom(record, in.position());
+            BodyParts.Fetched fetched = reader.fetch(record.header());
+            erasures.addAll(fetched.erasures());
+            record = fetched.record();
           }
           received.put(read.names.get(i), record.header());
         }
@@ -141,6 +148,14 @@ final class AnswerCheck {
     }
     in.end();
     return records;
+  }
+
+  /** A body may be left out of an answer, to be fetched in parts, only if it has no room there. */
+  private void requireNoRoom(Record record, int before) throws ProofException {
+    RecordHeader header = record.header();
+    if (before + header.sealedSize() + 4L * header.leafCount() < Limits.LEAF_BYTES) {
+      record.expectErased(erasures);
+    }
   }
 
   private ReadResult result(Hash name, byte status, @Nullable Record received)

@@ -31,10 +31,14 @@ import java.util.function.LongConsumer;
  * find which records the signatures prove, and the final heads of a closed capsule include, then
  * these are written with their bodies, in the order in which they arrived at the server.
  *
- * <p>Streams: what is held in memory is the graph of the records, not their bodies.
+ * <p>Streams: what is held in memory is the graph of the records and the statements, not the
+ * bodies; a capsule whose graph has no room is refused before memory runs out.
  */
 public final class BundleExport {
   private static final int PAGE_RECORDS = 4000;
+
+  /** Memory that a record in the graph, or a signature, takes at most, roughly. */
+  private static final int BYTES_FOR_EACH = 500;
 
   private final CapsuleReader reader;
   private final Hash capsule;
@@ -98,6 +102,7 @@ public final class BundleExport {
         }
         graph.insert(record.header(), graph.arrivalsOf(record.header().pointers()));
       }
+      requireRoom();
       from = page.next();
     } while (!page.end());
     List<Statement> all = reader.statements(false);
@@ -142,17 +147,23 @@ public final class BundleExport {
     for (long from = 0; written < records; ) {
       CapsuleReader.ArrivalPage page = reader.page(from, PAGE_RECORDS, true);
       List<Record> frame = new ArrayList<>();
-      for (Record record : page.records()) {
-        long arrival = graph.arrivalOf(record.name());
-        if (arrival >= 0 && wanted(arrival)) {
-          requireExplained(record);
-          frame.add(record);
+      long frameBytes = 0;
+      for (Record listed : page.records()) {
+        long arrival = graph.arrivalOf(listed.name());
+        if (arrival < 0 || !wanted(arrival)) {
+          continue;
         }
+        Record record = reader.whole(listed);
+        requireExplained(record);
+        if (!frame.isEmpty() && frameBytes + record.encodedSize() > Bundle.FRAME_BYTES) {
+          written += write(out, frame);
+          frame.clear();
+          frameBytes = 0;
+        }
+        frame.add(record);
+        frameBytes += record.encodedSize();
       }
-      if (!frame.isEmpty()) {
-        out.write(new Encoder().bytes32(Record.encodeAll(frame)).toBytes());
-      }
-      written += frame.size();
+      written += write(out, frame);
       progress.accept(written);
       from = page.next();
       if (page.end() && written < records) {
@@ -161,6 +172,26 @@ public final class BundleExport {
       }
     }
     out.finish();
+  }
+
+  private static int write(HashingStream out, List<Record> frame) throws IOException {
+    if (!frame.isEmpty()) {
+      out.write(new Encoder().bytes32(Record.encodeAll(frame)).toBytes());
+    }
+    return frame.size();
+  }
+
+  /** Refuses, early, what there is no memory for. */
+  private void requireRoom() {
+    long held = graph.size() + statements.size();
+    long most = Runtime.getRuntime().maxMemory() / BYTES_FOR_EACH;
+    if (held > most) {
+      throw new HoldfastException(
+          ErrorCode.TOO_LARGE,
+          "an export holds the graph of the capsule in memory, and there is room for "
+              + most
+              + " records and statements; give the command more: JAVA_TOOL_OPTIONS=-Xmx…");
+    }
   }
 
   private void requireExplained(Record record) {

@@ -1,5 +1,6 @@
 package holdfast.client;
 
+import com.google.protobuf.ByteString;
 import holdfast.base.Hash;
 import holdfast.base.Limits;
 import holdfast.base.ProofException;
@@ -7,6 +8,7 @@ import holdfast.base.Violation;
 import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
+import holdfast.wire.CommitPart;
 import holdfast.wire.Level;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
@@ -111,25 +113,17 @@ public final class BundleImport {
   private void records(List<Record> batch) throws ProofException {
     List<Hash> names = new ArrayList<>();
     List<Hash> signed = new ArrayList<>();
-    Write.Builder write =
-        Write.newBuilder()
-            .setRecords(ServerSession.bytes(Record.encodeAll(batch)))
-            .setLevel(Level.SYNCED);
+    List<ByteString> encoded = new ArrayList<>();
     for (Record record : batch) {
       names.add(record.name());
       for (var signature : signatures.getOrDefault(record.name(), List.of())) {
-        write.addSignatures(ServerSession.bytes(signature.encode()));
+        encoded.add(ServerSession.bytes(signature.encode()));
         signed.add(signature.record());
       }
     }
     List<Receipt.Entry> entries =
         ReceiptCheck.verify(
-                session
-                    .session()
-                    .call(
-                        Request.newBuilder().setWrite(write),
-                        Reply.ResultCase.RECEIPT,
-                        TIMEOUT_MILLIS),
+                bring(batch, encoded),
                 session.server(),
                 capsule,
                 Receipt.Level.SYNCED,
@@ -141,6 +135,32 @@ public final class BundleImport {
       requireKept(batch.get(i), entries.get(i).outcome());
     }
     records += batch.size();
+  }
+
+  /** Sends a batch, in parts when it is one large record; waits for the receipt. */
+  private Reply bring(List<Record> batch, List<ByteString> encodedSignatures)
+      throws ProofException {
+    Record first = batch.getFirst();
+    List<Request.Builder> requests =
+        batch.size() == 1 && first.body() != null && first.encodedSize() > BodyParts.PART_BYTES
+            ? BodyParts.commit(
+                first,
+                true,
+                CommitPart.newBuilder().addAllSignatures(encodedSignatures).setLevel(Level.SYNCED))
+            : List.of(
+                Request.newBuilder()
+                    .setWrite(
+                        Write.newBuilder()
+                            .setRecords(ServerSession.bytes(Record.encodeAll(batch)))
+                            .addAllSignatures(encodedSignatures)
+                            .setLevel(Level.SYNCED)));
+    Reply reply = Reply.getDefaultInstance();
+    for (Request.Builder request : requests) {
+      boolean last = request.equals(requests.getLast());
+      Reply.ResultCase kind = last ? Reply.ResultCase.RECEIPT : Reply.ResultCase.DONE;
+      reply = session.session().call(request, kind, TIMEOUT_MILLIS);
+    }
+    return reply;
   }
 
   /**

@@ -307,7 +307,7 @@ public final class CapsuleReader implements AutoCloseable {
 
   /**
    * The records from an arrival number on, checked for name and body and not proven; for copying
-   * and listing.
+   * and listing. A body too large for a page is left out: {@link #whole} brings it.
    *
    * @param bodies whether bodies are wanted
    */
@@ -331,6 +331,20 @@ public final class CapsuleReader implements AutoCloseable {
             .setFromMillis(fromMillis)
             .setToMillis(toMillis)
             .build());
+  }
+
+  /**
+   * A record with its body, which is fetched if it was left out; checked for its body and not
+   * proven.
+   */
+  Record whole(Record record) throws ProofException {
+    return record.state() == Record.State.HEADER_ONLY
+        ? patiently(() -> fetch(record.header())).record()
+        : record;
+  }
+
+  BodyParts.Fetched fetch(RecordHeader header) throws ProofException {
+    return BodyParts.fetch(session(), header, options.timeoutMillis());
   }
 
   private ArrivalPage page(Range range) throws ProofException {

@@ -23,12 +23,10 @@ import holdfast.wire.Request;
 import holdfast.wire.Write;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -43,7 +41,6 @@ import org.jspecify.annotations.Nullable;
 public final class CapsuleWriter implements AutoCloseable {
   private static final long FIRST_BACKOFF_MILLIS = 20;
   private static final long MOST_BACKOFF_MILLIS = 1000;
-  private static final int PART_BYTES = 4 << 20;
 
   private final Server server;
   private final Hash capsule;
@@ -196,7 +193,7 @@ public final class CapsuleWriter implements AutoCloseable {
     Record record = sealer.seal(leaves, timeMillis, links.next());
     Hash name = record.name();
     links.appended(name);
-    if (record.encodedSize() > PART_BYTES) {
+    if (record.encodedSize() > BodyParts.PART_BYTES) {
       send();
     }
     batch.add(record);
@@ -252,7 +249,7 @@ public final class CapsuleWriter implements AutoCloseable {
         new Sent(
             names,
             batch.stream().map(Record::header).toList(),
-            batchBytes > PART_BYTES && batch.size() == 1
+            batchBytes > BodyParts.PART_BYTES && batch.size() == 1
                 ? parts(batch.getFirst())
                 : List.of(write()),
             List.of(
@@ -300,20 +297,10 @@ public final class CapsuleWriter implements AutoCloseable {
 
   /** A record too large for one message, in parts. */
   private List<Request.Builder> parts(Record record) {
-    byte[] leaves = Objects.requireNonNull(record.body()).unsafeBytes();
-    List<Request.Builder> requests = new ArrayList<>();
-    for (int at = 0; at < leaves.length; at += PART_BYTES) {
-      byte[] part = Arrays.copyOfRange(leaves, at, Math.min(leaves.length, at + PART_BYTES));
-      CommitPart.Builder commit = CommitPart.newBuilder().setLeaves(ServerSession.bytes(part));
-      if (at + PART_BYTES >= leaves.length) {
-        commit
-            .setHeader(ServerSession.bytes(record.header().unsafeBytes()))
-            .addAllSignatures(encodedSignatures())
-            .setLevel(level());
-      }
-      requests.add(Request.newBuilder().setCommit(commit));
-    }
-    return requests;
+    return BodyParts.commit(
+        record,
+        false,
+        CommitPart.newBuilder().addAllSignatures(encodedSignatures()).setLevel(level()));
   }
 
   private void transmit(Sent one) throws ProofException {

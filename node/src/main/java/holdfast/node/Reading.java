@@ -16,10 +16,12 @@ import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.Answer;
+import holdfast.wire.BodyPart;
 import holdfast.wire.CacheReset;
 import holdfast.wire.Page;
 import holdfast.wire.Range;
 import holdfast.wire.Read;
+import holdfast.wire.ReadBody;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
 import holdfast.wire.StatementPage;
@@ -38,7 +40,14 @@ import org.slf4j.LoggerFactory;
 final class Reading {
   private static final Logger LOG = LoggerFactory.getLogger(Reading.class);
   private static final int PAGE_BYTES = 1 << 20;
-  private static final int ANSWER_BYTES = 16 << 20;
+
+  /** Room for the largest leaf, and what stands beside it. */
+  private static final int ANSWER_BYTES = Limits.LEAF_BYTES + (64 << 10);
+
+  /** A body that is larger does not travel in a page. */
+  private static final int PAGED_BODY_BYTES = 4 << 20;
+
+  private static final int PART_BYTES = 4 << 20;
   private static final int ANSWERS_AWAITED = 64;
   private static final int LEAF_REF = Hash.SIZE + 4;
 
@@ -258,8 +267,8 @@ final class Reading {
       try {
         switch (read.getContent()) {
           case RECORDS -> {
-            Record record = capsule.record(arrival);
-            if (record.state() != Record.State.WHOLE) {
+            Record record = record(capsule, arrival, ANSWER_BYTES - records.size() - leaves.size());
+            if (record.state().bodyGone()) {
               erasures.addAll(capsule.erasuresOf(record.header()));
             }
             record.encode(records);
@@ -274,16 +283,6 @@ final class Reading {
         statuses.u8(damaged(e));
       }
       limit();
-    }
-
-    private byte damaged(HoldfastException e) {
-      if (e.code() != ErrorCode.DAMAGED) {
-        throw e;
-      }
-      damagedSeen++;
-      service.metrics.damaged.increment();
-      LOG.error("damaged data was met and is not served: {}", e.getMessage());
-      return DAMAGED;
     }
 
     void leaf(long arrival, byte standing, int leaf) {
@@ -364,6 +363,58 @@ final class Reading {
     }
   }
 
+  private byte damaged(HoldfastException e) {
+    if (e.code() != ErrorCode.DAMAGED) {
+      throw e;
+    }
+    damagedSeen++;
+    service.metrics.damaged.increment();
+    LOG.error("damaged data was met and is not served: {}", e.getMessage());
+    return DAMAGED;
+  }
+
+  /** A record with its body, or without a body that is there and has no room. */
+  private static Record record(StoredCapsule capsule, long arrival, long room) {
+    RecordHeader header = capsule.headerOf(arrival);
+    boolean fits = header.size() + header.sealedSize() + 4L * header.leafCount() < room;
+    return fits || !capsule.withGraph(graph -> graph.bodyState(arrival)).hasBody()
+        ? capsule.record(arrival)
+        : new Record(header, Record.State.HEADER_ONLY, null);
+  }
+
+  /** A part of a body that had no room in an answer or a page. */
+  void body(long id, ReadBody ask) throws ProofException {
+    StoredCapsule capsule = session.capsule();
+    Hash name = Session.names(ask.getName(), 1).getFirst();
+    Located located = locate(capsule, List.of(name), false, null, told != null);
+    byte standing = located.standing()[0];
+    BodyPart.Builder part = BodyPart.newBuilder();
+    if (standing == HERE) {
+      try {
+        standing = fill(part, capsule, located.arrivals()[0], ask.getFrom());
+      } catch (HoldfastException e) {
+        standing = damaged(e);
+      }
+    }
+    session.send(Reply.newBuilder().setId(id).setBody(part.setStatus(standing)));
+  }
+
+  private static byte fill(BodyPart.Builder part, StoredCapsule capsule, long arrival, int from) {
+    RecordHeader header = capsule.headerOf(arrival);
+    if (from < 0 || from >= header.leafCount()) {
+      return ABSENT;
+    }
+    StoredCapsule.Leaves leaves = capsule.leaves(arrival, header, from, PART_BYTES);
+    capsule
+        .erasuresOf(header)
+        .forEach(statement -> part.addErasures(Session.bytes(statement.encode())));
+    if (leaves == null) {
+      return ERASED;
+    }
+    part.setLeaves(Session.bytes(leaves.encoded())).setNext(leaves.next());
+    return HERE;
+  }
+
   // ---- Ranges
   // -------------------------------------------------------------------------------------------
 
@@ -402,7 +453,7 @@ final class Reading {
       }
       Record record =
           switch (range.getContent()) {
-            case RECORDS -> capsule.record(at);
+            case RECORDS -> record(capsule, at, PAGED_BODY_BYTES);
             case HEADERS, NOTHING, UNRECOGNIZED ->
                 new Record(header, Record.State.HEADER_ONLY, null);
           };

@@ -212,6 +212,7 @@ final class Session implements StreamObserver<Request> {
       case COMMIT -> writing.commit(id, request.getCommit());
       case DECLARE -> writing.declare(id, request.getDeclare());
       case READ -> reading.read(id, request.getRead());
+      case READ_BODY -> reading.body(id, request.getReadBody());
       case FRESH -> fresh(id, names(request.getFresh().getNonce(), 1).getFirst());
       case RANGE -> reading.range(id, request.getRange());
       case STATEMENTS -> reading.statements(id, request.getStatements());

@@ -184,9 +184,8 @@ final class Writing {
       return;
     }
     session.capsule();
-    if (!session.isWriter()) {
-      throw new HoldfastException(
-          ErrorCode.DENIED, "leaves are taken only from a session that has shown a writer's key");
+    if (!session.isWriter() && parts.isEmpty()) {
+      requireAnnounced(part);
     }
     boolean last = !part.getHeader().isEmpty();
     if (!last && part.getLeaves().isEmpty()) {
@@ -215,15 +214,28 @@ final class Writing {
     abort();
     RecordHeader header = RecordHeader.decode(part.getHeader().toByteArray());
     Body body = Body.decode(all, header.leafCount());
-    if (!body.whole()) {
-      throw new ProofException(Violation.WRONG_BODY, "a record is committed with all its leaves");
-    }
+    Record.State state = body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED;
     submit(
         id,
-        List.of(Record.whole(header, body)),
+        List.of(new Record(header, state, body)),
         signatures(part.getSignaturesList(), Limits.WRITERS),
         part.getLevel(),
         all.length);
+  }
+
+  /** Parts of a record take memory before it is known, so strangers must first prove its header. */
+  private void requireAnnounced(CommitPart part) throws ProofException {
+    if (part.getAnnounced().isEmpty()) {
+      throw new HoldfastException(
+          ErrorCode.DENIED,
+          "leaves are taken only from a session that has shown a writer's key, or of a record that"
+              + " is announced and proven");
+    }
+    RecordHeader header = RecordHeader.decode(part.getAnnounced().toByteArray());
+    Record record = new Record(header, Record.State.HEADER_ONLY, null);
+    StoredCapsule capsule = session.capsule();
+    record.expect(capsule.name(), header.name());
+    requireProven(capsule, List.of(record), signatures(part.getSignaturesList(), Limits.WRITERS));
   }
 
   private void reserve(int bytes) {

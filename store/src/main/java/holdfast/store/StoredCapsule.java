@@ -12,6 +12,7 @@ import holdfast.capsule.Record;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -309,6 +310,43 @@ public final class StoredCapsule implements ChainProof.Source {
         chunks.put(place, chunk);
       }
       return chunk;
+    }
+  }
+
+  /** Some leaves of a body in transport form, and the leaf that comes after them. */
+  @SuppressWarnings("ArrayRecordComponent") // goes into one message
+  public record Leaves(byte[] encoded, int next) {}
+
+  /**
+   * Leaves of a body from one on, whole chunks of them; null when the body is erased.
+   *
+   * @param from a leaf that exists
+   * @param bytes after how many bytes no further chunk is read
+   */
+  public @Nullable Leaves leaves(long arrival, RecordHeader header, int from, int bytes) {
+    while (true) {
+      long erasuresBefore = erasureCount.get();
+      if (withGraph(g -> g.bodyState(arrival)) == Record.State.ERASED) {
+        return null;
+      }
+      try {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        int next = from;
+        while (next < header.leafCount() && out.size() < bytes) {
+          Bodies.Found found =
+              RecordBlocks.inline(header)
+                  ? new Bodies.Found(stored(arrival, header), next)
+                  : store.bodies().leaf(number, arrival, header, next);
+          Body chunk = found.chunk();
+          out.writeBytes(chunk.slice(found.index(), chunk.leafCount()));
+          next += chunk.leafCount() - found.index();
+        }
+        return new Leaves(out.toByteArray(), next);
+      } catch (HoldfastException e) {
+        if (erasuresBefore == erasureCount.get()) {
+          throw e;
+        }
+      }
     }
   }
 
