@@ -32,7 +32,9 @@ public enum ErrorCode {
   /** The capsule was closed by a succession. */
   SUCCEEDED(13, 409, 1),
   /** The server failed in a way it cannot explain. */
-  INTERNAL(14, 500, 1);
+  INTERNAL(14, 500, 1),
+  /** The two sides speak no version of the protocol in common. */
+  VERSION(15, 505, 1);
 
   private final int number;
   private final int httpStatus;

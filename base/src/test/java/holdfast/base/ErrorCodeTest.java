@@ -34,6 +34,7 @@ class ErrorCodeTest {
             "11 VIOLATION",
             "12 UNPROVEN",
             "13 SUCCEEDED",
-            "14 INTERNAL");
+            "14 INTERNAL",
+            "15 VERSION");
   }
 }

@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -112,15 +113,21 @@ class FormatVectorsTest {
 
     statements(capsule, contentKey, header.name(), second.name());
     byte[] receipts = receipts(capsule, header.name(), second.name());
+    put("possession", possession(capsule, null));
     put(
-        "possession",
-        Possession.prove(
-            WRITER,
-            SERVER.verifyKey(),
-            capsule,
-            Hash.of(Fixture.filled(0xA1, 32)),
-            Hash.of(Fixture.filled(0xA2, 32))));
+        "possession, versions stated",
+        possession(capsule, new Possession.Stated(new Versions(1, 3), new Versions(1, 2))));
     files(metadata, first, second, recordKey, receipts);
+  }
+
+  private static byte[] possession(Hash capsule, Possession.@Nullable Stated versions) {
+    return Possession.prove(
+        WRITER,
+        SERVER.verifyKey(),
+        capsule,
+        Hash.of(Fixture.filled(0xA1, 32)),
+        Hash.of(Fixture.filled(0xA2, 32)),
+        versions);
   }
 
   private void statements(Hash capsule, ContentKey contentKey, Hash first, Hash second)

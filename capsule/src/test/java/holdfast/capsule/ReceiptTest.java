@@ -297,28 +297,31 @@ class ReceiptTest {
     Hash challenge = gen.hash();
     VerifyKey writer = fixture.writers.getFirst().verifyKey();
     byte[] proof =
-        Possession.prove(fixture.writers.getFirst(), server, fixture.capsule, client, challenge);
-    Possession.verify(writer, server, fixture.capsule, client, challenge, proof);
+        Possession.prove(
+            fixture.writers.getFirst(), server, fixture.capsule, client, challenge, null);
+    Possession.verify(writer, server, fixture.capsule, client, challenge, null, proof);
     // Relayed: a dishonest server passes the challenge of another one on.
     VerifyKey victim = Fixture.STRANGER.verifyKey();
     Fixture.violates(
         Violation.BAD_SIGNATURE,
-        () -> Possession.verify(writer, victim, fixture.capsule, client, challenge, proof));
+        () -> Possession.verify(writer, victim, fixture.capsule, client, challenge, null, proof));
     Fixture.violates(
         Violation.BAD_SIGNATURE,
         () ->
-            Possession.verify(writer, server, new Fixture(1, 1).capsule, client, challenge, proof));
+            Possession.verify(
+                writer, server, new Fixture(1, 1).capsule, client, challenge, null, proof));
     Fixture.violates(
         Violation.BAD_SIGNATURE,
-        () -> Possession.verify(writer, server, fixture.capsule, gen.hash(), challenge, proof));
+        () ->
+            Possession.verify(writer, server, fixture.capsule, gen.hash(), challenge, null, proof));
     Fixture.violates(
         Violation.BAD_SIGNATURE,
-        () -> Possession.verify(writer, server, fixture.capsule, client, gen.hash(), proof));
+        () -> Possession.verify(writer, server, fixture.capsule, client, gen.hash(), null, proof));
     Fixture.violates(
         Violation.BAD_SIGNATURE,
-        () -> Possession.verify(writer, server, fixture.capsule, challenge, client, proof));
+        () -> Possession.verify(writer, server, fixture.capsule, challenge, client, null, proof));
     Fixture.violates(
         Violation.BAD_SIGNATURE,
-        () -> Possession.verify(server, server, fixture.capsule, client, challenge, proof));
+        () -> Possession.verify(server, server, fixture.capsule, client, challenge, null, proof));
   }
 }

@@ -140,6 +140,8 @@ final class Failures {
       case UNPROVEN -> "Try again once its writer has signed.";
       case SUCCEEDED -> "Go on in the successor; 'holdfast status CAPSULE' names it.";
       case INTERNAL -> DEBUG_HINT;
+      case VERSION ->
+          "Use a version of this command that the server understands, or the other way.";
     };
   }
 }

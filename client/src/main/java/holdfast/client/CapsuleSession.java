@@ -11,6 +11,7 @@ import holdfast.capsule.Metadata;
 import holdfast.capsule.Possession;
 import holdfast.capsule.Receipt;
 import holdfast.capsule.Statement;
+import holdfast.capsule.Versions;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.wire.Declare;
@@ -120,6 +121,7 @@ final class CapsuleSession implements AutoCloseable {
                           .setCachedNames(ServerSession.concat(cached))),
               Reply.ResultCase.OPENED,
               timeoutMillis);
+      Versions.SPOKEN.commonWith(session.serverSpeaks());
       Opened opened = reply.getOpened();
       if (opened.getServerNonce().size() != Hash.SIZE
           || opened.getCacheEntries() < 0
@@ -185,7 +187,8 @@ final class CapsuleSession implements AutoCloseable {
           ErrorCode.DENIED,
           "the key " + key.verifyKey() + " is not among the writers of capsule " + capsule.brief());
     }
-    byte[] proof = Possession.prove(key, server(), capsule, clientNonce, serverNonce);
+    Possession.Stated versions = new Possession.Stated(Versions.SPOKEN, session.serverSpeaks());
+    byte[] proof = Possession.prove(key, server(), capsule, clientNonce, serverNonce, versions);
     session.call(
         Request.newBuilder()
             .setPossess(

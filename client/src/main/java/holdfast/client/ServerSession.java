@@ -7,6 +7,7 @@ import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
+import holdfast.capsule.Versions;
 import holdfast.net.Connection;
 import holdfast.wire.Error;
 import holdfast.wire.Reply;
@@ -27,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /** One stream to a server: numbers requests and brings each its reply. Safe for several threads. */
 final class ServerSession implements AutoCloseable {
+  private static final long FIRST = 1;
   private static final long CLOSE_MILLIS = 2000;
   private static final long TAKEN_MILLIS = 30_000;
 
@@ -39,6 +41,7 @@ final class ServerSession implements AutoCloseable {
   private final ClientCallStreamObserver<Request> out;
   private final AtomicInteger cacheEpoch = new AtomicInteger();
   private volatile @Nullable Told told;
+  private volatile Versions serverSpeaks = Versions.UNSTATED;
   private volatile @Nullable Exception failure;
   private boolean ended;
   private volatile long takenMillis = TAKEN_MILLIS;
@@ -64,6 +67,21 @@ final class ServerSession implements AutoCloseable {
   /** What the server has shown of a succession since the session was opened; null if nothing. */
   @Nullable Told told() {
     return told;
+  }
+
+  /** The versions that the server stated in its first reply. */
+  Versions serverSpeaks() {
+    return serverSpeaks;
+  }
+
+  private static Request numbered(Request.Builder request, long id) {
+    if (id == FIRST) {
+      request.setSpeaks(
+          holdfast.wire.Versions.newBuilder()
+              .setLowest(Versions.SPOKEN.lowest())
+              .setHighest(Versions.SPOKEN.highest()));
+    }
+    return request.setId(id).build();
   }
 
   Connection connection() {
@@ -161,7 +179,7 @@ final class ServerSession implements AutoCloseable {
   Pending send(Request.Builder request) throws ProofException {
     Pending waiting = new Pending(ids.incrementAndGet());
     pending.put(waiting.id, waiting);
-    transmit(request.setId(waiting.id).build());
+    transmit(numbered(request, waiting.id));
     return waiting;
   }
 
@@ -185,7 +203,7 @@ final class ServerSession implements AutoCloseable {
   long subscribe(Request.Builder request, Consumer<Reply> replies) throws ProofException {
     long id = ids.incrementAndGet();
     subscriptions.put(id, replies);
-    transmit(request.setId(id).build());
+    transmit(numbered(request, id));
     return id;
   }
 
@@ -196,7 +214,7 @@ final class ServerSession implements AutoCloseable {
 
   /** Sends a request that is not answered. */
   void post(Request.Builder request) throws ProofException {
-    transmit(request.setId(ids.incrementAndGet()).build());
+    transmit(numbered(request, ids.incrementAndGet()));
   }
 
   private void transmit(Request request) throws ProofException {
@@ -322,6 +340,9 @@ final class ServerSession implements AutoCloseable {
 
     @Override
     public void onNext(Reply reply) {
+      if (reply.hasSpeaks()) {
+        serverSpeaks = new Versions(reply.getSpeaks().getLowest(), reply.getSpeaks().getHighest());
+      }
       switch (reply.getResultCase()) {
         case CACHE_RESET -> {
           int epoch = cacheEpoch.incrementAndGet();

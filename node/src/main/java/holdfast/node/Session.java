@@ -12,6 +12,7 @@ import holdfast.capsule.Freshness;
 import holdfast.capsule.Possession;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.Statement;
+import holdfast.capsule.Versions;
 import holdfast.crypto.Providers;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.CapsuleStatus;
@@ -68,6 +69,9 @@ final class Session implements StreamObserver<Request> {
   private Hash clientNonce = Hash.ZERO;
   private Hash serverNonce = Hash.ZERO;
   private volatile int writer = -1;
+  private boolean begun;
+  private long first;
+  private @Nullable Versions clientSpeaks;
 
   Session(CapsuleService service, ServerCallStreamObserver<Reply> out) {
     this.service = service;
@@ -145,7 +149,7 @@ final class Session implements StreamObserver<Request> {
   void send(Reply reply) {
     synchronized (out) {
       if (!closed.get()) {
-        out.onNext(reply);
+        out.onNext(reply.getId() == first ? stating(reply) : reply);
       }
     }
   }
@@ -199,6 +203,7 @@ final class Session implements StreamObserver<Request> {
   // ---------------------------------------------------------------------------------
 
   private void handle(Request request) throws ProofException {
+    heed(request);
     reading.acknowledge(request);
     if (!request.hasInit()) {
       reading.tellIfClosed(capsule);
@@ -228,6 +233,28 @@ final class Session implements StreamObserver<Request> {
           throw new HoldfastException(
               ErrorCode.INVALID, "the request holds no operation known here");
     }
+  }
+
+  /** Takes note of the versions that the client states; without one in common nothing is done. */
+  private void heed(Request request) {
+    if (!begun) {
+      begun = true;
+      first = request.getId();
+      if (request.hasSpeaks()) {
+        clientSpeaks =
+            new Versions(request.getSpeaks().getLowest(), request.getSpeaks().getHighest());
+      }
+    }
+    (clientSpeaks == null ? Versions.UNSTATED : clientSpeaks).commonWith(Versions.SPOKEN);
+  }
+
+  private Reply stating(Reply reply) {
+    return reply.toBuilder()
+        .setSpeaks(
+            holdfast.wire.Versions.newBuilder()
+                .setLowest(Versions.SPOKEN.lowest())
+                .setHighest(Versions.SPOKEN.highest()))
+        .build();
   }
 
   private void done(long id) {
@@ -278,6 +305,7 @@ final class Session implements StreamObserver<Request> {
         current.name(),
         clientNonce,
         serverNonce,
+        clientSpeaks == null ? null : new Possession.Stated(clientSpeaks, Versions.SPOKEN),
         request.getPossess().getSignature().toByteArray());
     writer = index;
     done(request.getId());

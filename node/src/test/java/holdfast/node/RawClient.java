@@ -134,7 +134,8 @@ final class RawClient implements AutoCloseable {
 
   Request.Builder possession(int index, SigningKey by) {
     byte[] proof =
-        Possession.prove(by, fixture.node.identity(), fixture.capsule, clientNonce, serverNonce);
+        Possession.prove(
+            by, fixture.node.identity(), fixture.capsule, clientNonce, serverNonce, null);
     return Request.newBuilder()
         .setPossess(Possess.newBuilder().setWriter(index).setSignature(ByteString.copyFrom(proof)));
   }
