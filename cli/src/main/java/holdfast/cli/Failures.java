@@ -23,7 +23,10 @@ final class Failures {
   record Account(int exitCode, String code, String message, String next) {}
 
   static int report(Terminal terminal, Exception failure, boolean json) {
-    Account account = account(failure);
+    return report(terminal, account(failure), failure, json);
+  }
+
+  private static int report(Terminal terminal, Account account, Exception failure, boolean json) {
     terminal.out.flush();
     if (json) {
       terminal.note(
@@ -43,15 +46,20 @@ final class Failures {
     return account.exitCode();
   }
 
-  static int report(Terminal terminal, CommandLine.ParameterException misuse) {
+  /** Says what is wrong with the arguments. */
+  static int report(Terminal terminal, CommandLine.ParameterException misuse, boolean json) {
     CommandLine command = misuse.getCommandLine();
+    String help = "'" + command.getCommandSpec().qualifiedName() + " --help' shows how to use it.";
+    if (json) {
+      Account account = new Account(Failure.USAGE, "INVALID", oneLine(misuse.getMessage()), help);
+      return report(terminal, account, misuse, true);
+    }
     terminal.note("holdfast: " + oneLine(misuse.getMessage()));
     boolean suggested =
         misuse instanceof CommandLine.UnmatchedArgumentException unmatched
             && CommandLine.UnmatchedArgumentException.printSuggestions(unmatched, terminal.err);
     if (!suggested) {
-      terminal.note(
-          "  '" + command.getCommandSpec().qualifiedName() + " --help' shows how to use it.");
+      terminal.note("  " + help);
     }
     if (terminal.debug()) {
       terminal.note(trace(misuse));

@@ -72,7 +72,8 @@ public final class Main implements Runnable {
             new FileOutputStream(FileDescriptor.err),
             System.in,
             System.getenv(),
-            Boolean.getBoolean("holdfast.watched"));
+            Boolean.getBoolean("holdfast.watched"),
+            Boolean.getBoolean("holdfast.shown"));
     System.exit(run(terminal, args));
   }
 
@@ -106,11 +107,26 @@ public final class Main implements Runnable {
     commands.forEach((name, command) -> main.addSubcommand(name, command.get()));
     main.setOut(new PrintWriter(terminal.out, true, StandardCharsets.UTF_8));
     main.setErr(new PrintWriter(terminal.err, true, StandardCharsets.UTF_8));
-    main.setParameterExceptionHandler((misuse, given) -> Failures.report(terminal, misuse));
+    main.setParameterExceptionHandler(
+        (misuse, given) -> Failures.report(terminal, misuse, json(misuse.getCommandLine(), given)));
     main.setExecutionExceptionHandler((failure, command, parsed) ->
         Failures.report(
             terminal, failure, command.getCommand() instanceof BaseCommand c && c.json));
     return main;
+  }
+
+  /** Whether JSON was asked for by arguments that could not be understood, or by a setting. */
+  private static boolean json(CommandLine command, String... given) {
+    CommandLine.Model.OptionSpec option = command.getCommandSpec().findOption("--json");
+    if (option == null || List.of(given).contains("--json")) {
+      return option != null;
+    }
+    try {
+      return "true".equals(command.getDefaultValueProvider().defaultValue(option));
+    } catch (Exception e) {
+      // A setting that cannot be read is a failure of its own, told when the settings are loaded.
+      return false;
+    }
   }
 
   /** Every command by its name; what other modules bring is added here. */

@@ -21,18 +21,23 @@ final class Terminal {
   /** Whether a person watches the error stream, so that progress is worth drawing. */
   final boolean watched;
 
+  /** Whether results go to a terminal, not to a file or another program. */
+  final boolean shown;
+
   Terminal(
       OutputStream out,
       OutputStream err,
       InputStream in,
       Map<String, String> environment,
-      boolean watched) {
+      boolean watched,
+      boolean shown) {
     this.out =
         new PrintStream(new BufferedOutputStream(out, 1 << 16), false, StandardCharsets.UTF_8);
     this.err = new PrintStream(err, true, StandardCharsets.UTF_8);
     this.in = in;
     this.environment = environment;
     this.watched = watched;
+    this.shown = shown;
   }
 
   /** The user's folder: HOLDFAST_HOME, or .holdfast in the home folder. */
@@ -53,6 +58,15 @@ final class Terminal {
     out.print(harmless(text, true));
     out.print('\n');
     out.flush();
+  }
+
+  /** Writes content: byte for byte, but nothing that would steer a terminal to one. */
+  void content(byte[] content) {
+    if (shown) {
+      out.print(harmless(new String(content, StandardCharsets.UTF_8), true));
+    } else {
+      out.write(content, 0, content.length);
+    }
   }
 
   /** Prints a remark that is no result. */

@@ -90,7 +90,7 @@ final class UpCommand extends BaseCommand {
                     folder, new Endpoint(host, port), new Endpoint("127.0.0.1", httpPort), owners)
                 .withStore(store));
     Endpoint local = new Endpoint("127.0.0.1", node.endpoint().port());
-    home.pin(local, node.identity());
+    pin(home, local, node.identity());
     Thread stop = new Thread(() -> stop(node), "holdfast-stop");
     Runtime.getRuntime().addShutdownHook(stop);
     announce(node, folder);
@@ -105,6 +105,24 @@ final class UpCommand extends BaseCommand {
       Runtime.getRuntime().removeShutdownHook(stop);
       node.close();
       return 0;
+    }
+  }
+
+  /**
+   * Lets commands of this user find the server. A pin that is there was put there by somebody, and
+   * may be of another server on this port, reached through a tunnel: it is not replaced.
+   */
+  private void pin(Home home, Endpoint local, VerifyKey identity) {
+    VerifyKey before = home.pinned(local).orElse(null);
+    if (before == null) {
+      home.pin(local, identity);
+    } else if (!before.equals(identity)) {
+      terminal.note("holdfast: " + local + " is pinned as another server, " + before);
+      terminal.note(
+          "  Commands here refuse this one, unless you run: holdfast pin "
+              + local
+              + " "
+              + identity);
     }
   }
 

@@ -191,7 +191,7 @@ final class VerifyCommand extends BaseCommand {
     }
     if (content != null) {
       terminal.line("Content, " + content.length + " bytes:");
-      terminal.out.write(content, 0, content.length);
+      terminal.content(content);
       terminal.line("");
     } else if (leaf != null) {
       terminal.line("The content is sealed (" + leaf.sealed().size() + " bytes).");

@@ -53,6 +53,7 @@ final class WarmupCommand extends BaseCommand {
             err,
             new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
             environment,
+            false,
             false);
     if (Main.run(inner, args) != 0) {
       throw Failure.failed(

@@ -18,6 +18,10 @@ import java.util.Set;
 /** Runs commands in this process, with a home of its own. */
 final class Cli {
   final Path home;
+
+  /** Whether results go to a terminal. */
+  boolean shown;
+
   final Map<String, String> environment = new HashMap<>();
 
   Cli(Path home) {
@@ -70,7 +74,8 @@ final class Cli {
   Ran input(byte[] input, String... args) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
-    Terminal terminal = new Terminal(out, err, new ByteArrayInputStream(input), environment, false);
+    Terminal terminal =
+        new Terminal(out, err, new ByteArrayInputStream(input), environment, false, shown);
     int exitCode = Main.run(terminal, args);
     return new Ran(exitCode, Bytes.wrap(out.toByteArray()), err.toString(UTF_8));
   }

@@ -184,6 +184,7 @@ class CommandsTest {
             new java.io.ByteArrayOutputStream(),
             pausing,
             cli.environment,
+            false,
             false);
     assertThat(Main.run(terminal, "append", capsule, "--lines", "--key", key)).isZero();
   }

@@ -2,13 +2,24 @@ package holdfast.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
 import holdfast.net.Endpoint;
 import holdfast.node.Node;
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.InputStreamReader;
+import java.io.PipedInputStream;
+import java.io.PipedOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -152,22 +163,133 @@ class HomeTest {
     cli.run("fsck", "--data", folder.resolve("none").toString()).failsWith(1);
   }
 
+  /** A server that the command runs until it is interrupted. */
+  private static final class Up implements AutoCloseable {
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+    private final Thread thread;
+    final String endpoint;
+    final String identity;
+
+    Up(Cli cli, String... more) throws Exception {
+      List<String> args = new ArrayList<>(List.of("up", "--http-port", "0", "--json"));
+      args.addAll(List.of(more));
+      try (PipedInputStream said = new PipedInputStream();
+          BufferedReader lines = new BufferedReader(new InputStreamReader(said, UTF_8))) {
+        Terminal terminal =
+            new Terminal(
+                new PipedOutputStream(said),
+                err,
+                new ByteArrayInputStream(new byte[0]),
+                cli.environment,
+                false,
+                false);
+        thread = Thread.ofPlatform().start(() -> Main.run(terminal, args.toArray(new String[0])));
+        Map<?, ?> up = (Map<?, ?>) TestJson.parse(lines.readLine());
+        endpoint = (String) up.get("endpoint");
+        identity = (String) up.get("identity");
+      }
+    }
+
+    @Override
+    public void close() throws Exception {
+      thread.interrupt();
+      thread.join();
+    }
+  }
+
   @Test
   void upServesUntilItIsStopped() throws Exception {
     Cli cli = new Cli(folder.resolve("home"));
     cli.run("up", "--host", "0.0.0.0", "--port", "0").failsWith(2);
-    Thread up =
-        Thread.ofPlatform().start(() -> cli.run("up", "--port", "0", "--http-port", "0", "--json"));
-    Path pins = cli.home.resolve("pins");
-    for (int i = 0; i < 300 && !Files.exists(pins); i++) {
-      Thread.sleep(50);
+    String endpoint;
+    try (Up up = new Up(cli, "--port", "0")) {
+      endpoint = up.endpoint;
+      assertThat(cli.ok("pin")).isEqualTo(endpoint + " " + up.identity);
+      cli.ok("status", "--server", endpoint);
+      assertThat(up.err.toString(UTF_8)).doesNotContain("pinned");
     }
-    String address = cli.ok("pin").replaceFirst(" .*", "");
-    cli.ok("status", "--server", address);
-    up.interrupt();
-    up.join();
-    cli.run("status", "--server", address).failsWith(1);
+    cli.run("status", "--server", endpoint).failsWith(1);
     assertThat(cli.json("fsck")).containsEntry("clean", true);
+  }
+
+  @Test
+  void upKeepsAPinOfAnotherServerAndSaysSo() throws Exception {
+    Cli cli = new Cli(folder.resolve("home"));
+    String port;
+    try (Node other = Cli.serve(folder.resolve("other"))) {
+      cli.use(other);
+      cli.ok("status");
+      port = String.valueOf(other.endpoint().port());
+    }
+    String pinned = cli.ok("pin");
+    try (Up up = new Up(cli, "--port", port)) {
+      assertThat(up.err.toString(UTF_8))
+          .contains("is pinned as another server", "holdfast pin " + up.endpoint);
+      assertThat(cli.ok("pin")).isEqualTo(pinned).doesNotContain(up.identity);
+      cli.run("status").failsWith(3);
+      cli.ok("pin", up.endpoint, up.identity);
+      cli.ok("status");
+    }
+  }
+
+  @Test
+  void belowTheReserveNothingIsWritten() throws Exception {
+    Cli cli = new Cli(folder.resolve("home"));
+    String key = cli.key("owner");
+    try (Up up = new Up(cli, "--port", "0", "--reserve-bytes", String.valueOf(1L << 60))) {
+      cli.environment.put("HOLDFAST_SERVER", up.endpoint);
+      assertThat(cli.run("create", "--key", key, "--json").failsWith(1).err())
+          .contains("\"error\":\"DISK_FULL\"");
+      assertThat(cli.json("status")).containsEntry("writable", true);
+    }
+    try (Up up = new Up(cli, "--port", "0", "--reserve-bytes", "0")) {
+      cli.environment.put("HOLDFAST_SERVER", up.endpoint);
+      cli.ok("create", "--key", key);
+    }
+  }
+
+  @Test
+  void lossIsAcceptedOnlyWhenAsked() throws Exception {
+    Path data = folder.resolve("data");
+    Path earlier = folder.resolve("earlier");
+    Cli cli = new Cli(folder.resolve("home"));
+    String key = cli.key("owner");
+    String capsule;
+    try (Node server = Cli.serve(data)) {
+      cli.use(server);
+      capsule = cli.ok("create", "--key", key);
+    }
+    copy(data, earlier);
+    try (Node server = Cli.serve(data)) {
+      cli.use(server);
+      cli.input("promised", "append", capsule, "--key", key).failsWith(0);
+    }
+    // A disk that came back as it was, beside a mark that knows what was promised since.
+    Path mark = data.resolve("synced");
+    Files.copy(
+        mark,
+        earlier.resolve(data.relativize(mark)),
+        java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+    assertThat(cli.run("fsck", "--data", earlier.toString()).failsWith(3).out())
+        .contains("problem:");
+    assertThatThrownBy(() -> Cli.serve(earlier).close())
+        .isInstanceOfSatisfying(
+            HoldfastException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.DAMAGED));
+    assertThat(cli.json("fsck", "--data", earlier.toString(), "--accept-loss"))
+        .containsEntry("clean", true);
+    try (Node server = Cli.serve(earlier)) {
+      cli.use(server);
+      assertThat(cli.json("status", capsule, "--server", server.endpoint().toString()))
+          .containsEntry("records", 0.0);
+    }
+  }
+
+  private static void copy(Path from, Path to) throws Exception {
+    try (Stream<Path> files = Files.walk(from)) {
+      for (Path file : files.toList()) {
+        Files.copy(file, to.resolve(from.relativize(file)));
+      }
+    }
   }
 
   @Test
