@@ -36,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  * are sent in batches, several of which may be under way; receipts are verified as they come.
  *
  * <p>When the connection breaks, the writer opens a new session and sends every batch again that
- * has no receipt, the same bytes. Not safe for use by several threads.
+ * has no receipt, the same bytes. For use by one thread; a timer may sign and send between its
+ * calls.
  */
 public final class CapsuleWriter implements AutoCloseable {
   private static final long FIRST_BACKOFF_MILLIS = 20;
@@ -66,6 +67,8 @@ public final class CapsuleWriter implements AutoCloseable {
   private @Nullable Hash unsigned;
   private int sinceSignature;
   private long signedAtMillis = System.currentTimeMillis();
+  private boolean closed;
+  private @Nullable Exception timerFailure;
 
   /** A receipt that was verified, and where a batch begins in it. */
   private record Share(ReceiptCheck.Checked whole, int from) {}
@@ -117,6 +120,46 @@ public final class CapsuleWriter implements AutoCloseable {
     byte[] salt = new byte[RecordHeader.SALT_SIZE];
     Server.RANDOM.nextBytes(salt);
     this.sealer = new Sealer(capsule, writer, contentKey, salt);
+    if (options.signing() instanceof SigningPolicy.EveryT) {
+      SigningTimer.start(this);
+    }
+  }
+
+  // ---- The timer --------------------------------------------------------------------------------
+
+  synchronized boolean closed() {
+    return closed;
+  }
+
+  /**
+   * Milliseconds until the newest record is to be signed; as many as there are if there is none.
+   */
+  synchronized long untilDueMillis() {
+    boolean pending = unsigned != null || !signatures.isEmpty();
+    return pending && options.signing() instanceof SigningPolicy.EveryT(long millis)
+        ? signedAtMillis + millis - System.currentTimeMillis()
+        : Long.MAX_VALUE;
+  }
+
+  synchronized void signAndSend() throws ProofException {
+    sign();
+    send();
+  }
+
+  /** What the timer met is told to whoever calls next. */
+  synchronized void failed(Exception e) {
+    timerFailure = e;
+  }
+
+  private void requireTimer() throws ProofException {
+    Exception failure = timerFailure;
+    timerFailure = null;
+    switch (failure) {
+      case null -> {}
+      case ProofException proof -> throw proof;
+      case RuntimeException other -> throw other;
+      default -> throw new AssertionError("a timer fails in no other way", failure);
+    }
   }
 
   private static void requireOpen(CapsuleSession.@Nullable Closing closing) {
@@ -189,7 +232,8 @@ public final class CapsuleWriter implements AutoCloseable {
   }
 
   /** Appends a record with a given claimed time. */
-  public Hash append(List<byte[]> leaves, long timeMillis) throws ProofException {
+  public synchronized Hash append(List<byte[]> leaves, long timeMillis) throws ProofException {
+    requireTimer();
     Record record = sealer.seal(leaves, timeMillis, links.next());
     Hash name = record.name();
     links.appended(name);
@@ -203,6 +247,7 @@ public final class CapsuleWriter implements AutoCloseable {
     if (due()) {
       sign();
     }
+    notifyAll();
     if (batch.size() >= options.batchRecords() || batchBytes >= options.batchBytes()) {
       send();
     }
@@ -220,7 +265,7 @@ public final class CapsuleWriter implements AutoCloseable {
   }
 
   /** Signs the newest record, which proves all records before it; sent with the next batch. */
-  public void sign() {
+  public synchronized void sign() {
     Hash newest = unsigned;
     if (newest != null) {
       signatures.add(Statement.WriterSignature.sign(capsule, newest, writer, key));
@@ -235,7 +280,7 @@ public final class CapsuleWriter implements AutoCloseable {
    *
    * @return the number of batches sent so far; see {@link #await}
    */
-  public long send() throws ProofException {
+  public synchronized long send() throws ProofException {
     if (options.signing() instanceof SigningPolicy.EachBatch) {
       sign();
     }
@@ -272,7 +317,7 @@ public final class CapsuleWriter implements AutoCloseable {
   }
 
   /** Waits until the fate of the first {@code batches} batches is known. */
-  public void await(long batches) throws ProofException {
+  public synchronized void await(long batches) throws ProofException {
     while (settledBatches < batches) {
       settle();
     }
@@ -318,7 +363,8 @@ public final class CapsuleWriter implements AutoCloseable {
    *
    * @return what became of the batches since the last call, in order
    */
-  public List<WriteResult> commit() throws ProofException {
+  public synchronized List<WriteResult> commit() throws ProofException {
+    requireTimer();
     send();
     while (!sent.isEmpty()) {
       settle();
@@ -548,7 +594,9 @@ public final class CapsuleWriter implements AutoCloseable {
 
   /** Signs what is unsigned, commits, and ends the session. */
   @Override
-  public void close() throws ProofException {
+  public synchronized void close() throws ProofException {
+    closed = true;
+    notifyAll();
     try {
       sign();
       commit();

@@ -18,8 +18,18 @@ public sealed interface SigningPolicy {
     }
   }
 
-  /** The first record after {@code millis} have gone by since the last signature. */
-  record EveryT(long millis) implements SigningPolicy {}
+  /**
+   * The newest record once {@code millis} have gone by since the last signature: with the next
+   * append, or by a timer, which also sends what has been appended.
+   */
+  record EveryT(long millis) implements SigningPolicy {
+    /** Checks the time. */
+    public EveryT {
+      if (millis < 1) {
+        throw new IllegalArgumentException("signing every t milliseconds needs t of 1 or more");
+      }
+    }
+  }
 
   /** Only when {@link CapsuleWriter#sign} is called, and when the writer closes. */
   record OnDemand() implements SigningPolicy {}

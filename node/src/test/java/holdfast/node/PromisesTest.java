@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
 import holdfast.capsule.Freshness;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Receipt;
@@ -204,7 +206,7 @@ class PromisesTest extends MaliciousServerTest {
                     assertThat(result).isInstanceOf(ReadResult.Proven.class);
                     heard.add(result.name());
                   });
-            } catch (holdfast.base.ProofException e) {
+            } catch (ProofException e) {
               throw new AssertionError(e);
             }
             return heard.size() >= expected.size();
@@ -232,6 +234,55 @@ class PromisesTest extends MaliciousServerTest {
           .containsExactlyInAnyOrder(meanwhile.getLast(), branch);
       assertThat(reader.heads().heads()).containsExactly(merge);
     }
+  }
+
+  @Test
+  void D48_whatWasAppendedIsSignedInTimeThoughNothingFollows() throws Exception {
+    try (CapsuleWriter writer =
+            writer(WriterOptions.defaults().withSigning(new SigningPolicy.EveryT(50)));
+        CapsuleReader reader = fixture.reader(ReaderOptions.defaults())) {
+      for (int round = 0; round < 3; round++) {
+        List<Hash> names = List.of(writer.append(new byte[1]), writer.append(new byte[2]));
+        NodeFixture.eventually(
+            "the records are proven",
+            () -> {
+              try {
+                return reader.readAll(names).stream().allMatch(r -> r instanceof ReadResult.Proven);
+              } catch (ProofException e) {
+                throw new AssertionError(e);
+              }
+            });
+      }
+      writer.commitOrThrow();
+    }
+  }
+
+  @Test
+  void whatTheSigningTimerMeetsIsToldByTheNextCall() throws Exception {
+    // Nothing but the timer sends: the batch does not fill up.
+    CapsuleWriter writer =
+        writer(
+            WriterOptions.defaults()
+                .withSigning(new SigningPolicy.EveryT(1))
+                .withBatchRecords(8000)
+                .withInFlight(1));
+    meddler.alter(reply ->
+        reply.hasReceipt()
+            ? reply.toBuilder().setReceipt(reply.getReceipt().toBuilder().clearOutcomes()).build()
+            : reply);
+    List<Violation> told = new ArrayList<>();
+    NodeFixture.eventually(
+        "an append tells of the receipt that is wrong",
+        () -> {
+          try {
+            writer.append(new byte[1]);
+          } catch (ProofException e) {
+            told.add(e.violation());
+          }
+          return !told.isEmpty();
+        });
+    assertThat(told).containsExactly(Violation.BAD_RECEIPT);
+    assertThatThrownBy(writer::close).isInstanceOf(ProofException.class);
   }
 
   @Test
