@@ -68,7 +68,7 @@ public final class Bundle {
   }
 
   /** Checks a bundle part by part and counts what it holds. */
-  public static final class Verifier {
+  public static final class Verifier implements Record.ErasedBodies {
     private final Metadata metadata;
     private final Hash capsule;
     private final List<Statement.WriterSignature> signatures = new ArrayList<>();
@@ -133,7 +133,7 @@ public final class Bundle {
               Violation.MALFORMED,
               "the bundle leaves out the body of record " + record.name().brief());
         }
-        expectErasures(record);
+        record.expectErased(this);
         if (graph.arrivalOf(record.name()) >= 0) {
           throw new ProofException(
               Violation.MALFORMED, "the bundle holds record " + record.name().brief() + " twice");
@@ -144,29 +144,6 @@ public final class Bundle {
         erased += record.state() == Record.State.WHOLE ? 0 : 1;
       }
       return records;
-    }
-
-    /** Checks that the owner erased whatever is left out of a body. */
-    private void expectErasures(Record record) throws ProofException {
-      RecordHeader header = record.header();
-      if (record.state() == Record.State.WHOLE
-          || erasedRecords.contains(record.name())
-          || erasedTimes.stream().anyMatch(times -> times.covers(header.timeMillis()))) {
-        return;
-      }
-      Body body = record.body();
-      for (int leaf = 0; leaf < header.leafCount(); leaf++) {
-        if ((body == null || body.erased(leaf))
-            && !erasedLeaves.contains(new Statement.Erased.OfLeaf(record.name(), leaf))) {
-          throw new ProofException(
-              Violation.MISSING,
-              "the bundle leaves out leaf "
-                  + leaf
-                  + " of record "
-                  + record.name().brief()
-                  + " and holds no statement of the owner that erases it");
-        }
-      }
     }
 
     /** Checks that what came is what the head announced, and that all of it is proven. */
@@ -197,6 +174,17 @@ public final class Bundle {
       if (closing != null) {
         closing.require(graph);
       }
+    }
+
+    @Override
+    public boolean body(RecordHeader header) {
+      return erasedRecords.contains(header.name())
+          || erasedTimes.stream().anyMatch(times -> times.covers(header.timeMillis()));
+    }
+
+    @Override
+    public boolean leaf(Hash record, int leaf) {
+      return erasedLeaves.contains(new Statement.Erased.OfLeaf(record, leaf));
     }
 
     /** The final heads that all records lie below; null when the capsule is not closed. */

@@ -8,7 +8,9 @@ import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -142,31 +144,58 @@ public record Record(RecordHeader header, State state, @Nullable Body body) {
     }
   }
 
+  /** What the owner has erased, by statements whose signatures have been verified. */
+  public interface ErasedBodies {
+    /** Whether the whole body of a record is erased. */
+    boolean body(RecordHeader header);
+
+    /** Whether one leaf is erased, by a statement about that leaf. */
+    boolean leaf(Hash record, int leaf);
+  }
+
   /**
-   * Checks that whatever is missing of the body was erased by the owner.
+   * Checks that whatever is missing of the body was erased by the owner: all of it at once, or each
+   * missing leaf.
    *
    * @param erasures statements about this capsule whose signatures have been verified
    */
   public void expectErased(Collection<Statement.Erasure> erasures) throws ProofException {
-    if (state == State.WHOLE || erasures.stream().anyMatch(e -> e.coversAll(header))) {
+    if (state == State.WHOLE) {
       return;
     }
-    if (body == null) {
-      throw new ProofException(
-          Violation.MISSING,
-          "record "
-              + name().brief()
-              + " comes without its body, and no statement of the owner erases it");
+    Set<Integer> leaves = new HashSet<>();
+    for (Statement.Erasure erasure : erasures) {
+      if (erasure.coversAll(header)) {
+        return;
+      }
+      if (erasure.erased() instanceof Statement.Erased.OfLeaf(Hash record, int leaf)
+          && record.equals(name())) {
+        leaves.add(leaf);
+      }
     }
-    for (int leaf = 0; leaf < body.leafCount(); leaf++) {
-      int wanted = leaf;
-      if (body.erased(leaf) && erasures.stream().noneMatch(e -> e.covers(header, wanted))) {
+    expectLeavesErased((record, leaf) -> leaves.contains(leaf));
+  }
+
+  /** The same, where statements are looked up. */
+  public void expectErased(ErasedBodies erased) throws ProofException {
+    if (state != State.WHOLE && !erased.body(header)) {
+      expectLeavesErased(erased::leaf);
+    }
+  }
+
+  private interface ErasedLeaves {
+    boolean leaf(Hash record, int leaf);
+  }
+
+  private void expectLeavesErased(ErasedLeaves erased) throws ProofException {
+    for (int leaf = 0; leaf < header.leafCount(); leaf++) {
+      if ((body == null || body.erased(leaf)) && !erased.leaf(name(), leaf)) {
         throw new ProofException(
             Violation.MISSING,
             "record "
                 + name().brief()
-                + " comes without leaf "
-                + leaf
+                + " comes without "
+                + (body == null ? "its body" : "leaf " + leaf)
                 + ", and no statement of the owner erases it");
       }
     }

@@ -77,9 +77,6 @@ public final class BundleFile {
         }
         frames.add(new Frame(in.position, length));
         List<Record> held = verifier.frame(in.read(length));
-        for (Record record : held) {
-          requireExplained(record, statements);
-        }
         if (length > Bundle.FRAME_BYTES && held.size() > 1) {
           throw malformed("holds a frame of " + length + " bytes with more than one record");
         }
@@ -87,19 +84,6 @@ public final class BundleFile {
       in.end();
       verifier.finish(records);
       return new BundleFile(file, head, statements, frames, verifier);
-    }
-  }
-
-  private static void requireExplained(Record record, List<Statement> statements)
-      throws ProofException {
-    if (record.state() != Record.State.WHOLE
-        && statements.stream()
-            .noneMatch(one -> one instanceof Statement.Erasure e && e.touches(record.header()))) {
-      throw new ProofException(
-          Violation.MISSING,
-          "the bundle leaves out the body of record "
-              + record.name().brief()
-              + " and holds no statement of the owner that erases it");
     }
   }
 

@@ -137,6 +137,34 @@ class LargeRecordsTest extends MaliciousServerTest {
     }
   }
 
+  /** One rule says what may be missing: in bundles, on arrival, in the store and to a reader. */
+  @Test
+  void aBodyWhoseLeavesAreAllErasedMayTravelWithoutThem() throws Exception {
+    Record gone;
+    try (RawClient raw = new RawClient(fixture, fixture.owner)) {
+      Record whole = raw.record(0, List.of(), new byte[1], new byte[2]);
+      gone = new Record(whole.header(), Record.State.ERASED, null);
+      Statement signature = raw.sign(whole.name());
+      raw.expectError(
+          ErrorCode.VIOLATION,
+          "comes without its body",
+          raw.write(List.of(gone), List.of(signature)));
+      for (int leaf = 0; leaf < 2; leaf++) {
+        fixture.server.declare(
+            Statement.Erasure.sign(
+                fixture.capsule,
+                9,
+                new Statement.Erased.OfLeaf(whole.name(), leaf),
+                "x",
+                fixture.owner));
+      }
+      raw.expectReceipt(raw.write(List.of(gone), List.of(signature)));
+    }
+    try (CapsuleReader reader = fixture.reader(ReaderOptions.defaults())) {
+      assertThat(reader.read(gone.name())).isInstanceOf(ReadResult.Erased.class);
+    }
+  }
+
   @Test
   void partsOfAStrangerAreTakenOnlyOfAProvenRecord() throws Exception {
     Hash stored = fixture.append(1, WriterOptions.defaults()).getFirst();

@@ -1,6 +1,7 @@
 package holdfast.store;
 
 import holdfast.base.Hash;
+import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement.Erased;
 import holdfast.capsule.Statement.Erasure;
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * The erasures of one capsule, as standing rules: they meet what is stored and what arrives later.
  * Safe to read while one thread adds.
  */
-final class Erasures {
+final class Erasures implements Record.ErasedBodies {
   private final List<Erasure> ranges = new ArrayList<>();
   private final Map<Hash, Erasure> records = new HashMap<>();
   private final Map<Hash, Map<Integer, Erasure>> leaves = new HashMap<>();
@@ -44,6 +45,16 @@ final class Erasures {
       }
     }
     return null;
+  }
+
+  @Override
+  public boolean body(RecordHeader header) {
+    return ofRecord(header) != null;
+  }
+
+  @Override
+  public synchronized boolean leaf(Hash record, int leaf) {
+    return leaves.getOrDefault(record, Map.of()).containsKey(leaf);
   }
 
   /** The statements that erase single leaves of a record, by leaf. */

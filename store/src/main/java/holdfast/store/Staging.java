@@ -3,6 +3,7 @@ package holdfast.store;
 import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
 import holdfast.capsule.Body;
 import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
@@ -147,21 +148,13 @@ final class Staging {
 
   /** What a record lacks of its body must have been erased by the owner. */
   private static void refuseUnlessErased(StoredCapsule capsule, Record record) {
-    Body body = record.body();
-    if ((body != null && body.whole()) || capsule.erasures().ofRecord(record.header()) != null) {
+    if (record.state() == Record.State.WHOLE) {
       return;
     }
-    Map<Integer, Statement.Erasure> leaves = capsule.erasures().ofLeaves(record.name());
-    for (int leaf = 0; leaf < record.header().leafCount(); leaf++) {
-      if ((body == null || body.erased(leaf)) && !leaves.containsKey(leaf)) {
-        throw new HoldfastException(
-            ErrorCode.INVALID,
-            "record "
-                + record.name().brief()
-                + " comes without leaf "
-                + leaf
-                + ", and no statement of the owner erases it");
-      }
+    try {
+      record.expectErased(capsule.erasures());
+    } catch (ProofException e) {
+      throw new HoldfastException(ErrorCode.INVALID, String.valueOf(e.getMessage()), e);
     }
   }
 
