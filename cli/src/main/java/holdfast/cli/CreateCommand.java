@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Creates a capsule. */
@@ -33,8 +34,7 @@ import picocli.CommandLine.Option;
       "JSON: capsule, owner, writers, server"
     })
 final class CreateCommand extends ServerCommand {
-  @Option(names = "--key", paramLabel = "FILE", required = true, description = "The owner's key.")
-  String key = "";
+  @Mixin OwnerKey key = new OwnerKey();
 
   @Option(
       names = "--writer",
@@ -58,7 +58,7 @@ final class CreateCommand extends ServerCommand {
   @Override
   int run() throws Exception {
     Home home = terminal.home();
-    SigningKey owner = home.key(key);
+    SigningKey owner = key.read(terminal);
     try (Server target = connect(LOCAL)) {
       Metadata metadata = create(home, target, owner, writers(owner), description);
       print(

@@ -7,6 +7,7 @@ import holdfast.client.CapsuleReader;
 import holdfast.crypto.SigningKey;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -52,8 +53,7 @@ final class EraseCommand extends ServerCommand {
       description = "Why; kept with the statement for everybody to read.")
   String reason = "";
 
-  @Option(names = "--key", paramLabel = "FILE", required = true, description = "The owner's key.")
-  String key = "";
+  @Mixin OwnerKey key = new OwnerKey();
 
   EraseCommand(Terminal terminal) {
     super(terminal);
@@ -67,10 +67,10 @@ final class EraseCommand extends ServerCommand {
           "either a record or a range of times is to be named",
           "RECORD, RECORD/LEAF, or --from T --to T.");
     }
-    SigningKey owner = terminal.home().key(key);
+    SigningKey owner = key.read(terminal);
     try (Target target = openNamed(capsule);
         CapsuleReader reader = target.reader()) {
-      requireOwner(reader, owner);
+      OwnerKey.require(reader, owner);
       long now = System.currentTimeMillis();
       Statement.Erased erased = erased(reader);
       Statement.Erasure erasure =
@@ -79,18 +79,6 @@ final class EraseCommand extends ServerCommand {
       print(json(erasure, receipt), text(erased) + " erased; the server has signed for it.");
     }
     return 0;
-  }
-
-  /** Says so before anything is signed when the key is not the owner's. */
-  static void requireOwner(CapsuleReader reader, SigningKey key) {
-    if (!reader.metadata().owner().equals(key.verifyKey())) {
-      throw Failure.failed(
-          "the key "
-              + key.verifyKey()
-              + " does not own capsule "
-              + reader.metadata().name().brief(),
-          "Its owner is " + reader.metadata().owner() + ".");
-    }
   }
 
   private Statement.Erased erased(CapsuleReader reader) throws ProofException {

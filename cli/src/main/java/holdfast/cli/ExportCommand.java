@@ -2,9 +2,8 @@ package holdfast.cli;
 
 import holdfast.client.BundleExport;
 import holdfast.client.CapsuleReader;
-import java.nio.file.Path;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 /** Writes a capsule to a file. */
@@ -25,12 +24,7 @@ final class ExportCommand extends ServerCommand {
   @Parameters(paramLabel = "CAPSULE", description = "The capsule.")
   String capsule = "";
 
-  @Option(
-      names = {"-o", "--output"},
-      paramLabel = "FILE",
-      required = true,
-      description = "The file to write.")
-  Path output = Path.of("");
+  @Mixin OutputFile output = new OutputFile();
 
   ExportCommand(Terminal terminal) {
     super(terminal);
@@ -41,16 +35,16 @@ final class ExportCommand extends ServerCommand {
     try (Target target = open(capsule);
         CapsuleReader reader = target.reader();
         Progress progress = new Progress(terminal, "records written")) {
-      BundleExport.Written written = BundleExport.write(reader, output, progress::at);
+      BundleExport.Written written = BundleExport.write(reader, output.path, progress::at);
       print(
           Json.object()
               .put("capsule", target.capsule())
-              .put("file", output)
+              .put("file", output.path)
               .put("records", written.records())
               .put("statements", written.statements())
               .put("leftOut", written.leftOut())
               .put("bytes", written.bytes()),
-          output
+          output.path
               + ": "
               + written.records()
               + " records, "

@@ -8,6 +8,7 @@ import holdfast.crypto.SigningKey;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -38,8 +39,7 @@ final class GrantCommand extends ServerCommand {
       description = "Who is to read; 'holdfast key show FILE' prints it there.")
   List<String> to = new ArrayList<>();
 
-  @Option(names = "--key", paramLabel = "FILE", required = true, description = "The owner's key.")
-  String key = "";
+  @Mixin OwnerKey key = new OwnerKey();
 
   @Option(names = "--new-epoch", description = "Seal what is appended from now on with a new key.")
   boolean newEpoch;
@@ -54,10 +54,10 @@ final class GrantCommand extends ServerCommand {
       throw Failure.usage("nobody is named to whom to grant", "Add --to READER_KEY.");
     }
     List<ReaderKey.PublicHalf> readers = to.stream().map(ReaderKey.PublicHalf::parse).toList();
-    SigningKey owner = terminal.home().key(key);
+    SigningKey owner = key.read(terminal);
     try (Target target = openNamed(capsule);
         CapsuleReader reader = target.reader()) {
-      EraseCommand.requireOwner(reader, owner);
+      OwnerKey.require(reader, owner);
       List<ContentKey> keys = contentKeys(target.home(), reader, List.of(owner));
       if (keys.isEmpty()) {
         throw noContentKey(target.capsule());

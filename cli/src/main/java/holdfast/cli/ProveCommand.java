@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -57,12 +58,7 @@ final class ProveCommand extends ServerCommand {
       description = "Add the server's receipts for the record, from 'append --receipts'.")
   @Nullable Path receipt;
 
-  @Option(
-      names = {"-o", "--output"},
-      paramLabel = "FILE",
-      required = true,
-      description = "The file to write.")
-  Path output = Path.of("");
+  @Mixin OutputFile output = new OutputFile();
 
   ProveCommand(Terminal terminal) {
     super(terminal);
@@ -89,18 +85,18 @@ final class ProveCommand extends ServerCommand {
       RecordHeader header = material.chain().getLast().header();
       List<Receipt.Extract> receipts = receipts(reference.record());
       byte[] file = material.file(disclose ? recordKey(target, reader, header) : null, receipts);
-      Files.write(output, file);
+      output.write(file);
       print(
           Json.object()
               .put("capsule", target.capsule())
               .put("record", header.name())
               .put("leaf", leaf < 0 ? null : leaf)
-              .put("file", output)
+              .put("file", output.path)
               .put("bytes", file.length)
               .put("headers", material.chain().size())
               .put("disclosed", disclose)
               .put("receipts", receipts.size()),
-          output
+          output.path
               + ": "
               + bytes(file.length)
               + ", "

@@ -7,6 +7,7 @@ import holdfast.client.CapsuleReader;
 import holdfast.crypto.SigningKey;
 import java.util.List;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -35,8 +36,7 @@ final class SucceedCommand extends ServerCommand {
       description = "The capsule in which things go on.")
   String successor = "";
 
-  @Option(names = "--key", paramLabel = "FILE", required = true, description = "The owner's key.")
-  String key = "";
+  @Mixin OwnerKey key = new OwnerKey();
 
   SucceedCommand(Terminal terminal) {
     super(terminal);
@@ -44,10 +44,10 @@ final class SucceedCommand extends ServerCommand {
 
   @Override
   int run() throws Exception {
-    SigningKey owner = terminal.home().key(key);
+    SigningKey owner = key.read(terminal);
     try (Target target = openNamed(capsule);
         CapsuleReader reader = target.reader()) {
-      EraseCommand.requireOwner(reader, owner);
+      OwnerKey.require(reader, owner);
       Hash to = named(successor);
       if (to.equals(target.capsule())) {
         throw Failure.usage("a capsule cannot succeed itself", "Create another one first.");

@@ -15,12 +15,8 @@ import holdfast.capsule.RecordGraph;
 import holdfast.capsule.Statement;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.channels.Channels;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
@@ -61,30 +57,18 @@ public final class BundleExport {
    */
   public static Written write(CapsuleReader reader, Path file, LongConsumer progress)
       throws IOException, ProofException {
-    Path target = file.toAbsolutePath();
-    Path draft = target.resolveSibling("." + target.getFileName() + ".part");
     BundleExport export = new BundleExport(reader);
-    try {
-      try (FileChannel channel =
-          FileChannel.open(
-              draft,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.TRUNCATE_EXISTING,
-              StandardOpenOption.WRITE)) {
-        export.survey();
-        HashingStream out = new HashingStream(Channels.newOutputStream(channel));
-        export.write(out, progress);
-        channel.force(true);
-      }
-      long bytes = Files.size(draft);
-      Files.move(
-          draft, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      PrivateFiles.sync(target.getParent());
-      return new Written(
-          export.records, export.statements.size(), export.graph.size() - export.records, bytes);
-    } finally {
-      Files.deleteIfExists(draft);
-    }
+    CompleteFile.write(
+        file,
+        out -> {
+          export.survey();
+          export.write(new HashingStream(out), progress);
+        });
+    return new Written(
+        export.records,
+        export.statements.size(),
+        export.graph.size() - export.records,
+        Files.size(file));
   }
 
   /**
