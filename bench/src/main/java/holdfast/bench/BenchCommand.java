@@ -9,7 +9,13 @@ import picocli.CommandLine.Option;
     name = "bench",
     description = "Measures the system on this machine, against RocksDB in the same run.",
     mixinStandardHelpOptions = true,
-    subcommands = {IngestBench.class, YcsbBench.class, SequentialBench.class, ClientsBench.class})
+    subcommands = {
+      IngestBench.class,
+      YcsbBench.class,
+      SequentialBench.class,
+      ClientsBench.class,
+      MicroBench.class
+    })
 public final class BenchCommand {
   /** Options that all measurements share. */
   static final class Output {
