@@ -248,7 +248,7 @@ final class Reading {
     private final Encoder leafStatuses = new Encoder();
     private final Set<Statement> erasures = new HashSet<>();
     private final LeafProof.Prover prover;
-    private final StoredCapsule.Leaves sealedLeaves;
+    private final StoredCapsule.LeafReads sealedLeaves;
 
     Answering(StoredCapsule capsule, Read read, @Nullable CacheMirror cache, ProofPlan plan) {
       this.capsule = capsule;
@@ -256,7 +256,7 @@ final class Reading {
       this.cache = cache;
       this.plan = plan;
       this.prover = new LeafProof.Prover(cache);
-      this.sealedLeaves = capsule.leaves();
+      this.sealedLeaves = capsule.leafReads();
     }
 
     void name(long arrival, byte standing) {

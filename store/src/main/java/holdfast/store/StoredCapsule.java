@@ -255,12 +255,12 @@ public final class StoredCapsule implements ChainProof.Source {
   }
 
   /** Reads leaves for one request, so that neighbours share the chunk in which they lie. */
-  public Leaves leaves() {
-    return new Leaves();
+  public LeafReads leafReads() {
+    return new LeafReads();
   }
 
   /** Leaves of this capsule, as one request reads them. Not safe for use by several threads. */
-  public final class Leaves {
+  public final class LeafReads {
     private static final long KEPT_BYTES = 4 << 20;
 
     private record Place(long arrival, int chunk) {}
@@ -268,7 +268,7 @@ public final class StoredCapsule implements ChainProof.Source {
     private final Map<Place, Body> chunks = new HashMap<>();
     private long keptBytes;
 
-    private Leaves() {}
+    private LeafReads() {}
 
     /** A sealed leaf; null when it is erased. The leaf must exist. */
     public byte @Nullable [] sealed(long arrival, RecordHeader header, int leaf) {
@@ -333,13 +333,14 @@ public final class StoredCapsule implements ChainProof.Source {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         int next = from;
         while (next < header.leafCount() && out.size() < bytes) {
-          Bodies.Found found =
-              RecordBlocks.inline(header)
-                  ? new Bodies.Found(stored(arrival, header), next)
-                  : store.bodies().leaf(number, arrival, header, next);
-          Body chunk = found.chunk();
-          out.writeBytes(chunk.slice(found.index(), chunk.leafCount()));
-          next += chunk.leafCount() - found.index();
+          boolean inline = RecordBlocks.inline(header);
+          Body chunk =
+              inline
+                  ? stored(arrival, header)
+                  : store.bodies().chunk(number, arrival, header, Bodies.chunkOf(header, next));
+          int within = inline ? next : Bodies.withinChunk(header, next);
+          out.writeBytes(chunk.slice(within, chunk.leafCount()));
+          next += chunk.leafCount() - within;
         }
         return new Leaves(out.toByteArray(), next);
       } catch (HoldfastException e) {

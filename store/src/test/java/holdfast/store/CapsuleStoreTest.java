@@ -88,7 +88,7 @@ class CapsuleStoreTest {
       Record read = readProven(capsule, writer, record.name());
       assertThat(Arrays.equals(read.body().unsafeBytes(), record.body().unsafeBytes())).isTrue();
       for (int leaf = 0; leaf < leaves; leaf += 1 + leaves / 40) {
-        assertThat(capsule.leaves().sealed(0, record.header(), leaf))
+        assertThat(capsule.leafReads().sealed(0, record.header(), leaf))
             .isEqualTo(record.body().leaf(leaf));
       }
     }

@@ -71,7 +71,7 @@ class ErasureTest {
       assertThat(filesWith(folder, pattern(large, 399))).isEmpty();
       assertThat(StoreFixture.sizeOf(folder)).isLessThan(before - 20_000_000);
       assertThat(readProven(capsule, writer, large.name()).state()).isEqualTo(Record.State.ERASED);
-      assertThat(capsule.leaves().sealed(0, large.header(), 7)).isNull();
+      assertThat(capsule.leafReads().sealed(0, large.header(), 7)).isNull();
       readProven(capsule, writer, kept.name());
 
       submit(store, capsule, List.of(), List.of(writer.erasure(new Erased.OfRecord(large.name()))))
@@ -116,8 +116,8 @@ class ErasureTest {
         Record read = readProven(capsule, writer, record.name());
         assertThat(read.state()).isEqualTo(Record.State.PARTLY_ERASED);
         long arrival = capsule.withGraph(g -> g.arrivalOf(record.name()));
-        assertThat(capsule.leaves().sealed(arrival, record.header(), 2)).isNull();
-        assertThat(capsule.leaves().sealed(arrival, record.header(), 3))
+        assertThat(capsule.leafReads().sealed(arrival, record.header(), 2)).isNull();
+        assertThat(capsule.leafReads().sealed(arrival, record.header(), 3))
             .isEqualTo(record.body().leaf(3));
         assertThat(capsule.erasureOf(record.header(), 2)).isNotNull();
         assertThat(capsule.erasureOf(record.header(), 3)).isNull();

@@ -183,7 +183,7 @@ final class StoreFixture {
     LeafProof.Verifier verifier = new LeafProof.Verifier(null);
     for (int leaf : new int[] {0, 63, 64, leaves / 2, leaves - 1}) {
       if (leaf < leaves && record.state() != Record.State.ERASED) {
-        byte[] sealed = capsule.leaves().sealed(arrival, record.header(), leaf);
+        byte[] sealed = capsule.leafReads().sealed(arrival, record.header(), leaf);
         if (sealed != null) {
           verifier.verify(
               record.header(),
