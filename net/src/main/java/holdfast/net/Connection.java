@@ -5,8 +5,11 @@ import holdfast.base.HoldfastException;
 import holdfast.base.Limits;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
+import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.wire.CapsulesGrpc;
+import holdfast.wire.Frame;
+import holdfast.wire.PeersGrpc;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
 import io.grpc.ManagedChannel;
@@ -17,9 +20,12 @@ import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioIoHandler;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import io.grpc.netty.shaded.io.netty.util.concurrent.DefaultThreadFactory;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.security.SecureRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.net.ssl.SSLException;
@@ -68,7 +74,7 @@ public final class Connection implements AutoCloseable {
     }
   }
 
-  private Connection(Endpoint endpoint, Pin pin) {
+  private Connection(Endpoint endpoint, Pin pin, @Nullable SigningKey own) {
     this.endpoint = endpoint;
     IdentityTrust trust =
         new IdentityTrust(
@@ -94,17 +100,32 @@ public final class Connection implements AutoCloseable {
               .directExecutor()
               .flowControlWindow(FLOW_WINDOW)
               .maxInboundMessageSize(Limits.MESSAGE_BYTES)
-              .sslContext(
-                  GrpcSslContexts.forClient().trustManager(trust).protocols("TLSv1.3").build())
+              .sslContext(context(trust, own))
               .build();
     } catch (SSLException e) {
       throw new HoldfastException(ErrorCode.INTERNAL, "TLS 1.3 is not available", e);
     }
   }
 
+  private static SslContext context(IdentityTrust trust, @Nullable SigningKey own)
+      throws SSLException {
+    SslContextBuilder builder =
+        GrpcSslContexts.forClient().trustManager(trust).protocols("TLSv1.3");
+    if (own != null) {
+      TlsBinding.Credentials credentials = TlsBinding.issue(own, new SecureRandom());
+      builder.keyManager(credentials.key(), credentials.certificate());
+    }
+    return builder.build();
+  }
+
   /** Prepares a connection; it is made when the first session opens. */
   public static Connection to(Endpoint endpoint, Pin pin) {
-    return new Connection(endpoint, pin);
+    return new Connection(endpoint, pin, null);
+  }
+
+  /** Prepares a connection in which this side shows its identity too, as servers do. */
+  public static Connection asPeer(Endpoint endpoint, Pin pin, SigningKey own) {
+    return new Connection(endpoint, pin, own);
   }
 
   /** Where this leads. */
@@ -128,6 +149,15 @@ public final class Connection implements AutoCloseable {
    */
   public ClientCallStreamObserver<Request> open(StreamObserver<Reply> replies) {
     return (ClientCallStreamObserver<Request>) CapsulesGrpc.newStub(channel).session(replies);
+  }
+
+  /**
+   * Opens a round of anti-entropy. Frames arrive on an I/O thread, which must not be blocked.
+   *
+   * @return where frames go
+   */
+  public ClientCallStreamObserver<Frame> openRound(StreamObserver<Frame> frames) {
+    return (ClientCallStreamObserver<Frame>) PeersGrpc.newStub(channel).round(frames);
   }
 
   /** Explains why a session ended. */

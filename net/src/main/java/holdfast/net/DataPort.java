@@ -9,10 +9,12 @@ import io.grpc.Server;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
+import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 
@@ -33,15 +35,19 @@ public final class DataPort implements AutoCloseable {
    * @param executor runs the service's callbacks; those of one session never run at once
    */
   public static DataPort listen(
-      Endpoint endpoint, SigningKey identity, BindableService service, Executor executor) {
+      Endpoint endpoint, SigningKey identity, List<BindableService> services, Executor executor) {
+    // Whoever shows a certificate must prove the identity in it; clients need not show one.
+    IdentityTrust peers = new IdentityTrust(proven -> {}, refusal -> {});
     TlsBinding.Credentials credentials = TlsBinding.issue(identity, new SecureRandom());
     try {
-      Server server =
+      NettyServerBuilder builder =
           NettyServerBuilder.forAddress(endpoint.socketAddress())
               .sslContext(
                   GrpcSslContexts.configure(
                           SslContextBuilder.forServer(credentials.key(), credentials.certificate()))
                       .protocols("TLSv1.3")
+                      .clientAuth(ClientAuth.OPTIONAL)
+                      .trustManager(peers)
                       .build())
               .executor(executor)
               .flowControlWindow(FLOW_WINDOW)
@@ -49,10 +55,9 @@ public final class DataPort implements AutoCloseable {
               .maxConcurrentCallsPerConnection(1024)
               .handshakeTimeout(20, TimeUnit.SECONDS)
               .withOption(ChannelOption.SO_BACKLOG, BACKLOG)
-              .addService(service)
-              .build()
-              .start();
-      return new DataPort(server);
+              .intercept(new PeerIdentity());
+      services.forEach(builder::addService);
+      return new DataPort(builder.build().start());
     } catch (IOException e) {
       Throwable cause = e.getCause() == null ? e : e.getCause();
       throw new HoldfastException(

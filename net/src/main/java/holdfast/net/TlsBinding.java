@@ -80,12 +80,12 @@ final class TlsBinding {
     byte[] wrapped = certificate.getExtensionValue(EXTENSION.getId());
     if (wrapped == null) {
       throw new ProofException(
-          Violation.WRONG_SERVER, "the server's certificate does not carry a Holdfast identity");
+          Violation.WRONG_SERVER, "the peer's certificate does not carry a Holdfast identity");
     }
     byte[] content = ASN1OctetString.getInstance(wrapped).getOctets();
     if (content.length != IDENTITY_SIZE + VerifyKey.SIGNATURE_SIZE) {
       throw new ProofException(
-          Violation.WRONG_SERVER, "the identity in the server's certificate is malformed");
+          Violation.WRONG_SERVER, "the identity in the peer's certificate is malformed");
     }
     VerifyKey identity = VerifyKey.ed25519(Arrays.copyOf(content, IDENTITY_SIZE));
     byte[] signature = Arrays.copyOfRange(content, IDENTITY_SIZE, content.length);
@@ -93,7 +93,7 @@ final class TlsBinding {
         Domain.TLS_BINDING, certificate.getPublicKey().getEncoded(), signature)) {
       throw new ProofException(
           Violation.WRONG_SERVER,
-          "the identity in the server's certificate did not sign the certificate's key");
+          "the identity in the peer's certificate did not sign the certificate's key");
     }
     return identity;
   }

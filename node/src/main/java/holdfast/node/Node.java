@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -70,7 +71,7 @@ public final class Node implements AutoCloseable {
               // would have them say reaches nobody.
               new ThreadPoolExecutor.DiscardPolicy());
       made = new CapsuleService(options, identity, store, metrics, pool);
-      data = DataPort.listen(options.endpoint(), identity, made, pool);
+      data = DataPort.listen(options.endpoint(), identity, List.of(made), pool);
       this.workers = pool;
       this.service = made;
       this.dataPort = data;

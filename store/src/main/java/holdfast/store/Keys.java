@@ -16,6 +16,10 @@ final class Keys {
     return ("setting/" + name).getBytes(java.nio.charset.StandardCharsets.US_ASCII);
   }
 
+  static byte[] peer(int capsule, byte[] peer) {
+    return ByteBuffer.allocate(5 + peer.length).put((byte) 'p').putInt(capsule).put(peer).array();
+  }
+
   static byte[] capsule(Hash name) {
     return ByteBuffer.allocate(33).put((byte) 'c').put(name.toBytes()).array();
   }

@@ -3,6 +3,7 @@ package holdfast.store;
 import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
+import holdfast.base.Limits;
 import holdfast.base.ProofException;
 import holdfast.capsule.Body;
 import holdfast.capsule.ChainProof;
@@ -202,6 +203,60 @@ public final class StoredCapsule implements ChainProof.Source {
     } catch (ProofException e) {
       throw new HoldfastException(
           ErrorCode.DAMAGED, "the signature of record number " + arrival + " is damaged", e);
+    }
+  }
+
+  /** All signatures of a record. */
+  public List<Statement.WriterSignature> signaturesOf(long arrival) {
+    List<Statement.WriterSignature> signatures = new ArrayList<>();
+    try {
+      for (byte[] encoded :
+          range(
+                  Keys.signature(number, arrival, 0),
+                  Keys.signature(number, arrival + 1, 0),
+                  Limits.WRITERS)
+              .statements()) {
+        signatures.add((Statement.WriterSignature) Statement.decode(encoded));
+      }
+    } catch (ProofException e) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED, "a signature of record number " + arrival + " is damaged", e);
+    }
+    return signatures;
+  }
+
+  /** All statements of the owner. */
+  public List<Statement> ownerStatements() {
+    List<Statement> statements = new ArrayList<>();
+    try {
+      for (byte[] encoded :
+          page(Keys.statement(number, 2, Hash.ZERO), Integer.MAX_VALUE).statements()) {
+        statements.add(Statement.decode(encoded));
+      }
+    } catch (ProofException e) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED,
+          "a statement of the owner of capsule " + name.brief() + " is damaged",
+          e);
+    }
+    return statements;
+  }
+
+  /** What was kept of a peer under its key; null when nothing was. */
+  public byte @Nullable [] peerState(byte[] peer) {
+    try {
+      return tables.db.get(tables.settings, Keys.peer(number, peer));
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot read what was kept of a peer", e);
+    }
+  }
+
+  /** Keeps something about a peer. Not synced: what is lost of it is found out anew. */
+  public void keepPeerState(byte[] peer, byte[] state) {
+    try {
+      tables.db.put(tables.settings, Keys.peer(number, peer), state);
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot keep what is known of a peer", e);
     }
   }
 

@@ -1,0 +1,145 @@
+package holdfast.node.replication;
+
+import holdfast.base.Decoder;
+import holdfast.base.Encoder;
+import holdfast.base.Hash;
+import holdfast.base.ProofException;
+import holdfast.store.StoredCapsule;
+import holdfast.sync.Marker;
+import holdfast.sync.Progress;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One capsule and one peer that keeps it too: what is known, and when to meet again. */
+final class Link {
+  private static final Logger LOG = LoggerFactory.getLogger(Link.class);
+  private static final int MARKERS = 2;
+
+  final Hash capsule;
+  final byte[] peer;
+  volatile Member member;
+
+  private List<Marker> markers;
+  private @Nullable Meeting meeting;
+  private long dueNanos;
+  private int failures;
+  private long lastFullMillis;
+  private @Nullable String trouble;
+  private @Nullable String lie;
+  private @Nullable Progress lastProgress;
+
+  Link(StoredCapsule stored, Member member) {
+    this.capsule = stored.name();
+    this.member = member;
+    this.peer = member.identity().bytes().toArray();
+    this.markers = decode(stored.peerState(peer));
+  }
+
+  private static List<Marker> decode(byte @Nullable [] state) {
+    List<Marker> markers = new ArrayList<>();
+    if (state != null) {
+      try {
+        Decoder in = new Decoder(state, "state of a peer");
+        for (int left = in.u8(); left > 0; left--) {
+          markers.add(Marker.decode(in.bytes32(1 << 20)));
+        }
+        in.end();
+      } catch (ProofException e) {
+        LOG.warn("what was kept of a peer is damaged; everything is compared anew", e);
+        markers.clear();
+      }
+    }
+    return markers;
+  }
+
+  /** Takes the link for a meeting; false when it is taken. */
+  synchronized boolean take(Meeting by) {
+    if (meeting != null) {
+      return false;
+    }
+    meeting = by;
+    return true;
+  }
+
+  synchronized boolean busy() {
+    return meeting != null;
+  }
+
+  /** Markers of the last complete rounds, newest first. */
+  synchronized List<Marker> markers() {
+    return markers;
+  }
+
+  synchronized boolean due(long nowNanos) {
+    return meeting == null && nowNanos - dueNanos >= 0;
+  }
+
+  /** Ends a meeting in which nothing has happened since then. */
+  void dropIfSilent(long sinceNanos) {
+    Meeting current;
+    synchronized (this) {
+      current = meeting;
+    }
+    if (current != null && current.heardNanos() - sinceNanos < 0) {
+      current.lost("the peer has been silent for too long");
+    }
+  }
+
+  /** Asks for a meeting no later than then, unless the peer is being left alone. */
+  synchronized void hurry(long atNanos) {
+    if (failures == 0 && lie == null && atNanos - dueNanos < 0) {
+      dueNanos = atNanos;
+    }
+  }
+
+  synchronized void postpone(long atNanos) {
+    dueNanos = atNanos;
+  }
+
+  synchronized void finished(StoredCapsule stored, Marker marker, Progress progress, long dueNext) {
+    List<Marker> kept = new ArrayList<>();
+    kept.add(marker);
+    markers.stream().limit(MARKERS - 1).forEach(kept::add);
+    markers = kept;
+    Encoder out = new Encoder();
+    out.u8(kept.size());
+    kept.forEach(one -> out.bytes32(one.encode()));
+    stored.keepPeerState(peer, out.toBytes());
+    meeting = null;
+    failures = 0;
+    trouble = null;
+    lie = null;
+    lastProgress = progress;
+    lastFullMillis = System.currentTimeMillis();
+    dueNanos = dueNext;
+  }
+
+  /** Notes a failure; returns how many there were in a row. */
+  synchronized int failed(String reason) {
+    meeting = null;
+    trouble = reason;
+    return ++failures;
+  }
+
+  synchronized void lied(String evidence, long dueNext) {
+    meeting = null;
+    lie = evidence;
+    trouble = evidence;
+    dueNanos = dueNext;
+  }
+
+  synchronized PeerState state() {
+    Meeting current = meeting;
+    return new PeerState(
+        member,
+        current != null,
+        lastFullMillis,
+        current == null ? null : current.progress(),
+        lastProgress,
+        trouble,
+        lie != null);
+  }
+}

@@ -1,0 +1,347 @@
+package holdfast.node.replication;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
+import holdfast.net.Connection;
+import holdfast.net.PeerIdentity;
+import holdfast.store.CapsuleStore;
+import holdfast.store.StoredCapsule;
+import holdfast.sync.Marker;
+import holdfast.sync.Progress;
+import holdfast.sync.Round;
+import holdfast.sync.RoundOptions;
+import holdfast.wire.Frame;
+import holdfast.wire.PeersGrpc;
+import io.grpc.stub.CallStreamObserver;
+import io.grpc.stub.ClientCallStreamObserver;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Meets the other servers that keep a capsule: now and then, soon after something new is here, and
+ * whenever one of them asks. With one peer about one capsule there is one meeting at a time.
+ */
+public final class Replication extends PeersGrpc.PeersImplBase implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Replication.class);
+  private static final long TICK_MILLIS = 20;
+  private static final long NEWS_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+  private static final long LIAR_NANOS = TimeUnit.MINUTES.toNanos(10);
+  private static final long SILENCE_NANOS = TimeUnit.SECONDS.toNanos(60);
+  private static final int MOST_FAILURES = 6;
+
+  private final ReplicationOptions options;
+  private final SigningKey identity;
+  private final CapsuleStore store;
+  private final Directory directory;
+  private final Executor workers;
+  private final SecureRandom random = new SecureRandom();
+  private final ScheduledExecutorService timer =
+      Executors.newSingleThreadScheduledExecutor(
+          Thread.ofPlatform().name("holdfast-meet").daemon(true).factory());
+  private final Map<Hash, Map<VerifyKey, Link>> links = new ConcurrentHashMap<>();
+  private final Map<VerifyKey, Connection> connections = new ConcurrentHashMap<>();
+  private final AtomicInteger meetings = new AtomicInteger();
+  private volatile boolean closed;
+
+  /**
+   * Replication of a node.
+   *
+   * @param workers runs the machines
+   */
+  public Replication(
+      ReplicationOptions options,
+      SigningKey identity,
+      CapsuleStore store,
+      Directory directory,
+      Executor workers) {
+    this.options = options;
+    this.identity = identity;
+    this.store = store;
+    this.directory = directory;
+    this.workers = workers;
+  }
+
+  /** Looks up all capsules and begins to meet. */
+  public void start() {
+    for (Hash name : store.capsulesThatBegin("", Integer.MAX_VALUE)) {
+      StoredCapsule capsule = store.capsule(name);
+      if (capsule != null) {
+        refresh(capsule);
+      }
+    }
+    store.onChange(this::news);
+    timer.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  /** Brings the links of a capsule in line with its placement. */
+  public void refresh(StoredCapsule capsule) {
+    List<Member> members = directory.members(capsule);
+    VerifyKey self = identity.verifyKey();
+    if (members.stream().noneMatch(member -> member.identity().equals(self))) {
+      links.remove(capsule.name());
+      return;
+    }
+    Map<VerifyKey, Link> known =
+        links.computeIfAbsent(capsule.name(), none -> new ConcurrentHashMap<>());
+    for (Member member : members) {
+      if (!member.identity().equals(self)) {
+        known.computeIfAbsent(member.identity(), none -> new Link(capsule, member)).member = member;
+      }
+    }
+    known
+        .keySet()
+        .removeIf(key -> members.stream().noneMatch(member -> member.identity().equals(key)));
+  }
+
+  private void news(StoredCapsule capsule) {
+    Map<VerifyKey, Link> known = links.get(capsule.name());
+    if (known != null) {
+      long soon = System.nanoTime() + NEWS_NANOS;
+      known.values().forEach(link -> link.hurry(soon));
+    }
+  }
+
+  /** What is known of the peers of a capsule. */
+  public List<PeerState> peers(Hash capsule) {
+    List<PeerState> states = new ArrayList<>();
+    links.getOrDefault(capsule, Map.of()).values().forEach(link -> states.add(link.state()));
+    return states;
+  }
+
+  private void tick() {
+    try {
+      long now = System.nanoTime();
+      for (Map<VerifyKey, Link> ofCapsule : links.values()) {
+        for (Link link : ofCapsule.values()) {
+          link.dropIfSilent(now - SILENCE_NANOS);
+          if (meetings.get() < options.meetings() && link.due(now)) {
+            meet(link);
+          }
+        }
+      }
+    } catch (RuntimeException e) {
+      LOG.error("looking for peers to meet failed", e);
+    }
+  }
+
+  private long next() {
+    long period = TimeUnit.MILLISECONDS.toNanos(options.periodMillis());
+    return System.nanoTime() + period / 2 + (long) (random.nextDouble() * period);
+  }
+
+  private Hash salt() {
+    byte[] bytes = new byte[Hash.SIZE];
+    random.nextBytes(bytes);
+    return Hash.of(bytes);
+  }
+
+  // ---- Meetings that this side opens
+  // ---------------------------------------------------------------
+
+  private void meet(Link link) {
+    StoredCapsule capsule = store.capsule(link.capsule);
+    if (capsule == null) {
+      return;
+    }
+    Meeting meeting = meeting(link, capsule, true);
+    if (!link.take(meeting)) {
+      return;
+    }
+    meetings.incrementAndGet();
+    Connection connection =
+        connections.computeIfAbsent(
+            link.member.identity(),
+            key ->
+                Connection.asPeer(
+                    directory.route(link.member), Connection.Pin.exactly(key), identity));
+    ClientCallStreamObserver<Frame> out =
+        connection.openRound(
+            new StreamObserver<>() {
+              @Override
+              public void onNext(Frame frame) {
+                meeting.frame(frame);
+              }
+
+              @Override
+              public void onError(Throwable failure) {
+                meeting.lost(String.valueOf(connection.explain(failure).getMessage()));
+              }
+
+              @Override
+              public void onCompleted() {
+                meeting.leaves("the peer ended the round");
+              }
+            });
+    out.onNext(Frame.newBuilder().setMeeting(directory.introduce(capsule)).build());
+    meeting.begin(out);
+  }
+
+  private Meeting meeting(Link link, StoredCapsule capsule, boolean initiator) {
+    List<Marker> markers = link.markers();
+    Round round =
+        new Round(new StoredReplica(capsule), initiator, RoundOptions.defaults(), markers, salt());
+    return new Meeting(store, capsule, round, workers, timer, new Ended(link, capsule));
+  }
+
+  private final class Ended implements Meeting.Ending {
+    private final Link link;
+    private final StoredCapsule capsule;
+
+    Ended(Link link, StoredCapsule capsule) {
+      this.link = link;
+      this.capsule = capsule;
+    }
+
+    @Override
+    public void finished(Marker marker, Progress progress) {
+      meetings.decrementAndGet();
+      link.finished(capsule, marker, progress, next());
+    }
+
+    @Override
+    public void lied(ProofException evidence) {
+      meetings.decrementAndGet();
+      LOG.error(
+          "peer {} sent what is false about capsule {}: {}",
+          link.member.identity(),
+          link.capsule.brief(),
+          evidence.getMessage());
+      link.lied(
+          evidence.violation() + ": " + evidence.getMessage(), System.nanoTime() + LIAR_NANOS);
+    }
+
+    @Override
+    public void failed(String reason) {
+      meetings.decrementAndGet();
+      int failures = Math.min(MOST_FAILURES, link.failed(reason));
+      LOG.debug("no round with {}: {}", link.member.identity(), reason);
+      long period = TimeUnit.MILLISECONDS.toNanos(options.retryMillis()) << failures;
+      link.postpone(System.nanoTime() + (long) (random.nextDouble() * period));
+    }
+  }
+
+  // ---- Meetings that a peer opens
+  // ------------------------------------------------------------------
+
+  @Override
+  public StreamObserver<Frame> round(StreamObserver<Frame> frames) {
+    ServerCallStreamObserver<Frame> out = (ServerCallStreamObserver<Frame>) frames;
+    return new Answering(PeerIdentity.current(), out);
+  }
+
+  private final class Answering implements StreamObserver<Frame> {
+    private final @Nullable VerifyKey peer;
+    private final CallStreamObserver<Frame> out;
+    private @Nullable Meeting meeting;
+    private boolean refused;
+
+    Answering(@Nullable VerifyKey peer, ServerCallStreamObserver<Frame> out) {
+      this.peer = peer;
+      this.out = out;
+      out.setOnCancelHandler(() -> lost("the peer went away"));
+    }
+
+    @Override
+    public void onNext(Frame frame) {
+      Meeting current = meeting;
+      if (current != null) {
+        current.frame(frame);
+      } else if (!refused) {
+        try {
+          open(frame);
+        } catch (HoldfastException e) {
+          refuse(e);
+        } catch (ProofException e) {
+          refuse(new HoldfastException(ErrorCode.DENIED, String.valueOf(e.getMessage()), e));
+        }
+      }
+    }
+
+    private void refuse(HoldfastException reason) {
+      refused = true;
+      out.onNext(Meeting.error(reason));
+      out.onCompleted();
+    }
+
+    private void open(Frame frame) throws ProofException {
+      VerifyKey who = peer;
+      if (who == null || !frame.hasMeeting()) {
+        throw new HoldfastException(
+            ErrorCode.DENIED, "rounds are held with servers that show their identity");
+      }
+      if (closed || meetings.get() >= 2 * options.meetings()) {
+        throw new HoldfastException(ErrorCode.BUSY, "this server meets enough others now", 200);
+      }
+      Hash name = Hash.of(frame.getMeeting().getCapsule().toByteArray());
+      StoredCapsule capsule = store.capsule(name);
+      Link link = capsule == null ? null : linkOf(capsule, who);
+      if (link == null) {
+        capsule = directory.admit(frame.getMeeting(), who);
+        if (capsule != null) {
+          refresh(capsule);
+          link = linkOf(capsule, who);
+        }
+      }
+      if (capsule == null || link == null) {
+        throw new HoldfastException(
+            ErrorCode.DENIED, "no placement here says that both servers keep this capsule");
+      }
+      Meeting made = meeting(link, capsule, false);
+      if (!link.take(made)) {
+        throw new HoldfastException(ErrorCode.BUSY, "a round with this peer is under way", 50);
+      }
+      meetings.incrementAndGet();
+      meeting = made;
+      made.begin(out);
+    }
+
+    private @Nullable Link linkOf(StoredCapsule capsule, VerifyKey who) {
+      Map<VerifyKey, Link> known = links.get(capsule.name());
+      return known == null ? null : known.get(who);
+    }
+
+    private void lost(String reason) {
+      Meeting current = meeting;
+      if (current != null) {
+        current.lost(reason);
+      }
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      lost("the stream broke: " + failure.getMessage());
+    }
+
+    @Override
+    public void onCompleted() {
+      Meeting current = meeting;
+      if (current != null) {
+        current.leaves("the peer ended the round");
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    timer.shutdownNow();
+    connections.values().forEach(Connection::close);
+  }
+}
