@@ -34,7 +34,9 @@ public enum ErrorCode {
   /** The server failed in a way it cannot explain. */
   INTERNAL(14, 500, 1),
   /** The two sides speak no version of the protocol in common. */
-  VERSION(15, 505, 1);
+  VERSION(15, 505, 1),
+  /** A placement of a higher version is known already. */
+  SUPERSEDED(16, 409, 1);
 
   private final int number;
   private final int httpStatus;

@@ -47,6 +47,12 @@ public final class Limits {
   /** Final heads of a succession, and heads in one freshness answer. */
   public static final int HEADS = 1 << 12;
 
+  /** Members of a placement. */
+  public static final int MEMBERS = 64;
+
+  /** Bytes of a member's address. */
+  public static final int ADDRESS_BYTES = 256;
+
   /** Bytes of one statement. */
   public static final int STATEMENT_BYTES = 1 << 18;
 

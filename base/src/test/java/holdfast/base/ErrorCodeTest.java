@@ -35,6 +35,7 @@ class ErrorCodeTest {
             "12 UNPROVEN",
             "13 SUCCEEDED",
             "14 INTERNAL",
-            "15 VERSION");
+            "15 VERSION",
+            "16 SUPERSEDED");
   }
 }

@@ -109,6 +109,7 @@ public final class Bundle {
           }
         }
         case Statement.Grant grant -> {}
+        case Statement.Placement placement -> {}
         case Statement.Succession succession -> {
           if (closing != null) {
             throw new ProofException(

@@ -13,7 +13,11 @@ import holdfast.crypto.Sha256;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A signed, permanent fact about a capsule. All statements a replica has ever accepted stay with it
@@ -299,6 +303,126 @@ public sealed interface Statement {
     }
   }
 
+  /**
+   * The owner's word on which servers keep the capsule. The one with the highest version holds; all
+   * are kept, so that it can be shown who was to keep what.
+   *
+   * @param version from 1, higher than that of every placement before
+   * @param members in ascending order of their identities, each once; at least one
+   */
+  record Placement(
+      Hash capsule, long timeMillis, long version, List<Member> members, Bytes signature)
+      implements Statement {
+    static final int KIND = 5;
+
+    /**
+     * The later placement is the greater; of two with one version, the one with the smaller name.
+     */
+    public static final Comparator<Placement> ORDER =
+        Comparator.comparingLong(Placement::version)
+            .thenComparing(Placement::name, Comparator.reverseOrder());
+
+    /**
+     * A server that keeps the capsule.
+     *
+     * @param identity the server itself
+     * @param address where it was last found, HOST:PORT; who answers there must show the identity
+     */
+    public record Member(VerifyKey identity, String address) {
+      /** Checks the form of the address. */
+      public Member {
+        if (address.length() > Limits.ADDRESS_BYTES || !address.matches("[!-~]+:[0-9]{1,5}")) {
+          throw new IllegalArgumentException("an address is HOST:PORT, not '" + address + "'");
+        }
+      }
+    }
+
+    /** Checks version, number and identities of the members, and puts them in order. */
+    public Placement {
+      members =
+          members.stream()
+              .sorted(
+                  Comparator.comparing(
+                      m -> m.identity().bytes().unsafeArray(), Arrays::compareUnsigned))
+              .toList();
+      if (version < 1 || members.isEmpty() || members.size() > Limits.MEMBERS) {
+        throw new IllegalArgumentException(
+            "a placement has a version from 1 and 1 to " + Limits.MEMBERS + " members");
+      }
+      if (members.stream().map(Member::identity).distinct().count() < members.size()) {
+        throw new IllegalArgumentException("a placement names each server once");
+      }
+    }
+
+    /** Signs a placement. */
+    public static Placement sign(
+        Hash capsule, long timeMillis, long version, List<Member> members, SigningKey owner) {
+      Placement draft = new Placement(capsule, timeMillis, version, members, Bytes.EMPTY);
+      return new Placement(
+          capsule,
+          timeMillis,
+          version,
+          members,
+          Bytes.wrap(owner.sign(Domain.SIGN_PLACE, draft.unsigned())));
+    }
+
+    /** The placement that holds among these statements; null when there is none. */
+    public static @Nullable Placement current(Collection<? extends Statement> statements) {
+      return statements.stream()
+          .filter(Placement.class::isInstance)
+          .map(Placement.class::cast)
+          .max(ORDER)
+          .orElse(null);
+    }
+
+    /** How many members are more than half of them. */
+    public int majority() {
+      return members.size() / 2 + 1;
+    }
+
+    /** Whether a server is among the members. */
+    public boolean names(VerifyKey server) {
+      return members.stream().anyMatch(member -> member.identity().equals(server));
+    }
+
+    @Override
+    public int kind() {
+      return KIND;
+    }
+
+    @Override
+    public void encodeFields(Encoder out) {
+      out.u64(timeMillis).u64(version).u16(members.size());
+      for (Member member : members) {
+        member.identity().encode(out);
+        out.text16(member.address());
+      }
+    }
+
+    @Override
+    public void verify(Metadata metadata) throws ProofException {
+      metadata.owner().verify(Domain.SIGN_PLACE, unsigned(), signature.unsafeArray());
+    }
+
+    private static Placement read(Hash capsule, Decoder in) throws ProofException {
+      long time = in.u64();
+      long version = in.u64();
+      int count = in.u16();
+      if (count > Limits.MEMBERS) {
+        throw in.malformed("has " + count + " members");
+      }
+      List<Member> members = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        members.add(new Member(VerifyKey.decode(in), in.text16(Limits.ADDRESS_BYTES)));
+      }
+      Placement placement = new Placement(capsule, time, version, members, Statement.signature(in));
+      if (!placement.members().equals(members)) {
+        throw in.malformed("has members that are not in ascending order");
+      }
+      return placement;
+    }
+  }
+
   /** Reads a statement that fills all of {@code bytes}. Its signature is not checked here. */
   static Statement decode(byte[] bytes) throws ProofException {
     Decoder in = new Decoder(bytes, "statement");
@@ -347,6 +471,7 @@ public sealed interface Statement {
               }
               yield new Succession(capsule, time, heads, in.hash(), signature(in));
             }
+            case Placement.KIND -> Placement.read(capsule, in);
             default -> throw in.malformed("is of the unknown kind " + kind);
           };
       in.end();

@@ -273,6 +273,11 @@ enum Decoders {
         Statement.Succession.sign(
                 FIXTURE.capsule, 9, List.of(TOP.name(), BOTTOM.name()), Hash.ZERO, FIXTURE.owner)
             .encode());
+    List<Statement.Placement.Member> members =
+        List.of(
+            new Statement.Placement.Member(Fixture.SERVER.verifyKey(), "one:1"),
+            new Statement.Placement.Member(Fixture.STRANGER.verifyKey(), "[::1]:7420"));
+    all.add(Statement.Placement.sign(FIXTURE.capsule, 9, 1, members, FIXTURE.owner).encode());
     return all;
   }
 

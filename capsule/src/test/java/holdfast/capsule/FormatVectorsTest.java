@@ -162,6 +162,18 @@ class FormatVectorsTest {
         Statement.Succession.sign(
                 capsule, TIME + 4, List.of(second), Hash.of(Fixture.filled(0xBB, 32)), OWNER)
             .encode());
+    put(
+        "placement",
+        Statement.Placement.sign(
+                capsule,
+                TIME + 4,
+                1,
+                List.of(
+                    new Statement.Placement.Member(SERVER.verifyKey(), "one.example:7420"),
+                    new Statement.Placement.Member(
+                        Fixture.key(0x52).verifyKey(), "two.example:7420")),
+                OWNER)
+            .encode());
   }
 
   private static byte[] erasure(Hash capsule, Erased erased) {

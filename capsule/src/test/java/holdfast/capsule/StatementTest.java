@@ -4,24 +4,28 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import holdfast.base.Bytes;
+import holdfast.base.Encoder;
 import holdfast.base.Hash;
 import holdfast.base.Limits;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.Statement.Erased;
+import holdfast.capsule.Statement.Placement.Member;
 import holdfast.crypto.ReaderKey;
 import holdfast.crypto.SigningKey;
 import holdfast.testkit.Gen;
 import holdfast.testkit.Mutator;
 import holdfast.testkit.Property;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class StatementTest {
   private final Fixture fixture = new Fixture(2);
 
   private Statement any(Gen gen) {
-    return switch (gen.below(6)) {
+    return switch (gen.below(7)) {
       case 0 -> {
         int signer = gen.below(2);
         yield Statement.WriterSignature.sign(
@@ -41,6 +45,7 @@ class StatementTest {
               fixture.contentKey,
               Fixture.STRANGER.readerKey().publicHalf(),
               fixture.owner);
+      case 5 -> placement(1 + gen.below(1000), members(gen, 1 + gen.below(4)));
       default ->
           Statement.Succession.sign(
               fixture.capsule,
@@ -49,6 +54,17 @@ class StatementTest {
               gen.hash(),
               fixture.owner);
     };
+  }
+
+  private static List<Member> members(Gen gen, int count) {
+    int first = gen.below(100);
+    return IntStream.range(first, first + count)
+        .mapToObj(i -> new Member(Fixture.key(i).verifyKey(), "host-" + gen.below(9) + ":" + i))
+        .toList();
+  }
+
+  private Statement.Placement placement(long version, List<Member> members) {
+    return Statement.Placement.sign(fixture.capsule, 5, version, members, fixture.owner);
   }
 
   private Statement erasure(Gen gen, Erased erased) {
@@ -110,7 +126,8 @@ class StatementTest {
             Statement.Erasure.sign(fixture.capsule, 9, new Erased.OfRecord(record), "", writer),
             Statement.Grant.sign(
                 fixture.capsule, 9, fixture.contentKey, writer.readerKey().publicHalf(), writer),
-            Statement.Succession.sign(fixture.capsule, 9, List.of(), record, writer));
+            Statement.Succession.sign(fixture.capsule, 9, List.of(), record, writer),
+            Statement.Placement.sign(fixture.capsule, 9, 1, members(gen, 2), writer));
     for (Statement statement : bad) {
       Fixture.violates(Violation.BAD_SIGNATURE, () -> statement.verify(fixture.metadata));
     }
@@ -164,6 +181,56 @@ class StatementTest {
   }
 
   @Test
+  void membersHaveOneOrderAndEachItsPlace() {
+    Gen gen = new Gen(0);
+    List<Member> members = members(gen, 5);
+    byte[] encoded = placement(3, members).encode();
+    assertThat(placement(3, gen.shuffled(members)).encode()).isEqualTo(encoded);
+    // Two members in the wrong order, or twice the same, in an otherwise valid encoding.
+    List<Member> sorted = placement(3, members).members();
+    for (List<Member> bent :
+        List.of(List.of(sorted.get(1), sorted.get(0)), List.of(sorted.get(0), sorted.get(0)))) {
+      Encoder out = new Encoder().u8(5).hash(fixture.capsule).u64(5).u64(3).u16(bent.size());
+      for (Member member : bent) {
+        member.identity().encode(out);
+        out.text16(member.address());
+      }
+      byte[] malformed = out.raw(new byte[64]).toBytes();
+      Fixture.violates(Violation.MALFORMED, () -> Statement.decode(malformed));
+    }
+    Member one = sorted.getFirst();
+    List<List<Member>> bad =
+        List.of(
+            List.of(), List.of(one, new Member(one.identity(), "elsewhere:1")), members(gen, 65));
+    for (List<Member> some : bad) {
+      assertThatThrownBy(() -> placement(1, some)).isInstanceOf(IllegalArgumentException.class);
+    }
+    assertThatThrownBy(() -> placement(0, members)).isInstanceOf(IllegalArgumentException.class);
+    assertThat(placement(1, members(gen, 64)).members()).hasSize(64);
+    for (String address :
+        List.of("", "host", "host:", ":1", "ho st:1", "host:123456", "host:1\n")) {
+      assertThatThrownBy(() -> new Member(one.identity(), address))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
+  @Test
+  void ofTwoPlacementsOfOneVersionTheSmallerNameHolds() {
+    Gen gen = new Gen(3);
+    for (int round = 0; round < 10; round++) {
+      List<Statement.Placement> two =
+          List.of(placement(4, members(gen, 2)), placement(4, members(gen, 3)));
+      boolean first = two.get(0).name().compareTo(two.get(1).name()) < 0;
+      Statement.Placement before = placement(3, members(gen, 1));
+      List<Statement> all = new ArrayList<>(two);
+      all.add(before);
+      all.add(fixture.sign(fixture.header(gen, 0, List.of()), 0));
+      assertThat(Statement.Placement.current(gen.shuffled(all))).isEqualTo(two.get(first ? 0 : 1));
+    }
+    assertThat(Statement.Placement.current(List.of())).isNull();
+  }
+
+  @Test
   void grantsOpenForTheirReaderOnly() throws ProofException {
     ReaderKey reader = Fixture.STRANGER.readerKey();
     Statement.Grant grant =
@@ -209,7 +276,7 @@ class StatementTest {
   void hugeOrUnknownStatementsAreRefused() {
     Fixture.violates(
         Violation.MALFORMED, () -> Statement.decode(new byte[Limits.STATEMENT_BYTES + 1]));
-    for (int kind : new int[] {0, 5, 255}) {
+    for (int kind : new int[] {0, 6, 255}) {
       byte[] bytes = new byte[200];
       bytes[0] = (byte) kind;
       Fixture.violates(Violation.MALFORMED, () -> Statement.decode(bytes));

@@ -148,6 +148,7 @@ final class Failures {
       case UNPROVEN -> "Try again once its writer has signed.";
       case SUCCEEDED -> "Go on in the successor; 'holdfast status CAPSULE' names it.";
       case INTERNAL -> DEBUG_HINT;
+      case SUPERSEDED -> "Look at the placement that holds: holdfast status CAPSULE";
       case VERSION ->
           "Use a version of this command that the server understands, or the other way.";
     };

@@ -28,7 +28,8 @@ import picocli.CommandLine.Parameters;
       "",
       "JSON: server, identity, version, crypto, startedAt, sessions, capsules, dataBytes, freeBytes,",
       "writable; of a capsule: server, capsule, owner, writers, description, created, records, proven,",
-      "holes, closed, successor, erasures, grants, epochs (of the content keys kept here)"
+      "holes, closed, successor, erasures, grants, epochs (of the content keys kept here),",
+      "placement: version, time, members (server, identity)"
     })
 final class StatusCommand extends ServerCommand {
   @Parameters(arity = "0..1", paramLabel = "CAPSULE", description = "A capsule.")
@@ -84,6 +85,17 @@ final class StatusCommand extends ServerCommand {
     }
   }
 
+  private static Json json(Statement.Placement placement) {
+    return Json.object()
+        .put("version", placement.version())
+        .put("time", time(placement.timeMillis()))
+        .put(
+            "members",
+            placement.members().stream()
+                .map(m -> Json.object().put("server", m.address()).put("identity", m.identity()))
+                .toList());
+  }
+
   private void ofCapsule(String prefix) throws Exception {
     try (Target target = open(prefix);
         CapsuleReader reader = target.reader()) {
@@ -92,14 +104,17 @@ final class StatusCommand extends ServerCommand {
       int erasures = 0;
       int grants = 0;
       String successor = null;
-      for (Statement statement : reader.statements(true)) {
+      List<Statement> statements = reader.statements(true);
+      for (Statement statement : statements) {
         switch (statement) {
           case Statement.Erasure erasure -> erasures++;
           case Statement.Grant grant -> grants++;
           case Statement.Succession closing -> successor = closing.successor().toString();
+          case Statement.Placement placed -> {}
           case Statement.WriterSignature signature -> {}
         }
       }
+      Statement.Placement placement = Statement.Placement.current(statements);
       Home home = target.home();
       List<Integer> epochs =
           home.contentKeys(target.capsule()).stream().map(ContentKey::epoch).toList();
@@ -120,6 +135,7 @@ final class StatusCommand extends ServerCommand {
                 .put("erasures", erasures)
                 .put("grants", grants)
                 .put("epochs", epochs)
+                .put("placement", placement == null ? null : json(placement))
                 .toString());
         return;
       }
@@ -144,6 +160,12 @@ final class StatusCommand extends ServerCommand {
       lines.add("Stated    " + erasures + " erasures, " + grants + " grants");
       lines.add("Server    " + target.server().endpoint() + " " + target.server().identity());
       lines.add("Keys here " + (epochs.isEmpty() ? "none" : "epochs " + epochs));
+      if (placement != null) {
+        lines.add("Placed    version " + placement.version() + ", " + time(placement.timeMillis()));
+        for (Statement.Placement.Member member : placement.members()) {
+          lines.add("          " + member.address() + " " + member.identity());
+        }
+      }
       if (successor != null) {
         lines.add("Closed    continues in capsule " + successor);
       }

@@ -79,6 +79,7 @@ public final class BundleImport {
   private List<Statement> statements(List<Statement> all) throws ProofException {
     List<Statement> grants = new ArrayList<>();
     List<Statement> successions = new ArrayList<>();
+    List<Statement.Placement> placements = new ArrayList<>();
     for (Statement statement : all) {
       switch (statement) {
         case Statement.WriterSignature signature ->
@@ -88,13 +89,19 @@ public final class BundleImport {
         case Statement.Erasure erasure -> erasures.add(erasure);
         case Statement.Grant grant -> grants.add(grant);
         case Statement.Succession succession -> successions.add(succession);
+        case Statement.Placement placement -> placements.add(placement);
       }
     }
     declare(erasures);
     declare(grants);
     // What the owner had erased here since the bundle was made stays erased; its word for that is
     // the server's to show and is verified like any other.
-    for (Statement statement : session.statements(true)) {
+    List<Statement> known = session.statements(true);
+    Statement.Placement placed = Statement.Placement.current(known);
+    placements.removeIf(p -> placed != null && Statement.Placement.ORDER.compare(p, placed) <= 0);
+    placements.sort(Statement.Placement.ORDER);
+    declare(placements);
+    for (Statement statement : known) {
       if (statement instanceof Statement.Erasure erasure) {
         erasures.add(erasure);
       }

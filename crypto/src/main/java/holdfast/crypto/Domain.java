@@ -25,6 +25,8 @@ public enum Domain {
   SIGN_GRANT("hf1.gran"),
   /** The owner's signature under a succession. */
   SIGN_SUCCEED("hf1.succ"),
+  /** The owner's signature under a placement. */
+  SIGN_PLACE("hf1.plac"),
   /** Name of a statement: hash of its encoding. */
   STATEMENT("hf1.stat"),
   /** A writer's proof that it holds its key, bound to one server and session. */

@@ -98,6 +98,7 @@ final class Writing {
     for (Record record : records) {
       check(capsule, record);
     }
+    refuseSuperseded(capsule, statements);
     if (!session.isWriter() && !records.isEmpty()) {
       requireProven(capsule, records, statements);
     }
@@ -113,6 +114,26 @@ final class Writing {
     } catch (HoldfastException e) {
       session.batchEnds();
       throw e;
+    }
+  }
+
+  /**
+   * Placements of a client must be news, or be known: whoever places by an outdated version has to
+   * hear of it. Older ones beside a newer are history and are kept. Two that race past this check
+   * are as two that came one after the other, since the store keeps both and the order decides.
+   */
+  private static void refuseSuperseded(StoredCapsule capsule, List<Statement> statements) {
+    Statement.Placement known = capsule.placement();
+    Statement.Placement newest = Statement.Placement.current(statements);
+    if (known != null && newest != null && Statement.Placement.ORDER.compare(newest, known) < 0) {
+      throw new HoldfastException(
+          ErrorCode.SUPERSEDED,
+          "version "
+              + newest.version()
+              + " of the placement is not taken: "
+              + (newest.version() == known.version()
+                  ? "another placement of that version holds"
+                  : "version " + known.version() + " holds"));
     }
   }
 

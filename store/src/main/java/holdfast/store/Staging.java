@@ -286,6 +286,7 @@ final class Staging {
         erase(capsule, erasure);
       }
       case Statement.Grant grant -> keep(capsule, grant);
+      case Statement.Placement placement -> keep(capsule, placement);
       case Statement.Succession closing -> {
         keep(capsule, closing);
         if (!graph.closed()) {
@@ -383,6 +384,8 @@ final class Staging {
                 new Receipt.Entry(Receipt.Kind.STATEMENT, grant.name(), Receipt.Outcome.PROVEN);
             case Statement.Succession closing ->
                 new Receipt.Entry(Receipt.Kind.STATEMENT, closing.name(), Receipt.Outcome.PROVEN);
+            case Statement.Placement placed ->
+                new Receipt.Entry(Receipt.Kind.STATEMENT, placed.name(), Receipt.Outcome.PROVEN);
           });
     }
     return entries;

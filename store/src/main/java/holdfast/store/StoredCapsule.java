@@ -45,6 +45,7 @@ public final class StoredCapsule implements ChainProof.Source {
   private final RecordGraph graph;
   private final Erasures erasures = new Erasures();
   private volatile Statement.@Nullable Succession succession;
+  private volatile Statement.@Nullable Placement placement;
 
   /** Counts erasures published, so that a reader notices one that overtook it. */
   private final AtomicLong erasureCount = new AtomicLong();
@@ -83,6 +84,12 @@ public final class StoredCapsule implements ChainProof.Source {
     switch (statement) {
       case Statement.Erasure erasure -> erasures.add(erasure);
       case Statement.Succession closing -> succession = closing;
+      case Statement.Placement placed -> {
+        Statement.Placement before = placement;
+        if (before == null || Statement.Placement.ORDER.compare(placed, before) > 0) {
+          placement = placed;
+        }
+      }
       case Statement.Grant grant -> {}
       case Statement.WriterSignature signature -> {}
     }
@@ -130,6 +137,11 @@ public final class StoredCapsule implements ChainProof.Source {
   /** The statement that closed the capsule; null while it is open. */
   public Statement.@Nullable Succession succession() {
     return succession;
+  }
+
+  /** The placement that holds: of the highest version known; null while there is none. */
+  public Statement.@Nullable Placement placement() {
+    return placement;
   }
 
   // ---- Reading

@@ -16,11 +16,13 @@ import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import holdfast.store.StoreFixture.Outcome;
 import holdfast.store.StoreFixture.Writer;
+import holdfast.testkit.Gen;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -233,6 +235,38 @@ class CapsuleStoreTest {
               List.of(writer.signature(early.get(2))))
           .expectSynced();
       readProven(capsule, writer, early.get(0).name());
+    }
+    StoreFixture.expectClean(folder);
+  }
+
+  @Test
+  void thePlacementOfTheHighestVersionHoldsInWhateverOrderTheyCome() throws Exception {
+    Writer writer = new Writer(1);
+    List<Statement.Placement> placements = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      for (int version = 1; version <= 3; version++) {
+        List<Statement.Placement.Member> one =
+            List.of(new Statement.Placement.Member(writer.owner.verifyKey(), "host-" + i + ":1"));
+        placements.add(Statement.Placement.sign(writer.name, 5, version, one, writer.owner));
+      }
+    }
+    Statement.Placement expected =
+        placements.stream()
+            .filter(p -> p.version() == 3)
+            .min(Comparator.comparing(Statement::name))
+            .orElseThrow();
+    try (CapsuleStore store = CapsuleStore.open(folder, SMALL)) {
+      StoredCapsule capsule = writer.create(store);
+      assertThat(capsule.placement()).isNull();
+      for (Statement.Placement one : new Gen(1).shuffled(placements)) {
+        submit(store, capsule, List.of(), List.of(one)).expectSynced();
+      }
+      assertThat(capsule.placement()).isEqualTo(expected);
+    }
+    try (CapsuleStore store = CapsuleStore.open(folder, SMALL)) {
+      StoredCapsule capsule = store.capsule(writer.name);
+      assertThat(capsule.placement()).isEqualTo(expected);
+      assertThat(capsule.statements(new byte[0], 100, true).statements()).hasSize(9);
     }
     StoreFixture.expectClean(folder);
   }
