@@ -1,6 +1,7 @@
 package holdfast.node;
 
 import holdfast.crypto.SigningKey;
+import holdfast.node.replication.Replication;
 import holdfast.store.CapsuleStore;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.CapsulesGrpc;
@@ -15,6 +16,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /** Opens sessions, up to a limit, and holds what they share. */
 final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
@@ -32,6 +34,9 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
   private final AtomicInteger sessions = new AtomicInteger();
   private final Map<StoredCapsule, Set<Session>> watching = new ConcurrentHashMap<>();
   private volatile boolean stopping;
+
+  /** Set before the first session opens. */
+  volatile @Nullable Replication replication;
 
   CapsuleService(
       NodeOptions options,

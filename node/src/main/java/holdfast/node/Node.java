@@ -7,6 +7,7 @@ import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.DataPort;
 import holdfast.net.Endpoint;
+import holdfast.node.replication.Replication;
 import holdfast.store.CapsuleStore;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -18,6 +19,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -39,6 +41,7 @@ public final class Node implements AutoCloseable {
   private final Metrics metrics = new Metrics();
   private final ExecutorService workers;
   private final CapsuleService service;
+  private final Replication replication;
   private final DataPort dataPort;
   private final HttpPort httpPort;
   private final CountDownLatch failed = new CountDownLatch(1);
@@ -52,6 +55,7 @@ public final class Node implements AutoCloseable {
     CapsuleService made = null;
     DataPort data = null;
     ExecutorService pool = null;
+    Replication peers = null;
     try {
       store.bindIdentity(identity.verifyKey().bytes().toArray());
       store.onFailure(reason -> {
@@ -71,9 +75,18 @@ public final class Node implements AutoCloseable {
               // would have them say reaches nobody.
               new ThreadPoolExecutor.DiscardPolicy());
       made = new CapsuleService(options, identity, store, metrics, pool);
-      data = DataPort.listen(options.endpoint(), identity, List.of(made), pool);
+      peers =
+          new Replication(
+              options.replication(),
+              identity,
+              store,
+              new PlacementDirectory(store, made.ownership, identity.verifyKey(), Map.of()),
+              pool);
+      made.replication = peers;
+      data = DataPort.listen(options.endpoint(), identity, List.of(made, peers), pool);
       this.workers = pool;
       this.service = made;
+      this.replication = peers;
       this.dataPort = data;
       this.httpPort =
           HttpPort.listen(
@@ -81,6 +94,9 @@ public final class Node implements AutoCloseable {
               metrics,
               () -> store.writable() && store.freeBytes() > options.store().reserveBytes());
     } catch (RuntimeException e) {
+      if (peers != null) {
+        peers.close();
+      }
       if (data != null) {
         data.close();
       }
@@ -91,6 +107,7 @@ public final class Node implements AutoCloseable {
       throw e;
     }
     gauges();
+    replication.start();
   }
 
   /** Starts a node; it serves when this returns. */
@@ -201,6 +218,7 @@ public final class Node implements AutoCloseable {
     LOG.info("stopping");
     httpPort.close();
     service.stop();
+    replication.close();
     dataPort.stop(GRACE_MILLIS);
     workers.shutdown();
     try {

@@ -2,6 +2,7 @@ package holdfast.node;
 
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
+import holdfast.node.replication.ReplicationOptions;
 import holdfast.store.StoreOptions;
 import java.nio.file.Path;
 import java.util.Set;
@@ -19,6 +20,7 @@ import java.util.Set;
  * @param mirroredEntries entries of all mirrored caches together at most
  * @param stagedBytes bytes of records being sent in parts, of all sessions together, at most
  * @param store how the store uses its machine
+ * @param replication how the node meets the servers that keep the same capsules
  */
 public record NodeOptions(
     Path data,
@@ -29,7 +31,8 @@ public record NodeOptions(
     int sessions,
     long mirroredEntries,
     long stagedBytes,
-    StoreOptions store) {
+    StoreOptions store,
+    ReplicationOptions replication) {
 
   /** The HTTP port when none is given. */
   public static final int DEFAULT_HTTP_PORT = 7421;
@@ -58,7 +61,8 @@ public record NodeOptions(
         20_000,
         heap / 8 / 32,
         Math.min(512L << 20, heap / 8),
-        StoreOptions.defaults());
+        StoreOptions.defaults(),
+        ReplicationOptions.defaults());
   }
 
   /** The same with other store options. */
@@ -72,6 +76,22 @@ public record NodeOptions(
         sessions,
         mirroredEntries,
         stagedBytes,
+        options,
+        replication);
+  }
+
+  /** The same, meeting its peers in another way. */
+  public NodeOptions withReplication(ReplicationOptions options) {
+    return new NodeOptions(
+        data,
+        endpoint,
+        http,
+        owners,
+        capsulesPerOwner,
+        sessions,
+        mirroredEntries,
+        stagedBytes,
+        store,
         options);
   }
 }

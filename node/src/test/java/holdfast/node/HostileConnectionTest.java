@@ -75,7 +75,8 @@ class HostileConnectionTest {
             store.memtableBytes(),
             200_000,
             store.reserveBytes(),
-            store.graphBlocks()));
+            store.graphBlocks()),
+        of.replication());
   }
 
   @AfterEach

@@ -4,6 +4,7 @@ import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
+import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Connection;
@@ -56,6 +57,7 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
       Executors.newSingleThreadScheduledExecutor(
           Thread.ofPlatform().name("holdfast-meet").daemon(true).factory());
   private final Map<Hash, Map<VerifyKey, Link>> links = new ConcurrentHashMap<>();
+  private final Map<Hash, Statement.Placement> placed = new ConcurrentHashMap<>();
   private final Map<VerifyKey, Connection> connections = new ConcurrentHashMap<>();
   private final AtomicInteger meetings = new AtomicInteger();
   private volatile boolean closed;
@@ -111,6 +113,11 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
   }
 
   private void news(StoredCapsule capsule) {
+    Statement.Placement placement = capsule.placement();
+    if (placement != null && !placement.equals(placed.put(capsule.name(), placement))) {
+      // Not on the store's thread, which tells the news.
+      workers.execute(() -> refresh(capsule));
+    }
     Map<VerifyKey, Link> known = links.get(capsule.name());
     if (known != null) {
       long soon = System.nanoTime() + NEWS_NANOS;

@@ -1,0 +1,157 @@
+package holdfast.node;
+
+import com.google.protobuf.UnsafeByteOperations;
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.Receipt;
+import holdfast.capsule.Statement;
+import holdfast.crypto.VerifyKey;
+import holdfast.net.Endpoint;
+import holdfast.node.replication.Directory;
+import holdfast.node.replication.Member;
+import holdfast.store.CapsuleStore;
+import holdfast.store.StoreBatch;
+import holdfast.store.StoredCapsule;
+import holdfast.wire.Meeting;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Who keeps a capsule, by the placements that its owner signed. While a placement changes, the
+ * servers of the one before go on meeting those of the new one, so that nothing is left behind.
+ */
+final class PlacementDirectory implements Directory {
+  private static final Logger LOG = LoggerFactory.getLogger(PlacementDirectory.class);
+  private static final long DECLARE_SECONDS = 20;
+
+  private final CapsuleStore store;
+  private final Ownership ownership;
+  private final VerifyKey self;
+  private final Map<Endpoint, Endpoint> routes;
+
+  PlacementDirectory(
+      CapsuleStore store, Ownership ownership, VerifyKey self, Map<Endpoint, Endpoint> routes) {
+    this.store = store;
+    this.ownership = ownership;
+    this.self = self;
+    this.routes = Map.copyOf(routes);
+  }
+
+  @Override
+  public List<Member> members(StoredCapsule capsule) {
+    List<Statement.Placement> newest = newest(capsule);
+    Map<VerifyKey, Member> members = new LinkedHashMap<>();
+    for (Statement.Placement placement : newest) {
+      for (Statement.Placement.Member member : placement.members()) {
+        try {
+          members.putIfAbsent(
+              member.identity(), new Member(member.identity(), Endpoint.parse(member.address())));
+        } catch (IllegalArgumentException e) {
+          LOG.warn("a placement names the address {}, which is none", member.address());
+        }
+      }
+    }
+    return List.copyOf(members.values());
+  }
+
+  /** The placement that holds, and the one before it. */
+  private static List<Statement.Placement> newest(StoredCapsule capsule) {
+    List<Statement.Placement> placements = new ArrayList<>();
+    for (Statement statement : capsule.ownerStatements()) {
+      if (statement instanceof Statement.Placement placement) {
+        placements.add(placement);
+      }
+    }
+    placements.sort(Statement.Placement.ORDER.reversed());
+    return placements.subList(0, Math.min(2, placements.size()));
+  }
+
+  @Override
+  public Meeting introduce(StoredCapsule capsule) {
+    Meeting.Builder about =
+        Meeting.newBuilder()
+            .setCapsule(UnsafeByteOperations.unsafeWrap(capsule.name().toBytes()))
+            .setMetadata(UnsafeByteOperations.unsafeWrap(capsule.encodedMetadata()))
+            .setOwnerSignature(UnsafeByteOperations.unsafeWrap(capsule.creationSignature()));
+    List<Statement.Placement> newest = newest(capsule);
+    if (!newest.isEmpty()) {
+      about.setPlacement(UnsafeByteOperations.unsafeWrap(newest.getFirst().encode()));
+    }
+    return about.build();
+  }
+
+  @Override
+  public @Nullable StoredCapsule admit(Meeting about, VerifyKey peer) throws ProofException {
+    Metadata metadata = Metadata.decode(about.getMetadata().toByteArray());
+    if (!metadata.name().equals(Hash.of(about.getCapsule().toByteArray()))) {
+      throw new ProofException(
+          Violation.WRONG_CAPSULE, "the metadata is of another capsule than the round");
+    }
+    if (!(Statement.decode(about.getPlacement().toByteArray())
+            instanceof Statement.Placement placement)
+        || !placement.capsule().equals(metadata.name())) {
+      throw new ProofException(
+          Violation.WRONG_CAPSULE, "a capsule is introduced by a placement of it");
+    }
+    placement.verify(metadata);
+    if (!placement.names(self)) {
+      return null;
+    }
+    StoredCapsule capsule = ownership.create(metadata, about.getOwnerSignature().toByteArray());
+    List<Statement.Placement> known = newest(capsule);
+    if (known.isEmpty() || Statement.Placement.ORDER.compare(placement, known.getFirst()) > 0) {
+      declare(capsule, placement);
+    }
+    return capsule;
+  }
+
+  private void declare(StoredCapsule capsule, Statement.Placement placement) {
+    CompletableFuture<Void> stored = new CompletableFuture<>();
+    store.submit(
+        new StoreBatch(
+            capsule,
+            List.of(),
+            List.of(placement),
+            4096,
+            new StoreBatch.Completion() {
+              @Override
+              public void received(List<Receipt.Entry> entries) {}
+
+              @Override
+              public void synced(List<Receipt.Entry> entries) {
+                stored.complete(null);
+              }
+
+              @Override
+              public void failed(HoldfastException reason) {
+                stored.completeExceptionally(reason);
+              }
+            }));
+    try {
+      stored.get(DECLARE_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new HoldfastException(ErrorCode.STOPPING, "interrupted", e);
+    } catch (ExecutionException | TimeoutException e) {
+      throw new HoldfastException(ErrorCode.BUSY, "the placement could not be stored now", e);
+    }
+  }
+
+  @Override
+  public Endpoint route(Member member) {
+    return routes.getOrDefault(member.endpoint(), member.endpoint());
+  }
+}
