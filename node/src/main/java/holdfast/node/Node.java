@@ -19,7 +19,6 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -80,7 +79,8 @@ public final class Node implements AutoCloseable {
               options.replication(),
               identity,
               store,
-              new PlacementDirectory(store, made.ownership, identity.verifyKey(), Map.of()),
+              new PlacementDirectory(
+                  store, made.ownership, identity.verifyKey(), options.replication().routes()),
               pool);
       made.replication = peers;
       data = DataPort.listen(options.endpoint(), identity, List.of(made, peers), pool);

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ReplicationTest {
   @TempDir Path folder;
 
-  private static final ReplicationOptions QUICK = new ReplicationOptions(4, 200, 20);
+  private static final ReplicationOptions QUICK = ReplicationOptions.defaults().withPeriod(200, 20);
 
   private Node second() {
     return Node.start(

@@ -26,6 +26,7 @@ final class Link {
   private @Nullable Meeting meeting;
   private long dueNanos;
   private int failures;
+  private int rounds;
   private long lastFullMillis;
   private @Nullable String trouble;
   private @Nullable String lie;
@@ -93,6 +94,18 @@ final class Link {
     if (failures == 0 && lie == null && atNanos - dueNanos < 0) {
       dueNanos = atNanos;
     }
+  }
+
+  /** Whether it is time for a round over everything; counts the rounds. */
+  synchronized boolean comparesEverything(int every) {
+    return ++rounds % every == 0;
+  }
+
+  /** Meets again at once, even if the peer has lied. */
+  synchronized void forgive(long nowNanos) {
+    lie = null;
+    failures = 0;
+    dueNanos = nowNanos;
   }
 
   synchronized void postpone(long atNanos) {

@@ -14,7 +14,6 @@ import holdfast.store.StoredCapsule;
 import holdfast.sync.Marker;
 import holdfast.sync.Progress;
 import holdfast.sync.Round;
-import holdfast.sync.RoundOptions;
 import holdfast.wire.Frame;
 import holdfast.wire.PeersGrpc;
 import io.grpc.stub.CallStreamObserver;
@@ -132,6 +131,15 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
     return states;
   }
 
+  /** Meets a peer about a capsule as soon as possible, whatever happened before. */
+  public void meetNow(Hash capsule, VerifyKey peer) {
+    Link link = links.getOrDefault(capsule, Map.of()).get(peer);
+    if (link == null) {
+      throw new HoldfastException(ErrorCode.NOT_FOUND, "no placement names both servers");
+    }
+    link.forgive(System.nanoTime());
+  }
+
   private void tick() {
     try {
       long now = System.nanoTime();
@@ -201,9 +209,10 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
   }
 
   private Meeting meeting(Link link, StoredCapsule capsule, boolean initiator) {
-    List<Marker> markers = link.markers();
+    List<Marker> markers =
+        initiator && link.comparesEverything(options.fullEvery()) ? List.of() : link.markers();
     Round round =
-        new Round(new StoredReplica(capsule), initiator, RoundOptions.defaults(), markers, salt());
+        new Round(new StoredReplica(capsule), initiator, options.round(), markers, salt());
     return new Meeting(store, capsule, round, workers, timer, new Ended(link, capsule));
   }
 
