@@ -268,7 +268,9 @@ final class Writing {
       throw new HoldfastException(
           ErrorCode.TOO_LARGE, "a record's body has at most " + Limits.BODY_BYTES + " bytes");
     }
-    if (service.stagedBytes.addAndGet(bytes) > service.options.stagedBytes()) {
+    // Strangers get half of the room, so that they leave some to writers.
+    long room = service.options.stagedBytes() / (session.isWriter() ? 1 : 2);
+    if (service.stagedBytes.addAndGet(bytes) > room) {
       service.stagedBytes.addAndGet(-bytes);
       throw new HoldfastException(
           ErrorCode.BUSY, "too many large records are being sent at once", 200);

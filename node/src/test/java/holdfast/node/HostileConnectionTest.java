@@ -246,6 +246,28 @@ class HostileConnectionTest {
   }
 
   @Test
+  void strangersLeaveRoomForTheLargeRecordsOfWriters() throws Exception {
+    ByteString known;
+    try (RawClient writer = new RawClient(fixture, fixture.owner);
+        RawClient stranger = new RawClient(fixture, null);
+        RawClient another = new RawClient(fixture, null)) {
+      Record proven = writer.record(0, List.of(), new byte[1]);
+      writer.expectReceipt(writer.write(List.of(proven), List.of(writer.sign(proven.name()))));
+      known = ByteString.copyFrom(proven.header().unsafeBytes());
+      Request.Builder part =
+          Request.newBuilder()
+              .setCommit(
+                  CommitPart.newBuilder()
+                      .setAnnounced(known)
+                      .setLeaves(ByteString.copyFrom(new byte[3 << 19])));
+      assertThat(stranger.call(part).hasDone()).isTrue();
+      another.expectError(ErrorCode.BUSY, "too many large records", part);
+      assertThat(writer.call(part).hasDone()).isTrue();
+    }
+    expectServedAndClean(1);
+  }
+
+  @Test
   void floodMeetsBusyAndTheHonestWriterSucceeds() throws Exception {
     int flood = 200;
     try (RawClient raw = new RawClient(fixture, fixture.second);
