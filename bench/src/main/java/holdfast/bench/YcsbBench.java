@@ -269,7 +269,8 @@ final class YcsbBench implements Callable<Integer> {
       try (ExecutorService threads = Executors.newFixedThreadPool(2)) {
         Future<?> reading =
             threads.submit(() -> {
-              try (verified; written) {
+              try (verified;
+                  written) {
                 read(written, verified);
               }
               return null;

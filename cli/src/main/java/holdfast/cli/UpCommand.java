@@ -3,6 +3,7 @@ package holdfast.cli;
 import holdfast.client.Home;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
+import holdfast.net.Routes;
 import holdfast.node.Node;
 import holdfast.node.NodeOptions;
 import holdfast.store.StoreOptions;
@@ -70,6 +71,16 @@ final class UpCommand extends BaseCommand {
       description = "Free disk space below which writes are refused. Default: 64 MiB.")
   @Nullable Long reserveBytes;
 
+  @Option(
+      names = "--route",
+      paramLabel = "KEY|HOST:PORT=HOST:PORT",
+      arity = "1..*",
+      split = ",",
+      description =
+          "Connect there to reach the server with this key, or that is stated to be at this"
+              + " address; for NAT, tunnels and tests.")
+  List<String> route = new ArrayList<>();
+
   UpCommand(Terminal terminal) {
     super(terminal);
   }
@@ -88,7 +99,8 @@ final class UpCommand extends BaseCommand {
         Node.start(
             NodeOptions.of(
                     folder, new Endpoint(host, port), new Endpoint("127.0.0.1", httpPort), owners)
-                .withStore(store));
+                .withStore(store)
+                .withRoutes(Routes.parse(route)));
     Endpoint local = new Endpoint("127.0.0.1", node.endpoint().port());
     pin(home, local, node.identity());
     Thread stop = new Thread(() -> stop(node), "holdfast-stop");

@@ -201,6 +201,7 @@ class HomeTest {
   void upServesUntilItIsStopped() throws Exception {
     Cli cli = new Cli(folder.resolve("home"));
     cli.run("up", "--host", "0.0.0.0", "--port", "0").failsWith(2);
+    cli.run("up", "--port", "0", "--route", "127.0.0.1:1").failsWith(2);
     String endpoint;
     try (Up up = new Up(cli, "--port", "0")) {
       endpoint = up.endpoint;

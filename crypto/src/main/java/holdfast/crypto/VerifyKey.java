@@ -28,8 +28,10 @@ public final class VerifyKey {
   /** Bytes of an Ed25519 signature. */
   public static final int SIGNATURE_SIZE = 64;
 
+  /** How a key begins when it is written for people. */
+  public static final String TEXT_PREFIX = "ed25519:";
+
   private static final int KEY_SIZE = 32;
-  private static final String TEXT_PREFIX = "ed25519:";
   private static final byte[] X509_PREFIX = HexFormat.of().parseHex("302a300506032b6570032100");
 
   /** The y-coordinates of the eight torsion points, sign bit cleared, canonical or not. */

@@ -2,6 +2,7 @@ package holdfast.node;
 
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
+import holdfast.net.Routes;
 import holdfast.node.replication.ReplicationOptions;
 import holdfast.store.StoreOptions;
 import java.nio.file.Path;
@@ -78,6 +79,11 @@ public record NodeOptions(
         stagedBytes,
         options,
         replication);
+  }
+
+  /** The same with routes to other servers. */
+  public NodeOptions withRoutes(Routes ways) {
+    return withReplication(replication.withRoutes(ways));
   }
 
   /** The same, meeting its peers in another way. */

@@ -11,6 +11,7 @@ import holdfast.capsule.Receipt;
 import holdfast.capsule.Statement;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
+import holdfast.net.Routes;
 import holdfast.node.replication.Directory;
 import holdfast.node.replication.Member;
 import holdfast.store.CapsuleStore;
@@ -40,14 +41,13 @@ final class PlacementDirectory implements Directory {
   private final CapsuleStore store;
   private final Ownership ownership;
   private final VerifyKey self;
-  private final Map<Endpoint, Endpoint> routes;
+  private final Routes routes;
 
-  PlacementDirectory(
-      CapsuleStore store, Ownership ownership, VerifyKey self, Map<Endpoint, Endpoint> routes) {
+  PlacementDirectory(CapsuleStore store, Ownership ownership, VerifyKey self, Routes routes) {
     this.store = store;
     this.ownership = ownership;
     this.self = self;
-    this.routes = Map.copyOf(routes);
+    this.routes = routes;
   }
 
   @Override
@@ -152,6 +152,6 @@ final class PlacementDirectory implements Directory {
 
   @Override
   public Endpoint route(Member member) {
-    return routes.getOrDefault(member.endpoint(), member.endpoint());
+    return routes.to(member.identity(), member.endpoint());
   }
 }

@@ -1,8 +1,7 @@
 package holdfast.node.replication;
 
-import holdfast.net.Endpoint;
+import holdfast.net.Routes;
 import holdfast.sync.RoundOptions;
-import java.util.Map;
 
 /**
  * How a node meets its peers.
@@ -14,8 +13,7 @@ import java.util.Map;
  * @param fullEvery every so many rounds with a peer everything is compared, not only what is new:
  *     that finds what was lost or has rotted
  * @param round what bounds a round
- * @param routes where to connect instead of an address that a placement gives: for tests, and where
- *     addresses are translated
+ * @param routes where other servers are reached, when not at the address stated for them
  */
 public record ReplicationOptions(
     int meetings,
@@ -23,15 +21,10 @@ public record ReplicationOptions(
     long retryMillis,
     int fullEvery,
     RoundOptions round,
-    Map<Endpoint, Endpoint> routes) {
-  /** Copies the routes. */
-  public ReplicationOptions {
-    routes = Map.copyOf(routes);
-  }
-
+    Routes routes) {
   /** What a server uses. */
   public static ReplicationOptions defaults() {
-    return new ReplicationOptions(8, 5000, 100, 500, RoundOptions.defaults(), Map.of());
+    return new ReplicationOptions(8, 5000, 100, 500, RoundOptions.defaults(), Routes.NONE);
   }
 
   /** The same, meeting more or less often. */
@@ -46,7 +39,7 @@ public record ReplicationOptions(
   }
 
   /** The same with other routes. */
-  public ReplicationOptions withRoutes(Map<Endpoint, Endpoint> other) {
+  public ReplicationOptions withRoutes(Routes other) {
     return new ReplicationOptions(meetings, periodMillis, retryMillis, fullEvery, round, other);
   }
 }
