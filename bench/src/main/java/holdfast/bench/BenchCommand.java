@@ -14,6 +14,7 @@ import picocli.CommandLine.Option;
       YcsbBench.class,
       SequentialBench.class,
       ClientsBench.class,
+      SyncBench.class,
       MicroBench.class
     })
 public final class BenchCommand {
