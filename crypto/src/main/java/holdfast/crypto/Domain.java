@@ -54,7 +54,11 @@ public enum Domain {
   /** Salt of a round of anti-entropy. */
   ROUND_SALT("hf1.roun"),
   /** What stands for a signature in the sets that replicas compare. */
-  SIGNED_ENTRY("hf1.sgne");
+  SIGNED_ENTRY("hf1.sgne"),
+  /** One name in the digest of a set of names. */
+  SET_ITEM("hf1.item"),
+  /** Key under which the names of a set are hashed in one round of anti-entropy. */
+  SET_KEY("hf1.setk");
 
   /** Size of every tag in bytes. */
   public static final int TAG_SIZE = 8;
