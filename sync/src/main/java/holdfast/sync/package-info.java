@@ -9,6 +9,12 @@
  * <p>A {@link holdfast.sync.Replica} is what a round reads of its own side. What entered the proven
  * set has a <em>position</em> there, in the order in which it entered; a {@link
  * holdfast.sync.Marker} says up to which position the peer is known to hold everything.
+ *
+ * <p>Which names one side has and the other lacks is found out by a {@link
+ * holdfast.sync.Reconciler}, of which there are four: by Bloom filter, Merkle tree, rateless
+ * sketch, and naively. Whether there is any difference, a {@link holdfast.sync.SetDigest} tells.
+ * All hash names under a salt that both sides made after the sets were fixed, so that nobody can
+ * prepare names that collide.
  */
 @NullMarked
 package holdfast.sync;
