@@ -122,7 +122,7 @@ sealed interface Message {
   }
 
   /** How many entries this side has that the peer may lack, and the digest of them. */
-  record Since(long count, byte[] digest) implements Message {
+  record Since(long count, Hash digest) implements Message {
     static final int KIND = 5;
 
     @Override
@@ -132,7 +132,7 @@ sealed interface Message {
 
     @Override
     public void encodeFields(Encoder out) {
-      out.u64(count).raw(digest);
+      out.u64(count).hash(digest);
     }
   }
 
@@ -247,7 +247,7 @@ sealed interface Message {
    * @param digest digest of this side's set without the peer's late names
    * @param moved records and signatures that this side received and did not have, in this round
    */
-  record Verdict(byte[] known, byte[] digest, long moved) implements Message {
+  record Verdict(byte[] known, Hash digest, long moved) implements Message {
     static final int KIND = 11;
 
     @Override
@@ -257,7 +257,7 @@ sealed interface Message {
 
     @Override
     public void encodeFields(Encoder out) {
-      out.bytes32(known).raw(digest).u64(moved);
+      out.bytes32(known).hash(digest).u64(moved);
     }
   }
 
@@ -328,7 +328,7 @@ sealed interface Message {
           case Statements.KIND ->
               new Statements(blobs(in, STATEMENTS, Limits.STATEMENT_BYTES), flag(in));
           case Ready.KIND -> new Ready();
-          case Since.KIND -> new Since(in.u64(), in.raw(Hash.SIZE));
+          case Since.KIND -> new Since(in.u64(), in.hash());
           case Difference.KIND -> new Difference(in.bytes32(DIFFERENCE_BYTES));
           case Push.KIND ->
               new Push(
@@ -339,7 +339,7 @@ sealed interface Message {
           case Taken.KIND -> new Taken(in.u32(Integer.MAX_VALUE), hashes(in, NAMES));
           case PushEnd.KIND -> new PushEnd();
           case Late.KIND -> Late.read(in);
-          case Verdict.KIND -> new Verdict(in.bytes32(NAMES), in.raw(Hash.SIZE), in.u64());
+          case Verdict.KIND -> new Verdict(in.bytes32(NAMES), in.hash(), in.u64());
           case Ends.KIND -> new Ends(hashes(in, NAMES), hashes(in, NAMES));
           case Wanted.KIND -> new Wanted(in.bytes32(NAMES));
           case Stop.KIND -> new Stop(in.text16(1024));

@@ -47,6 +47,10 @@ public final class Round implements Machine<Input, Effect> {
   private static final int PAGE = 4096;
   private static final int ENDS = 4096;
   private static final int PASSES = 16;
+
+  /** Entries of both sides for which a filter of ten bits each is as short as a small sketch. */
+  private static final int FILTERED = 1 << 13;
+
   private static final int AFTERTHOUGHTS = 4;
   private static final int WALKS = 256;
   private static final int QUEUED = 1024;
@@ -106,7 +110,7 @@ public final class Round implements Machine<Input, Effect> {
   private boolean lateTooMany;
   private long lateEnd;
   private Message.@Nullable Late peerLate;
-  private byte[] ownDigest = new byte[0];
+  private Hash ownDigest = Hash.ZERO;
   private boolean lateAtPeer;
   private int afterthoughts;
   private long moved;
@@ -514,13 +518,12 @@ public final class Round implements Machine<Input, Effect> {
         }
       }
     }
-    send(new Message.Since(set.count(), set.digest().toBytes()), out);
+    send(new Message.Since(set.count(), set.digest().sum()), out);
   }
 
   private void compare(Message.Since peers, Consumer<? super Effect> out) {
     peerSince = null;
-    if (peers.count() == set.count()
-        && java.util.Arrays.equals(peers.digest(), set.digest().toBytes())) {
+    if (peers.count() == set.count() && peers.digest().equals(set.digest().sum())) {
       enter(Stage.LATE, out);
     } else if (strategy == Strategy.LU) {
       enter(Stage.ENDS, out);
@@ -528,6 +531,9 @@ public final class Round implements Machine<Input, Effect> {
       // One side has nothing new: the other sends everything, and no filter is needed.
       pusher.plan(set.bits());
       enter(Stage.PUSH, out);
+    } else if (strategy == Strategy.STAGED && peers.count() + set.count() > FILTERED) {
+      // A filter grows with the sets, a sketch with their difference.
+      reconcile(Strategy.SKETCH, out);
     } else {
       reconcile(strategy, out);
     }
@@ -537,10 +543,10 @@ public final class Round implements Machine<Input, Effect> {
     List<Hash> names = set.names(replica);
     Reconciler made =
         switch (how) {
-          case STAGED -> new NaiveReconciler(initiator, jointSalt, names);
-          case NAIVE -> new NaiveReconciler(initiator, jointSalt, names);
-          case TREE -> new NaiveReconciler(initiator, jointSalt, names);
-          case SKETCH, LU -> new NaiveReconciler(initiator, jointSalt, names);
+          case STAGED -> new BloomReconciler(initiator, jointSalt, names);
+          case NAIVE -> new NaiveReconciler(initiator, names);
+          case TREE -> new TreeReconciler(initiator, jointSalt, names);
+          case SKETCH, LU -> new SketchReconciler(initiator, jointSalt, names);
         };
     reconciler = made;
     enter(Stage.DIFFERENCE, out);
@@ -679,7 +685,7 @@ public final class Round implements Machine<Input, Effect> {
     List<Hash> records = peers.entries().stream().map(Message.LateEntry::record).toList();
     long[] arrivals = replica.arrivalsOf(records);
     byte[] known = new byte[arrivals.length];
-    SetDigest digest = set.digest().copy();
+    SetDigest digest = new SetDigest(jointSalt).plus(set.digest());
     for (int i = 0; i < known.length; i++) {
       int signer = peers.entries().get(i).signer();
       if (arrivals[i] >= 0 && set.contains(arrivals[i], signer)) {
@@ -687,7 +693,7 @@ public final class Round implements Machine<Input, Effect> {
         digest.subtract(Entry.nameOf(records.get(i), signer));
       }
     }
-    ownDigest = digest.toBytes();
+    ownDigest = digest.sum();
     lateAtPeer = !allOnes(known);
     send(new Message.Verdict(known, ownDigest, moved), out);
   }
@@ -698,7 +704,7 @@ public final class Round implements Machine<Input, Effect> {
       throw new ProofException(
           Violation.MALFORMED, "the peer judges other late entries than it was told of");
     }
-    if (java.util.Arrays.equals(peers.digest(), ownDigest)) {
+    if (peers.digest().equals(ownDigest)) {
       if ((lateAtPeer || !allOnes(peers.known())) && ++afterthoughts <= AFTERTHOUGHTS) {
         // What came meanwhile is often what this round itself has made provable.
         enter(Stage.SINCE, out);
