@@ -31,6 +31,7 @@ final class SketchDecoder {
   private int waiting;
   private int size;
   private double estimate;
+  private boolean blind;
 
   /**
    * @param own the symbols of one's own ids, none taken yet
@@ -82,6 +83,7 @@ final class SketchDecoder {
     }
     double middle = 1 + (from + to) / 4.0;
     estimate = middle * Math.log((to - from) / Math.max(0.5, empty));
+    blind = empty == 0;
   }
 
   private void queueIfPure(int symbol) {
@@ -124,11 +126,12 @@ final class SketchDecoder {
   /**
    * How many more symbols will probably do, at least 1.
    *
-   * <p>The estimate is of the symbols received last. While none of them is empty it is too low, but
-   * grows by a factor of 2 to 4 from one time to the next.
+   * <p>The estimate is of the symbols received last. While none of them is empty it says only that
+   * many more are needed: then four times as many as so far are to be there, because a round trip
+   * costs more than symbols that turn out to be too many.
    */
   int wanted() {
-    double more = OVERHEAD * estimate + 4 - size;
+    double more = Math.max(OVERHEAD * estimate + 4 - size, blind ? 3.0 * size : 0);
     return (int) Math.max(8 + size / 10, Math.min(more, SetLimits.NAMES));
   }
 
