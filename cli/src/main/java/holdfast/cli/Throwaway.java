@@ -58,6 +58,14 @@ final class Throwaway implements AutoCloseable {
   @Override
   public void close() throws IOException {
     stop();
+    delete(folder);
+  }
+
+  /** Deletes a folder and all that is in it, if it is there. */
+  static void delete(Path folder) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return;
+    }
     Files.walkFileTree(
         folder,
         new SimpleFileVisitor<>() {
