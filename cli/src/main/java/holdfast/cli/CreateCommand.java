@@ -59,7 +59,7 @@ final class CreateCommand extends ServerCommand {
   int run() throws Exception {
     Home home = terminal.home();
     SigningKey owner = key.read(terminal);
-    try (Server target = connect(LOCAL)) {
+    try (Server target = connect()) {
       Metadata metadata = create(home, target, owner, writers(owner), description);
       print(
           Json.object()

@@ -34,7 +34,7 @@ final class ImportCommand extends ServerCommand {
   int run() throws Exception {
     BundleFile bundle = BundleFile.verify(file);
     Home home = terminal.home();
-    try (Server target = connect(LOCAL);
+    try (Server target = connect();
         Progress progress = new Progress(terminal, "records stored")) {
       long records = BundleImport.bring(target, bundle, progress::at);
       home.remember(bundle.capsule(), target.endpoint());

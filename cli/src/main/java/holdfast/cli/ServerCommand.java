@@ -11,16 +11,22 @@ import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
 import holdfast.net.Endpoint;
+import java.io.IOException;
+import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** A command that talks to a server. */
 abstract class ServerCommand extends BaseCommand {
-  static final Endpoint LOCAL = new Endpoint("127.0.0.1", Endpoint.DEFAULT_PORT);
+  private static final Endpoint LOCAL = new Endpoint("127.0.0.1", Endpoint.DEFAULT_PORT);
+
+  private static final int CONNECT_MILLIS = 1000;
 
   /** Digits of a name that nobody makes another capsule to match. */
   private static final int COMPLETED_DIGITS = 16;
@@ -29,9 +35,19 @@ abstract class ServerCommand extends BaseCommand {
       names = "--server",
       paramLabel = "HOST:PORT",
       description =
-          "The server to use. Default: the one where the capsule was last used, or 127.0.0.1:7420.",
+          "The server to use. Default: the one where the capsule was last used, or 127.0.0.1:7420, or"
+              + " node 1 of the cluster if nothing is there.",
       order = 990)
   @Nullable String server;
+
+  @Option(
+      names = "--node",
+      paramLabel = "N",
+      description = "A node of the cluster on this machine, in place of --server.",
+      order = 991)
+  @Nullable Integer node;
+
+  @Spec @Nullable CommandSpec spec;
 
   ServerCommand(Terminal terminal) {
     super(terminal);
@@ -49,9 +65,46 @@ abstract class ServerCommand extends BaseCommand {
     }
   }
 
-  final Server connect(Endpoint byDefault) {
-    Endpoint endpoint = server == null ? byDefault : Endpoint.parse(server);
-    return Server.at(endpoint, terminal.home().trust());
+  /** Connects to the server that was named, or to one on this machine. */
+  final Server connect() {
+    Endpoint endpoint = chosen();
+    return Server.at(endpoint == null ? local() : endpoint, terminal.home().trust());
+  }
+
+  /** The server that was named; null if none was. */
+  private @Nullable Endpoint chosen() {
+    boolean typed = typed("--server");
+    if (typed && typed("--node")) {
+      throw Failure.usage("--server and --node both name a server", "Give one of them.");
+    }
+    if (node != null && !typed) {
+      return Cluster.of(terminal.home()).node(node).endpoint();
+    }
+    return server == null ? null : Endpoint.parse(server);
+  }
+
+  /** Whether a flag is on the command line, rather than in a setting. */
+  private boolean typed(String flag) {
+    return spec != null && spec.commandLine().getParseResult().hasMatchedOption(flag);
+  }
+
+  /** The server of this machine; if none is up there, the first node of the cluster if it is. */
+  private Endpoint local() {
+    Optional<Endpoint> first =
+        Cluster.find(terminal.home())
+            .map(cluster -> cluster.nodes().getFirst())
+            .filter(one -> one.daemon().running().isPresent())
+            .map(Cluster.Node::endpoint);
+    return first.isPresent() && !listens(LOCAL) ? first.get() : LOCAL;
+  }
+
+  private static boolean listens(Endpoint endpoint) {
+    try (Socket socket = new Socket()) {
+      socket.connect(endpoint.socketAddress(), CONNECT_MILLIS);
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
   }
 
   /**
@@ -81,13 +134,15 @@ abstract class ServerCommand extends BaseCommand {
 
   private Target open(Optional<Hash> known, String digits) throws ProofException {
     Home home = terminal.home();
-    Server connected = connect(known.flatMap(home::server).orElse(LOCAL));
+    Endpoint named = chosen();
+    Endpoint endpoint = named != null ? named : known.flatMap(home::server).orElseGet(this::local);
+    Server connected = Server.at(endpoint, home.trust());
     try {
       Hash capsule = known.isPresent() ? known.get() : connected.resolveCapsule(digits);
       if (known.isEmpty()) {
         // Not remembered: it would be known from then on, on nobody's word but the server's.
         terminal.note("the server completes " + digits + " as " + capsule);
-      } else if (home.capsules(capsule.toString()).isEmpty() || server != null) {
+      } else if (home.capsules(capsule.toString()).isEmpty() || named != null) {
         // The name is known to be right once the server has shown the metadata it is the hash of.
         connected.openReader(capsule, List.of(), ReaderOptions.withoutCache()).close();
         home.remember(capsule, connected.endpoint());

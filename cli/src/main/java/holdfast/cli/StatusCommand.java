@@ -50,7 +50,7 @@ final class StatusCommand extends ServerCommand {
   }
 
   private void ofServer() throws Exception {
-    try (Server target = connect(LOCAL)) {
+    try (Server target = connect()) {
       ServerStatus status = target.status();
       print(
           Json.object()

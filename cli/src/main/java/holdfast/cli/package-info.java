@@ -4,7 +4,7 @@
  *
  * <pre>
  *   Main ── Settings   every flag also as HOLDFAST_… and in holdfast.toml
- *     ├──── Command    --help, --json            ─ key, fsck, verify, up, demo, pin
+ *     ├──── Command    --help, --json            ─ key, fsck, verify, up, demo, pin, cluster
  *     └──── ServerCommand   --server, capsules   ─ create, append, log, read, …
  *            └ Failures     exit codes and the two lines that say what happened and what to do
  * </pre>

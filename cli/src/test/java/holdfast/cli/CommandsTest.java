@@ -411,6 +411,7 @@ class CommandsTest {
     for (String verb :
         List.of(
             "up",
+            "cluster",
             "demo",
             "key",
             "create",

@@ -34,6 +34,7 @@ import java.util.stream.Stream;
  *   capsules/NAME/server       where the capsule was last used, HOST:PORT
  *   pins                       HOST:PORT KEY, a line for each server
  *   holdfast.toml              settings
+ *   cluster.toml               the cluster on this machine, if there is one
  *   data/                      the local server's data, unless it is told otherwise
  * </pre>
  *
