@@ -9,6 +9,7 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
 import holdfast.client.ReadResult;
@@ -60,6 +61,24 @@ final class Workload {
 
   void create(Server server) throws ProofException {
     server.create(metadata, owner);
+  }
+
+  /** Says that servers keep the capsule. */
+  void place(Server server, List<Statement.Placement.Member> members) throws ProofException {
+    server.declare(Statement.Placement.sign(metadata.name(), 1, 1, members, owner));
+  }
+
+  /** How many records a server has proven; none when it does not know the capsule. */
+  long proven(Server server) throws ProofException {
+    try (CapsuleReader reader =
+        server.openReader(metadata.name(), List.of(), ReaderOptions.defaults())) {
+      return reader.status().getCapsule().getProven();
+    } catch (HoldfastException e) {
+      if (e.code() == ErrorCode.UNKNOWN_CAPSULE) {
+        return 0;
+      }
+      throw e;
+    }
   }
 
   /** Receipts verified so far. */
