@@ -59,7 +59,7 @@ class FaultyProxyTest {
   }
 
   private Socket client() throws IOException {
-    Socket client = new Socket("127.0.0.1", proxy.endpoint().port());
+    Socket client = new Socket(InetAddress.getLoopbackAddress(), proxy.endpoint().port());
     client.setSoTimeout(PATIENCE_MILLIS);
     return client;
   }
