@@ -66,6 +66,11 @@ final class History {
     }
   }
 
+  /** Signs a record that is not signed yet. */
+  void sign(int at) {
+    signatures.add(Statement.WriterSignature.sign(metadata.name(), records.get(at).name(), 0, key));
+  }
+
   Record any(int bound) {
     return records.get(random.nextInt(bound));
   }

@@ -94,6 +94,7 @@ final class SyncPair {
     threads.execute(() -> read(socket, inputs));
     Driver driver = new Driver(replica, round, out);
     driver.step(new Input.Begin());
+    out.flush();
     while (!round.over()) {
       driver.step(inputs.take());
       if (inputs.isEmpty()) {

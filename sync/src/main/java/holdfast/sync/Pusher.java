@@ -23,6 +23,10 @@ import org.jspecify.annotations.Nullable;
 final class Pusher {
   private static final int FIRST_WALKED = 16;
 
+  // What is on the way when the peer says "have" was sent for nothing.
+  private static final int MOST_WALKED = 256;
+  private static final int MOST_UNHEARD = 4;
+
   /** Where the next batch comes from. */
   private interface Source {
     /** Arrival number of the next record, or -1. */
@@ -240,8 +244,8 @@ final class Pusher {
           from.have(arrival);
         }
       }
-      batch = Math.min(options.batchRecords(), 2 * batch);
-      window = Math.min(options.window(), window + 1);
+      batch = Math.min(options.batchRecords(), Math.min(MOST_WALKED, 2 * batch));
+      window = Math.min(options.window(), Math.min(MOST_UNHEARD, window + 1));
     }
   }
 

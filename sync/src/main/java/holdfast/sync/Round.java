@@ -48,10 +48,9 @@ public final class Round implements Machine<Input, Effect> {
   private static final int ENDS = 4096;
   private static final int PASSES = 16;
 
-  /** Entries of both sides for which a filter of ten bits each is as short as a small sketch. */
-  private static final int FILTERED = 1 << 13;
+  /** Entries of both sides whose names are shorter than the first message of a sketch. */
+  private static final int NAMED = 256;
 
-  private static final int AFTERTHOUGHTS = 4;
   private static final int WALKS = 256;
   private static final int QUEUED = 1024;
 
@@ -112,7 +111,7 @@ public final class Round implements Machine<Input, Effect> {
   private Message.@Nullable Late peerLate;
   private Hash ownDigest = Hash.ZERO;
   private boolean lateAtPeer;
-  private int afterthoughts;
+  private long movedAtAgreement;
   private long moved;
   private long movedBefore = -1;
   private int walks;
@@ -527,16 +526,23 @@ public final class Round implements Machine<Input, Effect> {
       enter(Stage.LATE, out);
     } else if (strategy == Strategy.LU) {
       enter(Stage.ENDS, out);
-    } else if (strategy == Strategy.STAGED && (peers.count() == 0 || set.count() == 0)) {
-      // One side has nothing new: the other sends everything, and no filter is needed.
+    } else if (peers.count() == 0 || set.count() == 0) {
+      // One side has nothing new: the other sends everything, and nothing has to be found out.
       pusher.plan(set.bits());
       enter(Stage.PUSH, out);
-    } else if (strategy == Strategy.STAGED && peers.count() + set.count() > FILTERED) {
-      // A filter grows with the sets, a sketch with their difference.
-      reconcile(Strategy.SKETCH, out);
     } else {
-      reconcile(strategy, out);
+      reconcile(
+          strategy == Strategy.ADAPTIVE ? fitting(peers.count(), set.count()) : strategy, out);
     }
+  }
+
+  /** What finds the difference of sets of these sizes with the fewest turns and bytes. */
+  private static Strategy fitting(long one, long other) {
+    long all = one + other;
+    if (all <= NAMED) {
+      return Strategy.NAIVE;
+    }
+    return Math.abs(one - other) > all / 10 ? Strategy.TREE : Strategy.SKETCH;
   }
 
   private void reconcile(Strategy how, Consumer<? super Effect> out) {
@@ -546,7 +552,7 @@ public final class Round implements Machine<Input, Effect> {
           case STAGED -> new BloomReconciler(initiator, jointSalt, names);
           case NAIVE -> new NaiveReconciler(initiator, names);
           case TREE -> new TreeReconciler(initiator, jointSalt, names);
-          case SKETCH, LU -> new SketchReconciler(initiator, jointSalt, names);
+          case SKETCH, LU, ADAPTIVE -> new SketchReconciler(initiator, jointSalt, names);
         };
     reconciler = made;
     enter(Stage.DIFFERENCE, out);
@@ -705,8 +711,11 @@ public final class Round implements Machine<Input, Effect> {
           Violation.MALFORMED, "the peer judges other late entries than it was told of");
     }
     if (peers.digest().equals(ownDigest)) {
-      if ((lateAtPeer || !allOnes(peers.known())) && ++afterthoughts <= AFTERTHOUGHTS) {
-        // What came meanwhile is often what this round itself has made provable.
+      long sofar = moved + peers.moved();
+      boolean brought = sofar != movedAtAgreement;
+      movedAtAgreement = sofar;
+      if ((lateAtPeer || !allOnes(peers.known())) && brought && ++passes < PASSES) {
+        // What came meanwhile is what this round itself has made provable, as far as anybody knows.
         enter(Stage.SINCE, out);
         return;
       }
@@ -717,7 +726,7 @@ public final class Round implements Machine<Input, Effect> {
     long movedNow = moved + peers.moved();
     boolean progress = movedNow != movedBefore;
     movedBefore = movedNow;
-    if (progress && walks++ < WALKS && strategy != Strategy.SKETCH && !exact) {
+    if (progress && walks++ < WALKS && walking() && !exact) {
       enter(Stage.ENDS, out);
     } else if (!exact) {
       exact = true;
@@ -725,6 +734,11 @@ public final class Round implements Machine<Input, Effect> {
     } else {
       giveUp("the sets still differ, and no strategy finds out where", out);
     }
+  }
+
+  /** Whether this strategy finds out the rest by Lu's algorithm. */
+  private boolean walking() {
+    return strategy == Strategy.STAGED || strategy == Strategy.LU;
   }
 
   private static boolean allOnes(byte[] flags) {
