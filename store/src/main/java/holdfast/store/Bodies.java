@@ -36,6 +36,7 @@ final class Bodies {
   private static final int CACHED_TILES = 2048;
 
   private final Tables tables;
+  private final ReadOptions reads;
 
   /** Levels of recently used chunks and tiles, leaves or lowest level first. */
   private final LinkedHashMap<ByteBuffer, List<Hash[]>> cache =
@@ -49,7 +50,12 @@ final class Bodies {
       };
 
   Bodies(Tables tables) {
+    this(tables, tables.reads);
+  }
+
+  Bodies(Tables tables, ReadOptions reads) {
     this.tables = tables;
+    this.reads = reads;
   }
 
   /** log₂ of the leaves in a chunk. */
@@ -66,7 +72,6 @@ final class Bodies {
 
   void put(WriteBatch batch, int capsule, long arrival, RecordHeader header, Body body)
       throws RocksDBException {
-    int level = chunkLevel(header);
     int count = chunks(header);
     if (count == 1) {
       batch.put(tables.bodies, Keys.chunk(capsule, arrival, 0), body.unsafeBytes());
@@ -75,6 +80,27 @@ final class Bodies {
     for (int chunk = 0; chunk < count; chunk++) {
       putChunk(batch, capsule, arrival, header, body, chunk);
     }
+    tiles(
+        capsule,
+        arrival,
+        header,
+        body,
+        (key, nodes) -> {
+          batch.put(tables.bodies, key, nodes);
+          return true;
+        });
+  }
+
+  private interface Tiles {
+    /** Takes a tile; false ends the walk. */
+    boolean tile(byte[] key, byte[] nodes) throws RocksDBException;
+  }
+
+  /** Makes the tiles above a body of several chunks; false when they were not wanted to the end. */
+  private static boolean tiles(
+      int capsule, long arrival, RecordHeader header, Body body, Tiles wanted)
+      throws RocksDBException {
+    int level = chunkLevel(header);
     List<Hash[]> levels = Merkle.levels(body.leafHashes());
     for (int layer = 0; level + layer * TILE_LEVELS < levels.size() - 1; layer++) {
       Hash[] nodes = levels.get(level + layer * TILE_LEVELS);
@@ -84,8 +110,30 @@ final class Bodies {
         for (int i = tile * TILE_NODES; i < end; i++) {
           out.put(nodes[i].toBytes());
         }
-        batch.put(tables.bodies, Keys.tile(capsule, arrival, layer, tile), out.array());
+        if (!wanted.tile(Keys.tile(capsule, arrival, layer, tile), out.array())) {
+          return false;
+        }
       }
+    }
+    return true;
+  }
+
+  /** Whether the stored tiles are those that lead from a body to its root. */
+  boolean tilesHold(int capsule, long arrival, RecordHeader header, Body body)
+      throws RocksDBException {
+    return chunks(header) == 1
+        || tiles(
+            capsule,
+            arrival,
+            header,
+            body,
+            (key, nodes) -> Arrays.equals(nodes, tables.db.get(tables.bodies, reads, key)));
+  }
+
+  /** Drops what is remembered of a body that is written again. */
+  void forget(int capsule, long arrival) {
+    synchronized (cache) {
+      cache.keySet().removeIf(key -> key.getInt(0) == capsule && key.getLong(4) == arrival);
     }
   }
 
@@ -113,7 +161,7 @@ final class Bodies {
       byte[] all = new byte[(int) header.sealedSize() + 36 * header.leafCount()];
       int size = 0;
       try (Slice end = new Slice(Keys.chunk(capsule, arrival, count));
-          ReadOptions options = new ReadOptions().setIterateUpperBound(end);
+          ReadOptions options = new ReadOptions(reads).setIterateUpperBound(end);
           RocksIterator chunks = tables.db.newIterator(tables.bodies, options)) {
         for (chunks.seek(Keys.chunk(capsule, arrival, 0)); chunks.isValid(); chunks.next()) {
           byte[] chunk = chunks.value();
@@ -141,7 +189,7 @@ final class Bodies {
   }
 
   private byte[] chunk(int capsule, long arrival, int chunk) throws RocksDBException {
-    byte[] stored = tables.db.get(tables.bodies, Keys.chunk(capsule, arrival, chunk));
+    byte[] stored = tables.db.get(tables.bodies, reads, Keys.chunk(capsule, arrival, chunk));
     if (stored == null) {
       throw new HoldfastException(
           ErrorCode.DAMAGED,
@@ -222,7 +270,7 @@ final class Bodies {
     if (levels == null) {
       byte[] stored;
       try {
-        stored = tables.db.get(tables.bodies, keyBytes);
+        stored = tables.db.get(tables.bodies, reads, keyBytes);
       } catch (RocksDBException e) {
         throw Tables.failure("cannot read the tree of record " + header.name().brief(), e);
       }

@@ -5,6 +5,7 @@ import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.Record;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -44,6 +45,7 @@ public final class CapsuleStore implements AutoCloseable {
   private final RecordBlocks blocks;
   private final Bodies bodies;
   private final RecordCache cache;
+  private final Quarantine quarantine;
   private final Freeing freeing;
   private final Committer committer;
   private final Map<Hash, StoredCapsule> capsules = new ConcurrentHashMap<>();
@@ -62,6 +64,7 @@ public final class CapsuleStore implements AutoCloseable {
     this.blocks = new RecordBlocks(tables);
     this.bodies = new Bodies(tables);
     this.cache = new RecordCache(options.recordCacheBytes());
+    this.quarantine = new Quarantine(tables);
     this.freeing = new Freeing(tables, databaseFolder(folder));
     this.committer = new Committer(this, mark);
   }
@@ -228,6 +231,10 @@ public final class CapsuleStore implements AutoCloseable {
     return freeing;
   }
 
+  Quarantine quarantine() {
+    return quarantine;
+  }
+
   // ---- The store --------------------------------------------------------------------------------
 
   /** Tells of a failure after which nothing is written any more. */
@@ -284,6 +291,16 @@ public final class CapsuleStore implements AutoCloseable {
     }
   }
 
+  /** A capsule that was listed. */
+  StoredCapsule require(Hash name) {
+    StoredCapsule found = capsule(name);
+    if (found == null) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED, "capsule " + name.brief() + " was listed and is not there");
+    }
+    return found;
+  }
+
   private StoredCapsule load(byte[] stored) {
     try {
       return new StoredCapsule(
@@ -318,6 +335,40 @@ public final class CapsuleStore implements AutoCloseable {
       throw Tables.failure("cannot list capsules", e);
     }
     return names;
+  }
+
+  /** How many capsules are here. */
+  public long capsuleCount() {
+    try {
+      byte[] counter = tables.db.get(tables.settings, NEXT_CAPSULE);
+      return counter == null ? 0 : ByteBuffer.wrap(counter).getInt() - 1;
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot count capsules", e);
+    }
+  }
+
+  /** What looks for damage in this store; it does nothing until it is started. */
+  public Scrubber scrubber() {
+    return new Scrubber(this);
+  }
+
+  /** Records of all capsules that are known to be damaged. */
+  public int damagedCount() {
+    return quarantine.count();
+  }
+
+  /**
+   * Puts intact copies in the place of records that are damaged here, each once it is checked that
+   * it is the record of that name; erased bodies stay erased. What is not damaged is not touched.
+   * On return readers see the repaired records; {@link #whenSynced} says when they are durable.
+   *
+   * @return how many of them are intact now that were not before
+   * @throws HoldfastException {@link ErrorCode#NOT_FOUND} for a record that was never here, {@link
+   *     ErrorCode#INVALID} for one that lacks a body that is not erased
+   * @throws ProofException when a copy is not what its name says
+   */
+  public int repair(StoredCapsule capsule, List<Record> copies) throws ProofException {
+    return new Repair(this, capsule).repair(copies);
   }
 
   /** Queues a batch; refuses it with {@link ErrorCode#BUSY} when too much waits. */

@@ -4,10 +4,8 @@ import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
-import holdfast.capsule.Body;
 import holdfast.capsule.InMemoryOrderedMap;
 import holdfast.capsule.Metadata;
-import holdfast.capsule.Record;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
@@ -15,7 +13,9 @@ import holdfast.capsule.Witness;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.rocksdb.RocksDBException;
@@ -28,8 +28,6 @@ import org.rocksdb.RocksIterator;
  */
 public final class Fsck {
   private final Tables tables;
-  private final RecordBlocks blocks;
-  private final Bodies bodies;
   private final Consumer<String> problems;
   private long capsules;
   private long records;
@@ -37,8 +35,6 @@ public final class Fsck {
 
   private Fsck(Tables tables, Consumer<String> problems) {
     this.tables = tables;
-    this.blocks = new RecordBlocks(tables);
-    this.bodies = new Bodies(tables);
     this.problems = problems;
   }
 
@@ -182,63 +178,29 @@ public final class Fsck {
 
   private void headers(
       Hash capsule, int number, RecordGraph kept, RecordGraph derived, Erasures erasures) {
+    RecordCheck check = new RecordCheck(tables, tables.passing, capsule, number, kept, erasures);
     for (long arrival = 0; arrival < kept.size(); arrival++) {
       records++;
       String where = "capsule " + capsule.brief() + ", record number " + arrival;
       try {
-        RecordBlocks.Stored stored = blocks.readOne(number, arrival);
-        RecordHeader header = stored.header();
-        where += " (" + header.name().brief() + ")";
-        header.expect(capsule, header.name());
-        if (derived.arrivalOf(header.name()) >= 0) {
-          problem(where + ": stored twice");
+        List<String> wrong = new ArrayList<>();
+        RecordHeader header = check.check(arrival, (part, what) -> wrong.add(what));
+        if (header != null) {
+          where += " (" + header.name().brief() + ")";
+          if (derived.arrivalOf(header.name()) >= 0) {
+            problem(where + ": stored twice");
+          }
+          derived.insert(header, derived.arrivalsOf(header.pointers()));
         }
-        derived.insert(header, derived.arrivalsOf(header.pointers()));
-        if (kept.arrivalOf(header.name()) != arrival) {
-          problem(where + ": cannot be found by its name");
+        for (String what : wrong) {
+          problem(where + ": " + what);
         }
-        body(where, number, arrival, stored, kept, erasures);
-      } catch (RocksDBException | ProofException | HoldfastException | AssertionError e) {
+      } catch (HoldfastException | AssertionError e) {
         problem(where + ": " + e.getMessage());
-        if (derived.size() == arrival) {
-          problem("capsule " + capsule.brief() + ": later records were not looked at");
-          return;
-        }
       }
-    }
-  }
-
-  private void body(
-      String where,
-      int number,
-      long arrival,
-      RecordBlocks.Stored stored,
-      RecordGraph kept,
-      Erasures erasures)
-      throws ProofException, RocksDBException {
-    RecordHeader header = stored.header();
-    Record.State state = kept.bodyState(arrival);
-    boolean erased = erasures.ofRecord(header) != null;
-    Set<Integer> leaves = erasures.ofLeaves(header.name()).keySet();
-    if (!state.hasBody()) {
-      if (!erased && leaves.size() < header.leafCount()) {
-        problem(where + ": noted as erased, without a statement of the owner");
-      }
-      if (stored.body() != null
-          || tables.db.get(tables.bodies, Keys.chunk(number, arrival, 0)) != null) {
-        problem(where + ": erased, and still stored");
-      }
-      return;
-    }
-    Body beside = stored.body();
-    Body body = beside != null ? beside : bodies.read(number, arrival, header);
-    body.expect(header);
-    if (body.whole() != (state == Record.State.WHOLE)) {
-      problem(where + ": leaves are erased, or not, against what is noted");
-    }
-    for (int leaf = 0; leaf < header.leafCount(); leaf++) {
-      if (body.erased(leaf) != (erased || leaves.contains(leaf))) {
-        problem(where + ": leaf " + leaf + " is erased, or not, against the owner's statements");
+      if (derived.size() == arrival) {
+        problem("capsule " + capsule.brief() + ": later records were not looked at");
+        return;
       }
     }
   }
@@ -283,14 +245,6 @@ public final class Fsck {
                 + ", record number "
                 + arrival
                 + ": the way to prove it is noted wrongly");
-      }
-      if (!Arrays.equals(kept.pointers(arrival), derived.pointers(arrival))) {
-        problem(
-            "capsule "
-                + capsule.brief()
-                + ", record number "
-                + arrival
-                + ": its backpointers are noted wrongly");
       }
     }
     int limit = 1 << 20;

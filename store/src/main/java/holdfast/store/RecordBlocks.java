@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatch;
 
@@ -23,16 +24,32 @@ import org.rocksdb.WriteBatch;
  * database entry serves 16 records, which is what makes small records cheap to write and to keep.
  *
  * <p>A block is: u8 number of records, then per record: u32 length and header ‖ u8 1 and u32 length
- * and body, or u8 0 where the body is kept in chunks or gone. The last block of a capsule is
- * written again as it fills.
+ * and body, or u8 0 where the body is kept in chunks or gone. A header of no bytes stands for a
+ * record that was lost when the block rotted. The last block of a capsule is written again as it
+ * fills.
  */
 final class RecordBlocks {
   static final int SHIFT = 4;
   private static final int SIZE = 1 << SHIFT;
   private static final int INLINE_BYTES = 1024;
 
-  /** A stored record: its header, and its body where that is kept beside it. */
-  record Stored(RecordHeader header, @Nullable Body body) {}
+  /**
+   * A stored record: its header, and its body where that is kept beside it.
+   *
+   * @param known the header; null where it rotted with its block and only its neighbours came back
+   */
+  record Stored(@Nullable RecordHeader known, @Nullable Body body) {
+    /** A place in a block whose record is lost until it is repaired. */
+    static final Stored LOST = new Stored(null, null);
+
+    RecordHeader header() {
+      if (known == null) {
+        throw new HoldfastException(
+            ErrorCode.DAMAGED, "a record's header is lost, until it is repaired from a copy");
+      }
+      return known;
+    }
+  }
 
   /** Blocks that the group of batches staged now fills or rewrites. */
   static final class Filling {
@@ -50,9 +67,15 @@ final class RecordBlocks {
   }
 
   private final Tables tables;
+  private final ReadOptions reads;
 
   RecordBlocks(Tables tables) {
+    this(tables, tables.reads);
+  }
+
+  RecordBlocks(Tables tables, ReadOptions reads) {
     this.tables = tables;
+    this.reads = reads;
   }
 
   /** Whether a body is small enough to be kept beside its header. */
@@ -127,14 +150,22 @@ final class RecordBlocks {
     return (int) (arrival & (SIZE - 1));
   }
 
-  private static byte[] encode(List<Stored> records) {
+  static byte[] encode(List<Stored> records) {
     int size = 1;
     for (Stored stored : records) {
+      if (stored.known() == null) {
+        size += 5;
+        continue;
+      }
       Body body = stored.body();
       size += 5 + stored.header().size() + (body == null ? 0 : 4 + body.unsafeBytes().length);
     }
     Encoder out = new Encoder(size).u8(records.size());
     for (Stored stored : records) {
+      if (stored.known() == null) {
+        out.u32(0).u8(0);
+        continue;
+      }
       out.bytes32(stored.header().unsafeBytes());
       Body body = stored.body();
       if (body == null) {
@@ -150,7 +181,7 @@ final class RecordBlocks {
   List<Stored> read(int capsule, long index) {
     byte[] bytes;
     try {
-      bytes = tables.db.get(tables.headers, Keys.record(capsule, index));
+      bytes = tables.db.get(tables.headers, reads, Keys.record(capsule, index));
     } catch (RocksDBException e) {
       throw Tables.failure("cannot read block " + index + " of records", e);
     }
@@ -162,7 +193,12 @@ final class RecordBlocks {
       int count = in.u8();
       List<Stored> records = new ArrayList<>(count);
       for (int i = 0; i < count; i++) {
-        RecordHeader header = RecordHeader.decode(in.bytes32(bytes.length));
+        byte[] encoded = in.bytes32(bytes.length);
+        if (encoded.length == 0 && in.u8() == 0) {
+          records.add(Stored.LOST);
+          continue;
+        }
+        RecordHeader header = RecordHeader.decode(encoded);
         Body body = in.u8() == 0 ? null : Body.decode(in.bytes32(bytes.length), header.leafCount());
         records.add(new Stored(header, body));
       }

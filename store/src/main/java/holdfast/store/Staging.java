@@ -276,8 +276,12 @@ final class Staging {
         long arrival = graph.arrivalOf(signature.record());
         byte[] key = Keys.signature(capsule.number(), arrival, signature.signer());
         // One signature by each writer is enough; the first stays, and only it is news for peers.
-        if (arrival >= before || tables.db.get(tables.statements, key) == null) {
+        boolean rotten = capsule.signatureDamaged(arrival);
+        boolean known = arrival < before && holds(key, rotten);
+        if (!known || rotten) {
           out.put(tables.statements, key, signature.encode());
+        }
+        if (!known) {
           graph.sign(arrival, signature.signer());
         }
       }
@@ -293,6 +297,18 @@ final class Staging {
           graph.close(closing.finalHeads());
         }
       }
+    }
+  }
+
+  /** Whether a signature is stored; where signatures are known to be rotten, also one that is. */
+  private boolean holds(byte[] key, boolean rotten) throws RocksDBException {
+    try {
+      return tables.db.get(tables.statements, key) != null;
+    } catch (RocksDBException e) {
+      if (rotten && Tables.failure("", e).code() == ErrorCode.DAMAGED) {
+        return true;
+      }
+      throw e;
     }
   }
 

@@ -77,7 +77,79 @@ public final class StoredCapsule implements ChainProof.Source {
   /** Drops cached bodies that were just erased. Under the capsule's lock. */
   void forget(Iterable<Long> arrivals) {
     erasureCount.incrementAndGet();
-    arrivals.forEach(arrival -> store.cache().drop(number, arrival));
+    for (long arrival : arrivals) {
+      store.cache().drop(number, arrival);
+      Damage known = store.quarantine().find(number, arrival);
+      if (known != null && known.part() == Damage.Part.BODY) {
+        store.quarantine().lift(number, arrival);
+      }
+    }
+  }
+
+  // ---- Damage
+  // -----------------------------------------------------------------------------------
+
+  /** Up to {@code limit} records known to be damaged, by arrival. */
+  public List<Damage> damaged(int limit) {
+    return store.quarantine().list(number, limit);
+  }
+
+  /** How many records are known to be damaged. */
+  public int damagedCount() {
+    return store.quarantine().count(number);
+  }
+
+  /** Whether a record is known to be damaged in such a way that no proof may lead through it. */
+  public boolean breaksProofs(long arrival) {
+    Damage known = store.quarantine().find(number, arrival);
+    return known != null && known.part().breaksProofs();
+  }
+
+  /** Whether the signature of a record is known to be damaged, so that it is taken again. */
+  boolean signatureDamaged(long arrival) {
+    Damage known = store.quarantine().find(number, arrival);
+    return known != null && known.part() == Damage.Part.SIGNATURE;
+  }
+
+  private void refuseHeader(long arrival) {
+    Damage known = store.quarantine().find(number, arrival);
+    if (known != null && known.part() == Damage.Part.HEADER) {
+      throw refused(known);
+    }
+  }
+
+  private void refuseBody(long arrival) {
+    Damage known = store.quarantine().find(number, arrival);
+    if (known != null && known.part().hidesBody()) {
+      throw refused(known);
+    }
+  }
+
+  private static HoldfastException refused(Damage known) {
+    return new HoldfastException(
+        ErrorCode.DAMAGED, "record number " + known.arrival() + " is damaged: " + known.what());
+  }
+
+  /**
+   * Looks closely at a record at which a read has met damage, and notes it if it is there: an
+   * erasure that is being committed looks the same to whoever reads meanwhile, until the lock is
+   * free.
+   */
+  private HoldfastException met(long arrival, HoldfastException e) {
+    if (e.code() == ErrorCode.DAMAGED && store.quarantine().find(number, arrival) == null) {
+      lock.lock();
+      try {
+        Damage damage = RecordCheck.inspect(store, this, arrival);
+        if (damage != null) {
+          store.quarantine().note(name, damage);
+        }
+      } catch (HoldfastException | AssertionError also) {
+        e.addSuppressed(also);
+      } finally {
+        lock.unlock();
+      }
+    }
+    return e;
   }
 
   void remember(Statement statement) {
@@ -164,20 +236,25 @@ public final class StoredCapsule implements ChainProof.Source {
 
   /** The decoded record, without its body where that is kept in chunks. */
   private RecordCache.Entry entry(long arrival) {
+    refuseHeader(arrival);
     RecordCache.Entry cached = store.cache().get(number, arrival);
     if (cached != null) {
       return cached;
     }
     long erasuresBefore = erasureCount.get();
     long first = arrival >>> RecordBlocks.SHIFT << RecordBlocks.SHIFT;
-    List<RecordBlocks.Stored> block = store.blocks().read(number, arrival >>> RecordBlocks.SHIFT);
-    keep(first, block, erasuresBefore);
-    if (arrival - first >= block.size()) {
-      throw new HoldfastException(
-          ErrorCode.DAMAGED, "record number " + arrival + " is not in its block");
+    try {
+      List<RecordBlocks.Stored> block = store.blocks().read(number, arrival >>> RecordBlocks.SHIFT);
+      keep(first, block, erasuresBefore);
+      if (arrival - first >= block.size()) {
+        throw new HoldfastException(
+            ErrorCode.DAMAGED, "record number " + arrival + " is not in its block");
+      }
+      RecordBlocks.Stored stored = block.get((int) (arrival - first));
+      return new RecordCache.Entry(number, arrival, stored.header(), stored.body());
+    } catch (HoldfastException e) {
+      throw met(arrival, e);
     }
-    RecordBlocks.Stored stored = block.get((int) (arrival - first));
-    return new RecordCache.Entry(number, arrival, stored.header(), stored.body());
   }
 
   @Override
@@ -187,12 +264,16 @@ public final class StoredCapsule implements ChainProof.Source {
 
   @Override
   public Statement.WriterSignature signature(long arrival) {
-    Statement.WriterSignature found = signatureOf(arrival);
-    if (found == null) {
-      throw new HoldfastException(
-          ErrorCode.DAMAGED, "the signature of record number " + arrival + " is not there");
+    try {
+      Statement.WriterSignature found = signatureOf(arrival);
+      if (found == null) {
+        throw new HoldfastException(
+            ErrorCode.DAMAGED, "the signature of record number " + arrival + " is not there");
+      }
+      return found;
+    } catch (HoldfastException e) {
+      throw met(arrival, e);
     }
-    return found;
   }
 
   /** A signature of a record, by its own writer if there is one; null when it is not signed. */
@@ -277,7 +358,10 @@ public final class StoredCapsule implements ChainProof.Source {
     lock.lock();
     try {
       for (int i = 0; i < records.size() && erasuresBefore == erasureCount.get(); i++) {
-        store.cache().put(number, first + i, records.get(i).header(), records.get(i).body());
+        RecordHeader header = records.get(i).known();
+        if (header != null) {
+          store.cache().put(number, first + i, header, records.get(i).body());
+        }
       }
     } finally {
       lock.unlock();
@@ -286,6 +370,7 @@ public final class StoredCapsule implements ChainProof.Source {
 
   /** A record with its body, as far as it is not erased. */
   public Record record(long arrival) {
+    refuseBody(arrival);
     RecordCache.Entry entry = entry(arrival);
     RecordHeader header = entry.header();
     Body body = entry.body();
@@ -299,8 +384,9 @@ public final class StoredCapsule implements ChainProof.Source {
         body = stored(arrival, header);
         keep(arrival, List.of(new RecordBlocks.Stored(header, body)), erasuresBefore);
       } catch (HoldfastException e) {
+        HoldfastException damage = met(arrival, e);
         if (erasuresBefore == erasureCount.get()) {
-          throw e;
+          throw damage;
         }
       }
     }
@@ -339,6 +425,7 @@ public final class StoredCapsule implements ChainProof.Source {
 
     /** A sealed leaf; null when it is erased. The leaf must exist. */
     public byte @Nullable [] sealed(long arrival, RecordHeader header, int leaf) {
+      refuseBody(arrival);
       Body known = entry(arrival).body();
       if (known != null) {
         return known.erased(leaf) ? null : known.leaf(leaf);
@@ -357,8 +444,9 @@ public final class StoredCapsule implements ChainProof.Source {
           int index = Bodies.withinChunk(header, leaf);
           return chunk.erased(index) ? null : chunk.leaf(index);
         } catch (HoldfastException e) {
+          HoldfastException damage = met(arrival, e);
           if (erasuresBefore == erasureCount.get()) {
-            throw e;
+            throw damage;
           }
         }
       }
@@ -391,6 +479,7 @@ public final class StoredCapsule implements ChainProof.Source {
    * @param bytes after how many bytes no further chunk is read
    */
   public @Nullable Leaves leaves(long arrival, RecordHeader header, int from, int bytes) {
+    refuseBody(arrival);
     while (true) {
       long erasuresBefore = erasureCount.get();
       if (withGraph(g -> g.bodyState(arrival)) == Record.State.ERASED) {
@@ -411,8 +500,9 @@ public final class StoredCapsule implements ChainProof.Source {
         }
         return new Leaves(out.toByteArray(), next);
       } catch (HoldfastException e) {
+        HoldfastException damage = met(arrival, e);
         if (erasuresBefore == erasureCount.get()) {
-          throw e;
+          throw damage;
         }
       }
     }

@@ -18,6 +18,7 @@ import org.rocksdb.CompressionType;
 import org.rocksdb.DBOptions;
 import org.rocksdb.InfoLogLevel;
 import org.rocksdb.LRUCache;
+import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksObject;
@@ -40,6 +41,13 @@ final class Tables implements AutoCloseable {
   final ColumnFamilyHandle headers;
   final ColumnFamilyHandle bodies;
   final ColumnFamilyHandle statements;
+
+  /** For reads on behalf of somebody. */
+  final ReadOptions reads;
+
+  /** For reads that only pass by, and leave the block cache to the others. */
+  final ReadOptions passing;
+
   private final List<ColumnFamilyHandle> handles;
   private final List<RocksObject> owned;
 
@@ -53,6 +61,8 @@ final class Tables implements AutoCloseable {
     this.headers = handles.get(3);
     this.bodies = handles.get(4);
     this.statements = handles.get(5);
+    this.reads = own(owned, new ReadOptions());
+    this.passing = own(owned, new ReadOptions()).setFillCache(false);
   }
 
   /** All families, for flushing. */

@@ -4,6 +4,7 @@
  * <pre>
  *   column family   key                                   value
  *   default         settings, capsules by name            identity, capsule number ‖ metadata ‖ signature
+ *                   damaged records, by arrival           what is wrong (Quarantine)
  *   names           capsule ‖ record name                 arrival number
  *   graph           capsule ‖ table ‖ …                    blocks of 256 records, heads, holes (RecordGraph)
  *   headers         capsule ‖ block of 16 arrivals        headers, small bodies beside them (RecordBlocks)
@@ -16,6 +17,11 @@
  * memtables (RECEIVED) and <em>publishes</em> it to readers; a second thread makes the log durable,
  * moves the synced mark, and only then says SYNCED. While one group is being synced the next is
  * being staged.
+ *
+ * <p>{@link holdfast.store.Scrubber} reads everything again and again, as {@link
+ * holdfast.store.Fsck} does at rest; what {@link holdfast.store.RecordCheck} finds damaged stands
+ * in the {@link holdfast.store.Quarantine} and is refused until {@link holdfast.store.Repair} has
+ * put an intact copy in its place.
  *
  * <p>Recovery is RocksDB replaying its log. Because that stops silently at a damaged entry, the
  * sequence number of the last synced write is kept in a file of its own ({@link

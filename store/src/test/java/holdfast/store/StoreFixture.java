@@ -260,8 +260,13 @@ final class StoreFixture {
     List<Path> found = new ArrayList<>();
     try (var files = Files.walk(folder)) {
       for (Path file : files.filter(Files::isRegularFile).toList()) {
-        String all =
-            new String(Files.readAllBytes(file), java.nio.charset.StandardCharsets.ISO_8859_1);
+        String all;
+        try {
+          all = new String(Files.readAllBytes(file), java.nio.charset.StandardCharsets.ISO_8859_1);
+        } catch (java.nio.file.NoSuchFileException e) {
+          // Deleted since it was listed: it holds nothing any more.
+          continue;
+        }
         if (all.contains(new String(pattern, java.nio.charset.StandardCharsets.ISO_8859_1))) {
           found.add(file);
         }
