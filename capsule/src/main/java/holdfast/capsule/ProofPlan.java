@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,16 @@ public final class ProofPlan {
   /** The reader has verified the header before. */
   public static final int CACHED = -2;
 
+  /** What came of adding a record. */
+  public enum Outcome {
+    /** The plan proves it, or the reader has verified it before. */
+    PROVEN,
+    /** There is no way to prove it yet, or only one that is too long. */
+    UNPROVEN,
+    /** The way to prove it leads through a record that cannot be read here. */
+    BLOCKED
+  }
+
   private final List<Long> arrivals = new ArrayList<>();
   private final List<Integer> reasons = new ArrayList<>();
   private final Map<Long, Integer> positions = new HashMap<>();
@@ -33,9 +44,20 @@ public final class ProofPlan {
    * @return false when the record cannot be proven yet, or the proof would exceed the limit
    */
   public boolean add(RecordGraph graph, @Nullable CacheMirror mirror, long target) {
+    return add(graph, mirror, target, arrival -> false) == Outcome.PROVEN;
+  }
+
+  /**
+   * Adds what proves one more record, through headers that can be read.
+   *
+   * @param mirror the reader's cache; null to prove without it
+   * @param unreadable whether a record is damaged here, so that no proof may lead through it
+   */
+  public Outcome add(
+      RecordGraph graph, @Nullable CacheMirror mirror, long target, LongPredicate unreadable) {
     if (positions.containsKey(target)
         || (mirror != null && mirror.contains(CacheMirror.key(target)))) {
-      return true;
+      return Outcome.PROVEN;
     }
     List<Long> path = new ArrayList<>();
     long at = target;
@@ -47,7 +69,10 @@ public final class ProofPlan {
         break;
       }
       if (arrivals.size() + path.size() >= Limits.PROOF_HEADERS) {
-        return false;
+        return Outcome.UNPROVEN;
+      }
+      if (unreadable.test(at)) {
+        return Outcome.BLOCKED;
       }
       path.add(at);
       if (mirror != null && mirror.contains(CacheMirror.key(at))) {
@@ -56,7 +81,7 @@ public final class ProofPlan {
       }
       Witness witness = graph.witness(at);
       if (!witness.proven()) {
-        return false;
+        return Outcome.UNPROVEN;
       }
       if (witness.distance() == 0) {
         reason = SIGNED;
@@ -68,7 +93,7 @@ public final class ProofPlan {
       place(path.get(i), reason);
       reason = arrivals.size() - 1;
     }
-    return true;
+    return Outcome.PROVEN;
   }
 
   private void place(long arrival, int reason) {
@@ -88,9 +113,19 @@ public final class ProofPlan {
    *     the limit
    */
   public boolean addFinal(RecordGraph graph, @Nullable CacheMirror mirror, long target) {
+    return addFinal(graph, mirror, target, arrival -> false) == Outcome.PROVEN;
+  }
+
+  /**
+   * The same, through headers that can be read.
+   *
+   * @param unreadable whether a record is damaged here, so that no proof may lead through it
+   */
+  public Outcome addFinal(
+      RecordGraph graph, @Nullable CacheMirror mirror, long target, LongPredicate unreadable) {
     if (positions.containsKey(target)
         || (mirror != null && mirror.contains(CacheMirror.key(target)))) {
-      return true;
+      return Outcome.PROVEN;
     }
     List<Long> path = new ArrayList<>();
     long at = target;
@@ -103,7 +138,10 @@ public final class ProofPlan {
         break;
       }
       if (arrivals.size() + path.size() >= Limits.PROOF_HEADERS) {
-        return false;
+        return Outcome.UNPROVEN;
+      }
+      if (unreadable.test(at)) {
+        return Outcome.BLOCKED;
       }
       path.add(at);
       if (mirror != null && mirror.contains(CacheMirror.key(at))) {
@@ -116,7 +154,7 @@ public final class ProofPlan {
       long next = alongWitness ? witness.nextHop() : graph.finalHop(at);
       if (next == at) {
         if (!graph.signed(at)) {
-          return false;
+          return Outcome.UNPROVEN;
         }
         reason = SIGNED;
         break;
@@ -128,7 +166,7 @@ public final class ProofPlan {
       place(path.get(i), !top && graph.witness(path.get(i)).signed() ? SIGNED : reason);
       reason = arrivals.size() - 1;
     }
-    return true;
+    return Outcome.PROVEN;
   }
 
   /** Number of headers. */

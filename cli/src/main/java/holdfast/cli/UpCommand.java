@@ -81,6 +81,14 @@ final class UpCommand extends BaseCommand {
               + " address; for NAT, tunnels and tests.")
   List<String> route = new ArrayList<>();
 
+  @Option(
+      names = "--scrub-rate",
+      paramLabel = "N",
+      defaultValue = "4194304",
+      description =
+          "How many bytes a second are read again to find rot; 0 for none. Default: 4 MiB.")
+  long scrubRate = NodeOptions.DEFAULT_SCRUB_RATE;
+
   UpCommand(Terminal terminal) {
     super(terminal);
   }
@@ -100,6 +108,7 @@ final class UpCommand extends BaseCommand {
             NodeOptions.of(
                     folder, new Endpoint(host, port), new Endpoint("127.0.0.1", httpPort), owners)
                 .withStore(store)
+                .withScrubRate(scrubRate)
                 .withRoutes(Routes.parse(route)));
     Endpoint local = new Endpoint("127.0.0.1", node.endpoint().port());
     pin(home, local, node.identity());

@@ -1,5 +1,7 @@
 package holdfast.client;
 
+import static java.util.stream.Collectors.joining;
+
 import holdfast.base.Encoder;
 import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
@@ -310,8 +312,15 @@ public final class CapsuleReader implements AutoCloseable {
    * and listing. A body too large for a page is left out: {@link #whole} brings it.
    *
    * @param bodies whether bodies are wanted
+   * @throws HoldfastException {@link ErrorCode#DAMAGED} naming the arrival numbers of records that
+   *     the server holds damaged
    */
   public ArrivalPage page(long from, int limit, boolean bodies) throws ProofException {
+    return pageWithDamage(from, limit, bodies).whole();
+  }
+
+  /** The same, with the arrival numbers of records that the server holds damaged beside it. */
+  ArrivalPage pageWithDamage(long from, int limit, boolean bodies) throws ProofException {
     return page(
         Range.newBuilder()
             .setFrom(from)
@@ -323,14 +332,14 @@ public final class CapsuleReader implements AutoCloseable {
   /** The records whose claimed time lies in a range, headers only. */
   public ArrivalPage page(long from, int limit, long fromMillis, long toMillis)
       throws ProofException {
-    return page(
-        Range.newBuilder()
+    return page(Range.newBuilder()
             .setFrom(from)
             .setLimit(limit)
             .setContent(Read.Content.HEADERS)
             .setFromMillis(fromMillis)
             .setToMillis(toMillis)
-            .build());
+            .build())
+        .whole();
   }
 
   /**
@@ -366,8 +375,31 @@ public final class CapsuleReader implements AutoCloseable {
     return page;
   }
 
-  /** A page of records in the order of their arrival at the server. */
-  public record ArrivalPage(List<Record> records, List<Boolean> proven, long next, boolean end) {
+  /**
+   * A page of records in the order of their arrival at the server.
+   *
+   * @param damaged arrival numbers of records that belong here and that the server holds damaged
+   */
+  public record ArrivalPage(
+      List<Record> records, List<Boolean> proven, long next, boolean end, List<Long> damaged) {
+    /** This page, if nothing of it is damaged. */
+    ArrivalPage whole() {
+      if (!damaged.isEmpty()) {
+        throw damage(damaged);
+      }
+      return this;
+    }
+
+    /** Says which records a server holds damaged. */
+    static HoldfastException damage(List<Long> arrivals) {
+      return new HoldfastException(
+          ErrorCode.DAMAGED,
+          "the server holds damaged, and does not serve, "
+              + (arrivals.size() == 1 ? "record number " : "records number ")
+              + arrivals.stream().limit(8).map(String::valueOf).collect(joining(", "))
+              + (arrivals.size() > 8 ? " and " + (arrivals.size() - 8) + " more" : ""));
+    }
+
     static ArrivalPage of(Hash capsule, Page page) throws ProofException {
       List<Record> records =
           Record.readAll(page.getRecords().toByteArray(), Limits.RECORDS_PER_BATCH);
@@ -381,7 +413,8 @@ public final class CapsuleReader implements AutoCloseable {
         record.expect(capsule, record.name());
         proven.add(flags[i] == 1);
       }
-      return new ArrivalPage(records, proven, page.getNext(), page.getEnd());
+      return new ArrivalPage(
+          records, proven, page.getNext(), page.getEnd(), List.copyOf(page.getDamagedList()));
     }
   }
 

@@ -1,6 +1,8 @@
 package holdfast.client;
 
+import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Record;
 import java.util.ArrayDeque;
@@ -17,26 +19,41 @@ public final class Cursor {
   private static final int AHEAD = 3;
 
   private final CapsuleReader reader;
-  private final ArrayDeque<PendingRead> ahead = new ArrayDeque<>();
+  private final ArrayDeque<Fetched> ahead = new ArrayDeque<>();
   private List<ReadResult> current = List.of();
+  private List<Long> damaged = List.of();
   private int at;
   private long next;
   private boolean end;
+
+  /** A page that is asked for, and what of it the server holds damaged. */
+  private record Fetched(PendingRead read, List<Long> damaged) {}
 
   Cursor(CapsuleReader reader, long from) {
     this.reader = reader;
     this.next = from;
   }
 
-  /** The next record; null when there is none for now. */
+  /**
+   * The next record; null when there is none for now.
+   *
+   * @throws HoldfastException {@link ErrorCode#DAMAGED} once behind each page with records that the
+   *     server holds damaged; the next call goes on behind it
+   */
   public @Nullable ReadResult next() throws ProofException {
     while (at == current.size()) {
+      if (!damaged.isEmpty()) {
+        List<Long> told = damaged;
+        damaged = List.of();
+        throw CapsuleReader.ArrivalPage.damage(told);
+      }
       fetch();
-      PendingRead first = ahead.poll();
+      Fetched first = ahead.poll();
       if (first == null) {
         return null;
       }
-      current = first.await().records();
+      current = first.read().await().records();
+      damaged = first.damaged();
       at = 0;
     }
     return current.get(at++);
@@ -44,15 +61,15 @@ public final class Cursor {
 
   private void fetch() throws ProofException {
     while (ahead.size() < AHEAD && !end) {
-      CapsuleReader.ArrivalPage page = reader.page(next, PAGE, false);
+      CapsuleReader.ArrivalPage page = reader.pageWithDamage(next, PAGE, false);
       List<Hash> names = new ArrayList<>(page.records().size());
       for (Record record : page.records()) {
         names.add(record.name());
       }
       next = page.next();
       end = page.end();
-      if (!names.isEmpty()) {
-        ahead.add(reader.beginRead(names));
+      if (!names.isEmpty() || !page.damaged().isEmpty()) {
+        ahead.add(new Fetched(reader.beginRead(names), page.damaged()));
       }
     }
   }

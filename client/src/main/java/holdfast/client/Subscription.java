@@ -40,6 +40,7 @@ public final class Subscription implements AutoCloseable {
   private BlockingQueue<Reply> pages = new ArrayBlockingQueue<>(AHEAD + 1);
 
   private @Nullable CapsuleSession session;
+  private final List<Long> damaged = new ArrayList<>();
   private List<Hash> unproven = new ArrayList<>();
   private long next;
 
@@ -86,11 +87,18 @@ public final class Subscription implements AutoCloseable {
    * @return records that became proven; empty when the time is up
    * @throws HoldfastException {@link ErrorCode#UNREACHABLE} when the session broke and no other can
    *     be opened now
+   * @throws HoldfastException {@link ErrorCode#DAMAGED} once for records that the server holds
+   *     damaged, after those that arrived with them; the next call goes on behind them
    */
   public List<ReadResult> poll(long timeoutMillis) throws ProofException {
     CapsuleSession current = session;
     if (current == null) {
       session = open();
+    }
+    if (!damaged.isEmpty()) {
+      List<Long> told = List.copyOf(damaged);
+      damaged.clear();
+      throw CapsuleReader.ArrivalPage.damage(told);
     }
     Reply reply;
     try {
@@ -110,9 +118,11 @@ public final class Subscription implements AutoCloseable {
     switch (reply.getResultCase()) {
       case PAGE -> {
         Page page = reply.getPage();
-        for (Record record : CapsuleReader.ArrivalPage.of(capsule, page).records()) {
+        CapsuleReader.ArrivalPage arrivals = CapsuleReader.ArrivalPage.of(capsule, page);
+        for (Record record : arrivals.records()) {
           unproven.add(record.name());
         }
+        damaged.addAll(arrivals.damaged());
         next = page.getNext();
         CapsuleSession from = session;
         if (from != null) {

@@ -3,6 +3,7 @@ package holdfast.node;
 import holdfast.crypto.SigningKey;
 import holdfast.node.replication.Replication;
 import holdfast.store.CapsuleStore;
+import holdfast.store.Scrubber;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.CapsulesGrpc;
 import holdfast.wire.Reply;
@@ -25,6 +26,7 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
   final NodeOptions options;
   final SigningKey identity;
   final CapsuleStore store;
+  final Scrubber scrubber;
   final Metrics metrics;
   final Executor workers;
   final AtomicLong mirroredEntries = new AtomicLong();
@@ -42,11 +44,13 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
       NodeOptions options,
       SigningKey identity,
       CapsuleStore store,
+      Scrubber scrubber,
       Metrics metrics,
       Executor workers) {
     this.options = options;
     this.identity = identity;
     this.store = store;
+    this.scrubber = scrubber;
     this.metrics = metrics;
     this.workers = workers;
     this.ownership = new Ownership(options, store);

@@ -9,6 +9,7 @@ import holdfast.net.DataPort;
 import holdfast.net.Endpoint;
 import holdfast.node.replication.Replication;
 import holdfast.store.CapsuleStore;
+import holdfast.store.Scrubber;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -37,6 +38,7 @@ public final class Node implements AutoCloseable {
   private final SigningKey identity;
   private final FileChannel lockFile;
   private final CapsuleStore store;
+  private final Scrubber scrubber;
   private final Metrics metrics = new Metrics();
   private final ExecutorService workers;
   private final CapsuleService service;
@@ -56,6 +58,7 @@ public final class Node implements AutoCloseable {
     ExecutorService pool = null;
     Replication peers = null;
     try {
+      this.scrubber = store.scrubber();
       store.bindIdentity(identity.verifyKey().bytes().toArray());
       store.onFailure(reason -> {
         failure = reason;
@@ -73,7 +76,7 @@ public final class Node implements AutoCloseable {
               // The store still finishes batches when sessions and workers have ended; what it
               // would have them say reaches nobody.
               new ThreadPoolExecutor.DiscardPolicy());
-      made = new CapsuleService(options, identity, store, metrics, pool);
+      made = new CapsuleService(options, identity, store, scrubber, metrics, pool);
       peers =
           new Replication(
               options.replication(),
@@ -108,6 +111,9 @@ public final class Node implements AutoCloseable {
     }
     gauges();
     replication.start();
+    if (options.scrubBytesPerSecond() > 0) {
+      scrubber.start(options.scrubBytesPerSecond());
+    }
   }
 
   /** Starts a node; it serves when this returns. */
@@ -183,6 +189,15 @@ public final class Node implements AutoCloseable {
     metrics.gauge("holdfast_data_bytes", "Bytes of the database", store::dataBytes);
     metrics.gauge("holdfast_disk_free_bytes", "Free bytes on the disk", store::freeBytes);
     metrics.gauge("holdfast_writable", "1 while writes are taken", () -> store.writable() ? 1 : 0);
+    metrics.gauge("holdfast_damaged_records", "Records known to be damaged", store::damagedCount);
+    metrics.gauge(
+        "holdfast_scrub_completed_seconds",
+        "When everything stored had last been looked at, in seconds since 1970; 0 for never",
+        () -> scrubber.progress().completedMillis() / 1e3);
+    metrics.gauge(
+        "holdfast_scrub_progress",
+        "How much of the capsules the scrubber has looked at, from 0 to 1",
+        () -> scrubber.progress().share());
     LOG.info(
         "serving {} on {}, HTTP on port {}, cryptography by {}",
         identity.verifyKey(),
@@ -228,6 +243,7 @@ public final class Node implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+    scrubber.close();
     store.close();
     try {
       lockFile.close();

@@ -20,6 +20,7 @@ import java.util.Set;
  * @param sessions sessions at once at most
  * @param mirroredEntries entries of all mirrored caches together at most
  * @param stagedBytes bytes of records being sent in parts, of all sessions together, at most
+ * @param scrubBytesPerSecond how fast the scrubber reads at most; 0 for not at all
  * @param store how the store uses its machine
  * @param replication how the node meets the servers that keep the same capsules
  */
@@ -32,11 +33,15 @@ public record NodeOptions(
     int sessions,
     long mirroredEntries,
     long stagedBytes,
+    long scrubBytesPerSecond,
     StoreOptions store,
     ReplicationOptions replication) {
 
   /** The HTTP port when none is given. */
   public static final int DEFAULT_HTTP_PORT = 7421;
+
+  /** How fast the scrubber reads when nothing is said: a third of a TiB in a day. */
+  public static final long DEFAULT_SCRUB_RATE = 4L << 20;
 
   /** Refuses to let anybody on a network create capsules. */
   public NodeOptions {
@@ -44,6 +49,9 @@ public record NodeOptions(
     if (!endpoint.loopback() && owners.isEmpty()) {
       throw new IllegalArgumentException(
           "a server that others can reach needs --allow-owner KEY: who may create capsules here");
+    }
+    if (scrubBytesPerSecond < 0) {
+      throw new IllegalArgumentException("the rate of the scrubber is 0, for none, or more");
     }
     if (!http.loopback()) {
       throw new IllegalArgumentException("the HTTP port is plain and listens on loopback only");
@@ -62,6 +70,7 @@ public record NodeOptions(
         20_000,
         heap / 8 / 32,
         Math.min(512L << 20, heap / 8),
+        DEFAULT_SCRUB_RATE,
         StoreOptions.defaults(),
         ReplicationOptions.defaults());
   }
@@ -77,6 +86,7 @@ public record NodeOptions(
         sessions,
         mirroredEntries,
         stagedBytes,
+        scrubBytesPerSecond,
         options,
         replication);
   }
@@ -97,7 +107,24 @@ public record NodeOptions(
         sessions,
         mirroredEntries,
         stagedBytes,
+        scrubBytesPerSecond,
         store,
         options);
+  }
+
+  /** The same with another rate of the scrubber, in bytes a second; 0 for no scrubber. */
+  public NodeOptions withScrubRate(long bytesPerSecond) {
+    return new NodeOptions(
+        data,
+        endpoint,
+        http,
+        owners,
+        capsulesPerOwner,
+        sessions,
+        mirroredEntries,
+        stagedBytes,
+        bytesPerSecond,
+        store,
+        replication);
   }
 }

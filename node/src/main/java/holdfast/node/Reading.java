@@ -49,6 +49,10 @@ final class Reading {
 
   private static final int PART_BYTES = 4 << 20;
   private static final int ANSWERS_AWAITED = 64;
+
+  /** How often an answer is begun anew because a header on the way was met that is damaged. */
+  private static final int ATTEMPTS = 16;
+
   private static final int LEAF_REF = Hash.SIZE + 4;
 
   private static final byte HERE = 0;
@@ -69,7 +73,6 @@ final class Reading {
 
   private long answers;
   private long acknowledged;
-  private long damagedSeen;
 
   Reading(Session session) {
     this.session = session;
@@ -81,10 +84,6 @@ final class Reading {
 
   int mirrorCapacity() {
     return mirror == null ? 0 : mirror.capacity();
-  }
-
-  long damagedSeen() {
-    return damagedSeen;
   }
 
   /** Sets up the mirror within the global budget; says which of the cached names it took. */
@@ -195,16 +194,28 @@ final class Reading {
     }
     List<Hash> wanted = new ArrayList<>(names);
     leaves.forEach(ref -> wanted.add(ref.record()));
-    Located located = locate(capsule, wanted, read.getProve(), cache, told != null);
-    Answering answer = new Answering(capsule, read, cache, located.plan());
-    for (int i = 0; i < names.size(); i++) {
-      answer.name(located.arrivals()[i], located.standing()[i]);
+    for (int attempt = 1; ; attempt++) {
+      Located located = locate(capsule, wanted, read.getProve(), cache, told != null);
+      Answering answer = new Answering(capsule, read, cache, located.plan());
+      for (int i = 0; i < names.size(); i++) {
+        answer.name(located.arrivals()[i], located.standing()[i]);
+      }
+      for (int i = 0; i < leaves.size(); i++) {
+        int at = names.size() + i;
+        answer.leaf(located.arrivals()[at], located.standing()[at], leaves.get(i).leaf());
+      }
+      try {
+        session.send(Reply.newBuilder().setId(id).setAnswer(answer.finish(names.size())));
+        return;
+      } catch (HoldfastException e) {
+        // A header on the way was met that is damaged. It is in the quarantine now, and the next
+        // plan leaves out what can only be proven through it.
+        damaged(e);
+        if (attempt == ATTEMPTS) {
+          throw e;
+        }
+      }
     }
-    for (int i = 0; i < leaves.size(); i++) {
-      int at = names.size() + i;
-      answer.leaf(located.arrivals()[at], located.standing()[at], leaves.get(i).leaf());
-    }
-    session.send(Reply.newBuilder().setId(id).setAnswer(answer.finish(names.size())));
   }
 
   @SuppressWarnings("ArrayRecordComponent") // lives for one request, within this class
@@ -227,13 +238,30 @@ final class Reading {
         } else if (closed && !graph.isFinal(arrival)) {
           standing[i] = OUTSIDE;
         } else if (prove) {
-          boolean planned =
-              closed ? plan.addFinal(graph, cache, arrival) : plan.add(graph, cache, arrival);
-          standing[i] = planned ? HERE : UNPROVEN;
+          ProofPlan.Outcome outcome =
+              closed
+                  ? plan.addFinal(graph, cache, arrival, capsule::breaksProofs)
+                  : plan.add(graph, cache, arrival, capsule::breaksProofs);
+          standing[i] =
+              switch (outcome) {
+                case PROVEN -> HERE;
+                case UNPROVEN -> UNPROVEN;
+                case BLOCKED -> DAMAGED;
+              };
         }
       }
       return new Located(arrivals, standing, plan);
     });
+  }
+
+  /** The status of what is damaged; whatever else went wrong goes on its way. */
+  private byte damaged(HoldfastException e) {
+    if (e.code() != ErrorCode.DAMAGED) {
+      throw e;
+    }
+    service.metrics.damaged.increment();
+    LOG.error("damaged data was met and is not served: {}", e.getMessage());
+    return DAMAGED;
   }
 
   /** Puts one answer together. */
@@ -265,6 +293,7 @@ final class Reading {
         return;
       }
       try {
+        refuseBlocked(arrival, standing);
         switch (read.getContent()) {
           case RECORDS -> {
             Record record = record(capsule, arrival, ANSWER_BYTES - records.size() - leaves.size());
@@ -285,12 +314,21 @@ final class Reading {
       limit();
     }
 
+    private static void refuseBlocked(long arrival, byte standing) {
+      if (standing == DAMAGED) {
+        throw new HoldfastException(
+            ErrorCode.DAMAGED,
+            "record number " + arrival + " is damaged, or what proves it here is");
+      }
+    }
+
     void leaf(long arrival, byte standing, int leaf) {
       if (standing == ABSENT || standing == OUTSIDE) {
         leafStatuses.u8(standing);
         return;
       }
       try {
+        refuseBlocked(arrival, standing);
         RecordHeader header = capsule.headerOf(arrival);
         if (leaf >= header.leafCount()) {
           leafStatuses.u8(ABSENT);
@@ -363,16 +401,6 @@ final class Reading {
     }
   }
 
-  private byte damaged(HoldfastException e) {
-    if (e.code() != ErrorCode.DAMAGED) {
-      throw e;
-    }
-    damagedSeen++;
-    service.metrics.damaged.increment();
-    LOG.error("damaged data was met and is not served: {}", e.getMessage());
-    return DAMAGED;
-  }
-
   /** A record with its body, or without a body that is there and has no room. */
   private static Record record(StoredCapsule capsule, long arrival, long room) {
     RecordHeader header = capsule.headerOf(arrival);
@@ -428,6 +456,7 @@ final class Reading {
     long size = capsule.withGraph(graph -> graph.size());
     Encoder records = new Encoder(4096);
     Encoder proven = new Encoder();
+    List<Long> damaged = new ArrayList<>();
     long at = Math.max(0, range.getFrom());
     for (int count = 0; at < size && count < limit && records.size() < PAGE_BYTES; at++) {
       long arrival = at;
@@ -440,33 +469,46 @@ final class Reading {
           break;
         }
       }
-      RecordHeader header = capsule.headerOf(at);
-      if (timed
-          && (header.timeMillis() < range.getFromMillis()
-              || header.timeMillis() >= range.getToMillis())) {
-        continue;
+      try {
+        if (paged(capsule, range, at, records, proven)) {
+          count++;
+        }
+      } catch (HoldfastException e) {
+        damaged(e);
+        damaged.add(at);
+        count++;
       }
-      long exactly = at;
-      boolean isProven = capsule.withGraph(graph -> graph.witness(exactly).proven());
-      if (range.getProvenOnly() && !isProven) {
-        continue;
-      }
-      Record record =
-          switch (range.getContent()) {
-            case RECORDS -> record(capsule, at, PAGED_BODY_BYTES);
-            case HEADERS, NOTHING, UNRECOGNIZED ->
-                new Record(header, Record.State.HEADER_ONLY, null);
-          };
-      record.encode(records);
-      proven.u8(isProven ? 1 : 0);
-      count++;
     }
     return Page.newBuilder()
         .setRecords(Session.bytes(records.toBytes()))
         .setProven(Session.bytes(proven.toBytes()))
         .setNext(at)
         .setEnd(at >= size)
+        .addAllDamaged(damaged)
         .build();
+  }
+
+  /** Adds a record to a page if it is wanted there. */
+  private static boolean paged(
+      StoredCapsule capsule, Range range, long arrival, Encoder records, Encoder proven) {
+    RecordHeader header = capsule.headerOf(arrival);
+    if (range.getToMillis() != 0
+        && (header.timeMillis() < range.getFromMillis()
+            || header.timeMillis() >= range.getToMillis())) {
+      return false;
+    }
+    boolean isProven = capsule.withGraph(graph -> graph.witness(arrival).proven());
+    if (range.getProvenOnly() && !isProven) {
+      return false;
+    }
+    Record record =
+        switch (range.getContent()) {
+          case RECORDS -> record(capsule, arrival, PAGED_BODY_BYTES);
+          case HEADERS, NOTHING, UNRECOGNIZED -> new Record(header, Record.State.HEADER_ONLY, null);
+        };
+    record.encode(records);
+    proven.u8(isProven ? 1 : 0);
+    return true;
   }
 
   void statements(long id, Statements ask) {

@@ -401,11 +401,13 @@ final class Session implements StreamObserver<Request> {
             .setVersion(VERSION)
             .setStartedMillis(service.startedMillis)
             .setSessions(service.sessions())
-            .setCapsules(service.store.capsulesThatBegin("", Integer.MAX_VALUE).size())
+            .setCapsules(service.store.capsuleCount())
             .setDiskFreeBytes(service.store.freeBytes())
             .setDataBytes(service.store.dataBytes())
             .setCrypto(Providers.description())
-            .setWritable(service.store.writable());
+            .setWritable(service.store.writable())
+            .setDamaged(service.store.damagedCount())
+            .setScrubbedMillis(service.scrubber.progress().completedMillis());
     StoredCapsule current = capsule;
     if (current != null) {
       CapsuleStatus of =
@@ -414,7 +416,7 @@ final class Session implements StreamObserver<Request> {
                   .setRecords(graph.size())
                   .setProven(graph.provenCount())
                   .setHoles(graph.holeCount())
-                  .setDamaged(reading.damagedSeen())
+                  .setDamaged(current.damagedCount())
                   .setClosed(graph.closed())
                   .build());
       status.setCapsule(of);

@@ -69,6 +69,7 @@ class HostileConnectionTest {
         SESSIONS,
         1000,
         4 << 20,
+        of.scrubBytesPerSecond(),
         new StoreOptions(
             store.blockCacheBytes(),
             store.recordCacheBytes(),

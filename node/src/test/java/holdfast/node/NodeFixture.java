@@ -81,8 +81,14 @@ final class NodeFixture implements AutoCloseable {
   }
 
   void restart() {
+    restart(() -> {});
+  }
+
+  /** Stops the node, does something to its folder, and starts it again. */
+  void restart(Runnable between) {
     server.close();
     node.close();
+    between.run();
     node = startNode();
     server = connect();
   }

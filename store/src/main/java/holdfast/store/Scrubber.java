@@ -420,6 +420,9 @@ public final class Scrubber implements AutoCloseable {
   public void close() {
     lock.lock();
     try {
+      if (closed) {
+        return;
+      }
       closed = true;
       changed.signalAll();
     } finally {
