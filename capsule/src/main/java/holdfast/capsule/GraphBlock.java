@@ -19,6 +19,9 @@ final class GraphBlock {
   static final int SHIFT = 8;
   static final int SIZE = 1 << SHIFT;
 
+  /** About what one takes in memory. */
+  static final long MEMORY_BYTES = 8 << 10;
+
   /** Some present record points here. */
   static final int HAS_CHILD = 1;
 

@@ -43,6 +43,11 @@ final class NameCache {
     }
   }
 
+  /** About what it takes in memory, were it full. */
+  long memoryBytes() {
+    return 60L * names.length;
+  }
+
   void clear() {
     names = new Hash[LEAST];
     arrivals = new long[LEAST];

@@ -655,6 +655,19 @@ public final class RecordGraph {
     log.discard();
   }
 
+  /** About how many bytes of memory are held by what can be read again from the map. */
+  public long memoryBytes() {
+    return cache.size() * GraphBlock.MEMORY_BYTES + names.memoryBytes();
+  }
+
+  /** Drops what can be read again from the map. What is staged stays. */
+  public void forgetDecoded() {
+    cache.clear();
+    names.clear();
+    lastBlockIndex = -1;
+    lastBlock = null;
+  }
+
   private void flushSet(byte table, Map<Long, Boolean> changes) {
     for (Map.Entry<Long, Boolean> change : changes.entrySet()) {
       byte[] key = key(table, change.getKey());

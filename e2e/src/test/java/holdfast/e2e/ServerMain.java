@@ -30,7 +30,8 @@ final class ServerMain {
                 256 << 10,
                 store.pendingBytes(),
                 8 << 20,
-                256));
+                256,
+                1 << 20));
   }
 
   public static void main(String[] args) throws InterruptedException {

@@ -1,14 +1,12 @@
 package holdfast.node;
 
 import holdfast.base.ErrorCode;
-import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Metadata;
 import holdfast.crypto.VerifyKey;
 import holdfast.store.CapsuleStore;
 import holdfast.store.StoredCapsule;
-import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -53,13 +51,7 @@ final class Ownership {
   private Map<VerifyKey, Integer> counts() {
     Map<VerifyKey, Integer> known = capsules;
     if (known == null) {
-      known = new HashMap<>();
-      for (Hash name : store.capsulesThatBegin("", Integer.MAX_VALUE)) {
-        StoredCapsule capsule = store.capsule(name);
-        if (capsule != null) {
-          known.merge(capsule.metadata().owner(), 1, Integer::sum);
-        }
-      }
+      known = store.capsulesByOwner();
       capsules = known;
     }
     return known;

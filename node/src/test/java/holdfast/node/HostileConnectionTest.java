@@ -76,7 +76,8 @@ class HostileConnectionTest {
             store.memtableBytes(),
             200_000,
             store.reserveBytes(),
-            store.graphBlocks()),
+            store.graphBlocks(),
+            store.capsuleBytes()),
         of.replication());
   }
 

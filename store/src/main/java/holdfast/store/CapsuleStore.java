@@ -6,16 +6,17 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Record;
+import holdfast.crypto.VerifyKey;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
@@ -48,7 +49,7 @@ public final class CapsuleStore implements AutoCloseable {
   private final Quarantine quarantine;
   private final Freeing freeing;
   private final Committer committer;
-  private final Map<Hash, StoredCapsule> capsules = new ConcurrentHashMap<>();
+  private final OpenCapsules capsules;
   private final Set<Consumer<StoredCapsule>> listeners = new CopyOnWriteArraySet<>();
   private final Object creating = new Object();
   private final AtomicBoolean closed = new AtomicBoolean();
@@ -59,6 +60,7 @@ public final class CapsuleStore implements AutoCloseable {
       throws RocksDBException {
     this.folder = folder;
     this.options = options;
+    this.capsules = new OpenCapsules(options.capsuleBytes());
     this.tables = tables;
     this.mark = mark;
     this.blocks = new RecordBlocks(tables);
@@ -231,6 +233,10 @@ public final class CapsuleStore implements AutoCloseable {
     return freeing;
   }
 
+  OpenCapsules open() {
+    return capsules;
+  }
+
   Quarantine quarantine() {
     return quarantine;
   }
@@ -270,7 +276,7 @@ public final class CapsuleStore implements AutoCloseable {
         value.putInt(number).put(signature).put(encoded);
         batch.put(tables.settings, Keys.capsule(name), value.array());
         tables.db.write(options, batch);
-        return capsules.computeIfAbsent(name, n -> load(value.array()));
+        return capsules.get(name, () -> load(value.array()));
       } catch (RocksDBException e) {
         throw Tables.failure("cannot create the capsule", e);
       }
@@ -279,13 +285,13 @@ public final class CapsuleStore implements AutoCloseable {
 
   /** The capsule of this name; null when it is not here. */
   public @Nullable StoredCapsule capsule(Hash name) {
-    StoredCapsule known = capsules.get(name);
+    StoredCapsule known = capsules.find(name);
     if (known != null) {
       return known;
     }
     try {
       byte[] stored = tables.db.get(tables.settings, Keys.capsule(name));
-      return stored == null ? null : capsules.computeIfAbsent(name, n -> load(stored));
+      return stored == null ? null : capsules.get(name, () -> load(stored));
     } catch (RocksDBException e) {
       throw Tables.failure("cannot look up capsule " + name.brief(), e);
     }
@@ -312,6 +318,31 @@ public final class CapsuleStore implements AutoCloseable {
       throw new HoldfastException(
           ErrorCode.DAMAGED, "a stored capsule is damaged: " + e.getMessage(), e);
     }
+  }
+
+  /** How many capsules each owner has here. */
+  public Map<VerifyKey, Integer> capsulesByOwner() {
+    Map<VerifyKey, Integer> counts = new HashMap<>();
+    try (RocksIterator entries = tables.db.newIterator(tables.settings)) {
+      for (entries.seek(new byte[] {'c'}); entries.isValid(); entries.next()) {
+        byte[] key = entries.key();
+        if (key[0] != 'c' || key.length != 33) {
+          break;
+        }
+        byte[] stored = entries.value();
+        counts.merge(
+            Metadata.decode(Arrays.copyOfRange(stored, 68, stored.length)).owner(),
+            1,
+            Integer::sum);
+      }
+      entries.status();
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot list capsules", e);
+    } catch (ProofException e) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED, "a stored capsule is damaged: " + e.getMessage(), e);
+    }
+    return counts;
   }
 
   /** Up to {@code limit} capsule names that begin with these hexadecimal digits. */

@@ -33,6 +33,11 @@ final class Erasures implements Record.ErasedBodies {
     return ranges.isEmpty() && records.isEmpty() && leaves.isEmpty();
   }
 
+  /** How many statements there are. */
+  synchronized long size() {
+    return ranges.size() + records.size() + leaves.values().stream().mapToLong(Map::size).sum();
+  }
+
   /** The statement that erases a record's whole body; null when there is none. */
   synchronized @Nullable Erasure ofRecord(RecordHeader header) {
     Erasure direct = records.get(header.name());

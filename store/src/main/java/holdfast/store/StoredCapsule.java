@@ -34,6 +34,9 @@ import org.rocksdb.Slice;
  * capsule's lock, which the committer holds while it applies a group.
  */
 public final class StoredCapsule implements ChainProof.Source {
+  /** About what a statement takes in memory, its reason among it. */
+  private static final long STATEMENT_BYTES = 512;
+
   private final CapsuleStore store;
   private final Tables tables;
   private final int number;
@@ -51,6 +54,9 @@ public final class StoredCapsule implements ChainProof.Source {
   private final AtomicLong erasureCount = new AtomicLong();
 
   final ReentrantLock lock = new ReentrantLock();
+
+  /** What it was last seen to hold in memory. */
+  private volatile long memoryBytes;
 
   StoredCapsule(CapsuleStore store, int number, byte[] encodedMetadata, byte[] signature)
       throws ProofException {
@@ -150,6 +156,30 @@ public final class StoredCapsule implements ChainProof.Source {
       }
     }
     return e;
+  }
+
+  /** About how many bytes of memory it holds; while it is being changed, how many it did before. */
+  long memoryBytes() {
+    if (lock.tryLock()) {
+      try {
+        memoryBytes =
+            encodedMetadata.length + graph.memoryBytes() + STATEMENT_BYTES * erasures.size();
+      } finally {
+        lock.unlock();
+      }
+    }
+    return memoryBytes;
+  }
+
+  /** Drops what can be read again, unless it is being worked with right now. */
+  void letGo() {
+    if (!lock.isHeldByCurrentThread() && lock.tryLock()) {
+      try {
+        graph.forgetDecoded();
+      } finally {
+        lock.unlock();
+      }
+    }
   }
 
   void remember(Statement statement) {
