@@ -165,7 +165,10 @@ final class Committer implements AutoCloseable {
     Throwable failure = null;
     capsules.forEach(capsule -> capsule.lock.lock());
     try (WriteBatch out = new WriteBatch()) {
-      store.requireSpace();
+      // The reserve is for what the owner has to say: an erasure makes room again.
+      if (!group.stream().allMatch(StoreBatch::ownersAlone)) {
+        store.requireSpace();
+      }
       capsules.forEach(capsule -> capsule.table().lend(out));
       Staging staging = new Staging(store, out);
       for (StoreBatch batch : group) {

@@ -10,10 +10,10 @@ import holdfast.capsule.Record;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -170,24 +170,24 @@ final class Staging {
 
   /** A closed capsule takes ancestors of its final heads, from the heads downwards. */
   private void refuseOutsiders(StoreBatch batch, RecordGraph graph) {
-    Set<Hash> allowed = new HashSet<>();
-    List<Record> waiting = new ArrayList<>(batch.records());
-    for (boolean progress = true; progress && !waiting.isEmpty(); ) {
-      progress = false;
-      for (Record record : List.copyOf(waiting)) {
-        long arrival = graph.arrivalOf(record.name());
-        boolean isFinal =
-            arrival >= 0
-                ? graph.isFinal(arrival)
-                : allowed.contains(record.name()) || graph.belongsToFinal(record.name());
-        if (isFinal) {
-          allowed.addAll(record.header().pointers());
+    Map<Hash, Record> waiting = new HashMap<>();
+    ArrayDeque<Hash> allowed = new ArrayDeque<>();
+    for (Record record : batch.records()) {
+      long arrival = graph.arrivalOf(record.name());
+      // What is here already is not taken again, final or not.
+      if (arrival < 0) {
+        waiting.put(record.name(), record);
+        if (graph.belongsToFinal(record.name())) {
+          allowed.add(record.name());
         }
-        // What is here already is not taken again, final or not.
-        if (isFinal || arrival >= 0) {
-          waiting.remove(record);
-          progress = true;
-        }
+      } else if (graph.isFinal(arrival)) {
+        allowed.addAll(record.header().pointers());
+      }
+    }
+    for (Hash name = allowed.poll(); name != null; name = allowed.poll()) {
+      Record record = waiting.remove(name);
+      if (record != null) {
+        allowed.addAll(record.header().pointers());
       }
     }
     if (!waiting.isEmpty()) {

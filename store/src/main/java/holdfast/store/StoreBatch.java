@@ -41,6 +41,12 @@ public record StoreBatch(
     void failed(HoldfastException reason);
   }
 
+  /** Whether it holds statements of the owner and nothing else. */
+  boolean ownersAlone() {
+    return records.isEmpty()
+        && statements.stream().noneMatch(s -> s instanceof Statement.WriterSignature);
+  }
+
   boolean erases() {
     return statements.stream().anyMatch(s -> s instanceof Statement.Erasure);
   }

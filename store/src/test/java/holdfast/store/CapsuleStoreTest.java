@@ -26,6 +26,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -267,6 +268,35 @@ class CapsuleStoreTest {
       StoredCapsule capsule = store.capsule(writer.name);
       assertThat(capsule.placement()).isEqualTo(expected);
       assertThat(capsule.statements(new byte[0], 100, true).statements()).hasSize(9);
+    }
+    StoreFixture.expectClean(folder);
+  }
+
+  @Test
+  @Timeout(60)
+  void aClosedCapsuleTakesALongHistoryInAnyOrder() throws Exception {
+    Writer writer = new Writer(1);
+    List<Record> history = new ArrayList<>();
+    for (int i = 0; i < 12_000; i++) {
+      history.add(writer.record("record"));
+    }
+    Record outside = writer.record("outside");
+    Statement closing =
+        Statement.Succession.sign(
+            writer.name, 5, List.of(history.getLast().name()), new Writer(2).name, writer.owner);
+    try (CapsuleStore store = CapsuleStore.open(folder, SMALL)) {
+      StoredCapsule capsule = writer.create(store);
+      submit(store, capsule, List.of(), List.of(closing)).expectSynced();
+      List<Record> withOutsider = new ArrayList<>(history);
+      withOutsider.add(outside);
+      assertThat(submit(store, capsule, withOutsider, List.of()).expectFailed().code())
+          .isEqualTo(ErrorCode.SUCCEEDED);
+      // Oldest first: what makes a record welcome comes last.
+      submit(store, capsule, history, List.of(writer.signature(history.getLast()))).expectSynced();
+      readProven(capsule, writer, history.getFirst().name());
+      // Again, now that all of it is here.
+      submit(store, capsule, history.reversed(), List.of()).expectSynced();
+      assertThat(StoreFixture.size(capsule)).isEqualTo(history.size());
     }
     StoreFixture.expectClean(folder);
   }

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import holdfast.capsule.Record;
+import holdfast.capsule.Statement;
 import holdfast.store.StoreFixture.Outcome;
 import holdfast.store.StoreFixture.Writer;
 import java.nio.file.Files;
@@ -132,6 +133,42 @@ class FailureTest {
     }
     try (CapsuleStore store = CapsuleStore.open(folder, SMALL)) {
       write(store, writer, List.of(later));
+    }
+    StoreFixture.expectClean(folder);
+  }
+
+  @Test
+  void theReserveIsForWhatTheOwnerHasToSay() throws Exception {
+    Record erased = writer.record("a");
+    Record last = writer.record("b");
+    Record later = writer.record("later");
+    try (CapsuleStore store = CapsuleStore.open(folder, SMALL)) {
+      write(store, writer, List.of(erased, last));
+    }
+    try (CapsuleStore store =
+        CapsuleStore.open(folder, SMALL.withReserveBytes(Long.MAX_VALUE / 2))) {
+      StoredCapsule capsule = store.capsule(writer.name);
+      Statement erasure = writer.erasure(new Statement.Erased.OfRecord(erased.name()));
+      Statement closing =
+          Statement.Succession.sign(
+              writer.name, 5, List.of(last.name()), new Writer(2).name, writer.owner);
+      Outcome written;
+      Outcome signed;
+      Outcome closed;
+      capsule.lock.lock();
+      try {
+        written = submit(store, capsule, List.of(later), List.of());
+        signed = submit(store, capsule, List.of(), List.of(writer.signature(erased)));
+        closed = submit(store, capsule, List.of(), List.of(closing));
+      } finally {
+        capsule.lock.unlock();
+      }
+      assertThat(written.expectFailed().code()).isEqualTo(ErrorCode.DISK_FULL);
+      assertThat(signed.expectFailed().code()).isEqualTo(ErrorCode.DISK_FULL);
+      closed.expectSynced();
+      submit(store, capsule, List.of(), List.of(erasure)).expectSynced();
+      assertThat(capsule.record(0).state()).isEqualTo(Record.State.ERASED);
+      assertThat(capsule.succession()).isEqualTo(closing);
     }
     StoreFixture.expectClean(folder);
   }

@@ -24,6 +24,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
@@ -211,13 +212,16 @@ final class StoreFixture {
 
   /**
    * Copies the data folder of a running store as a crash would leave it. Copying takes time, in
-   * which files come and go; a copy during which they did is made again.
+   * which files come and go; a copy during which they did is made again. The mark is copied first:
+   * it is never ahead of the log.
    */
   static void copy(Path from, Path to) throws IOException {
     for (int attempt = 0; ; attempt++) {
       List<Path> before = list(from);
       try {
-        for (Path file : before) {
+        List<Path> order = new ArrayList<>(before);
+        order.sort(Comparator.comparing(file -> !file.endsWith("synced") && !file.equals(from)));
+        for (Path file : order) {
           Path target = to.resolve(from.relativize(file).toString());
           if (Files.isDirectory(file)) {
             Files.createDirectories(target);
