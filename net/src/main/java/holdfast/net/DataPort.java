@@ -24,18 +24,27 @@ public final class DataPort implements AutoCloseable {
   private static final int BACKLOG = 4096;
 
   private final Server server;
+  private final Inbound.Budget inbound;
 
-  private DataPort(Server server) {
+  private DataPort(Server server, Inbound.Budget inbound) {
     this.server = server;
+    this.inbound = inbound;
   }
 
   /**
    * Starts listening.
    *
    * @param executor runs the service's callbacks; those of one session never run at once
+   * @param inboundBytes bytes of large messages that are coming in or not handled yet, of all
+   *     streams together, at most; see {@link Inbound}
    */
   public static DataPort listen(
-      Endpoint endpoint, SigningKey identity, List<BindableService> services, Executor executor) {
+      Endpoint endpoint,
+      SigningKey identity,
+      List<BindableService> services,
+      Executor executor,
+      long inboundBytes) {
+    Inbound.Budget inbound = new Inbound.Budget(inboundBytes);
     // Whoever shows a certificate must prove the identity in it; clients need not show one.
     IdentityTrust peers = new IdentityTrust(proven -> {}, refusal -> {});
     TlsBinding.Credentials credentials = TlsBinding.issue(identity, new SecureRandom());
@@ -55,9 +64,10 @@ public final class DataPort implements AutoCloseable {
               .maxConcurrentCallsPerConnection(1024)
               .handshakeTimeout(20, TimeUnit.SECONDS)
               .withOption(ChannelOption.SO_BACKLOG, BACKLOG)
+              .addStreamTracerFactory(inbound)
               .intercept(new PeerIdentity());
       services.forEach(builder::addService);
-      return new DataPort(builder.build().start());
+      return new DataPort(builder.build().start(), inbound);
     } catch (IOException e) {
       Throwable cause = e.getCause() == null ? e : e.getCause();
       throw new HoldfastException(
@@ -69,6 +79,11 @@ public final class DataPort implements AutoCloseable {
   public Endpoint endpoint() {
     InetSocketAddress address = (InetSocketAddress) server.getListenSockets().getFirst();
     return new Endpoint(address.getAddress().getHostAddress(), address.getPort());
+  }
+
+  /** Bytes held of large messages that are coming in or not handled yet. */
+  public long inboundBytes() {
+    return inbound.held();
   }
 
   /** Takes no new connections, lets sessions end for a while, then cuts them. */

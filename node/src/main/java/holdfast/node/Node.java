@@ -86,7 +86,13 @@ public final class Node implements AutoCloseable {
                   store, made.ownership, identity.verifyKey(), options.replication().routes()),
               pool);
       made.replication = peers;
-      data = DataPort.listen(options.endpoint(), identity, List.of(made, peers), pool);
+      data =
+          DataPort.listen(
+              options.endpoint(),
+              identity,
+              List.of(made, peers),
+              pool,
+              options.inboundBytes());
       this.workers = pool;
       this.service = made;
       this.replication = peers;
@@ -189,6 +195,12 @@ public final class Node implements AutoCloseable {
     metrics.gauge("holdfast_data_bytes", "Bytes of the database", store::dataBytes);
     metrics.gauge("holdfast_disk_free_bytes", "Free bytes on the disk", store::freeBytes);
     metrics.gauge("holdfast_writable", "1 while writes are taken", () -> store.writable() ? 1 : 0);
+    metrics.gauge(
+        "holdfast_pending_bytes", "Bytes of batches that wait to be durable", store::pendingBytes);
+    metrics.gauge(
+        "holdfast_inbound_bytes",
+        "Bytes of large messages that are coming in or not handled yet",
+        dataPort::inboundBytes);
     metrics.gauge("holdfast_damaged_records", "Records known to be damaged", store::damagedCount);
     metrics.gauge(
         "holdfast_scrub_completed_seconds",
@@ -204,6 +216,11 @@ public final class Node implements AutoCloseable {
         dataPort.endpoint(),
         httpPort.port(),
         Providers.description());
+  }
+
+  /** The store, for tests that stand in its way. */
+  CapsuleStore store() {
+    return store;
   }
 
   /** The node's identity, to be pinned. */

@@ -1,5 +1,6 @@
 package holdfast.node;
 
+import holdfast.base.Limits;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
 import holdfast.net.Routes;
@@ -20,6 +21,8 @@ import java.util.Set;
  * @param sessions sessions at once at most
  * @param mirroredEntries entries of all mirrored caches together at most
  * @param stagedBytes bytes of records being sent in parts, of all sessions together, at most
+ * @param inboundBytes bytes of large messages that are coming in, or not handled yet, of all
+ *     sessions together, at most
  * @param scrubBytesPerSecond how fast the scrubber reads at most; 0 for not at all
  * @param store how the store uses its machine
  * @param replication how the node meets the servers that keep the same capsules
@@ -33,6 +36,7 @@ public record NodeOptions(
     int sessions,
     long mirroredEntries,
     long stagedBytes,
+    long inboundBytes,
     long scrubBytesPerSecond,
     StoreOptions store,
     ReplicationOptions replication) {
@@ -70,6 +74,7 @@ public record NodeOptions(
         20_000,
         heap / 8 / 32,
         Math.min(512L << 20, heap / 8),
+        Math.max(2L * Limits.MESSAGE_BYTES, Math.min(256L << 20, heap / 16)),
         DEFAULT_SCRUB_RATE,
         StoreOptions.defaults(),
         ReplicationOptions.defaults());
@@ -86,6 +91,7 @@ public record NodeOptions(
         sessions,
         mirroredEntries,
         stagedBytes,
+        inboundBytes,
         scrubBytesPerSecond,
         options,
         replication);
@@ -107,6 +113,7 @@ public record NodeOptions(
         sessions,
         mirroredEntries,
         stagedBytes,
+        inboundBytes,
         scrubBytesPerSecond,
         store,
         options);
@@ -123,6 +130,7 @@ public record NodeOptions(
         sessions,
         mirroredEntries,
         stagedBytes,
+        inboundBytes,
         bytesPerSecond,
         store,
         replication);

@@ -14,6 +14,7 @@ import holdfast.capsule.RecordGraph;
 import holdfast.capsule.Statement;
 import holdfast.capsule.Versions;
 import holdfast.crypto.Providers;
+import holdfast.net.Inbound;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.CapsuleStatus;
 import holdfast.wire.Done;
@@ -51,6 +52,9 @@ final class Session implements StreamObserver<Request> {
   private static final int BATCHES_IN_FLIGHT = 32;
   private static final int NAMES_RESOLVED = 8;
 
+  /** The part of what may wait to be durable beyond which one session is held back. */
+  private static final int SHARE = 4;
+
   /** The version that the server states. */
   static final String VERSION =
       java.util.Objects.requireNonNullElse(
@@ -59,11 +63,13 @@ final class Session implements StreamObserver<Request> {
   final CapsuleService service;
   private final ServerCallStreamObserver<Reply> out;
   private final AtomicInteger inFlight = new AtomicInteger();
+  private final long share;
   private final AtomicBoolean held = new AtomicBoolean();
   private final AtomicBoolean closed = new AtomicBoolean();
   private final Writing writing;
   private final Reading reading;
   private final Watching watching;
+  private final Inbound inbound;
 
   private @Nullable StoredCapsule capsule;
   private Hash clientNonce = Hash.ZERO;
@@ -76,9 +82,16 @@ final class Session implements StreamObserver<Request> {
   Session(CapsuleService service, ServerCallStreamObserver<Reply> out) {
     this.service = service;
     this.out = out;
+    this.share = Math.max(1, service.options.store().pendingBytes() / SHARE);
     this.writing = new Writing(this);
     this.reading = new Reading(this);
     this.watching = new Watching(this);
+    this.inbound = Inbound.current();
+    inbound.onOverflow(() ->
+        service.workers.execute(() ->
+            terminate(
+                Status.UNAVAILABLE.withDescription(
+                    "more large messages are coming in than this server takes on; try again"))));
     out.disableAutoRequest();
     out.setOnReadyHandler(() -> {
       watching.pump();
@@ -111,6 +124,8 @@ final class Session implements StreamObserver<Request> {
       LOG.error("an impossible state was met; the session ends", e);
       terminate(Status.INTERNAL.withDescription("the server met an impossible state"));
       return;
+    } finally {
+      inbound.handled();
     }
     held.set(true);
     resume();
@@ -118,9 +133,17 @@ final class Session implements StreamObserver<Request> {
 
   /** Takes in the next request if there is room for what it may cause. */
   private void resume() {
-    if (inFlight.get() < BATCHES_IN_FLIGHT && out.isReady() && held.compareAndSet(true, false)) {
+    if (inFlight.get() < BATCHES_IN_FLIGHT
+        && writing.pendingBytes() < share
+        && out.isReady()
+        && held.compareAndSet(true, false)) {
       out.request(1);
     }
+  }
+
+  /** Takes in more when batches of this session have become durable. */
+  void roomMade() {
+    resume();
   }
 
   void batchBegins() {

@@ -28,6 +28,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /** The writing half of a session: checks what comes in, hands it to the store, sends receipts. */
@@ -38,6 +39,7 @@ final class Writing {
   private final CapsuleService service;
   private final Receipts receipts;
   private final List<byte[]> parts = new ArrayList<>();
+  private final AtomicLong pendingBytes = new AtomicLong();
   private long partBytes;
 
   /** Why the record whose parts are coming in is refused. */
@@ -47,6 +49,11 @@ final class Writing {
     this.session = session;
     this.service = session.service;
     this.receipts = new Receipts(session);
+  }
+
+  /** Bytes of this session's batches that are not durable yet. */
+  long pendingBytes() {
+    return pendingBytes.get();
   }
 
   void create(long id, Create create) throws ProofException {
@@ -103,15 +110,14 @@ final class Writing {
       requireProven(capsule, records, statements);
     }
     session.batchBegins();
+    long weight = bytes + 512L * (records.size() + statements.size());
+    pendingBytes.addAndGet(weight);
     try {
       service.store.submit(
           new StoreBatch(
-              capsule,
-              records,
-              statements,
-              bytes + 512L * (records.size() + statements.size()),
-              new Completion(id, capsule, level)));
+              capsule, records, statements, weight, new Completion(id, capsule, level, weight)));
     } catch (HoldfastException e) {
+      pendingBytes.addAndGet(-weight);
       session.batchEnds();
       throw e;
     }
@@ -299,11 +305,13 @@ final class Writing {
     private final long id;
     private final StoredCapsule capsule;
     private final Level level;
+    private final long weight;
 
-    Completion(long id, StoredCapsule capsule, Level level) {
+    Completion(long id, StoredCapsule capsule, Level level, long weight) {
       this.id = id;
       this.capsule = capsule;
       this.level = level;
+      this.weight = weight;
     }
 
     @Override
@@ -315,6 +323,8 @@ final class Writing {
 
     @Override
     public void synced(List<Receipt.Entry> entries) {
+      pendingBytes.addAndGet(-weight);
+      session.roomMade();
       if (level != Level.RECEIVED) {
         receipts.add(id, capsule.name(), Receipt.Level.SYNCED, entries);
       }
@@ -322,6 +332,7 @@ final class Writing {
 
     @Override
     public void failed(HoldfastException reason) {
+      pendingBytes.addAndGet(-weight);
       session.fail(id, reason);
       session.batchEnds();
     }

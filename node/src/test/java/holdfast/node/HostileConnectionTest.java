@@ -13,6 +13,7 @@ import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.WriterOptions;
 import holdfast.store.StoreOptions;
+import holdfast.store.StoredCapsule;
 import holdfast.wire.CommitPart;
 import holdfast.wire.Read;
 import holdfast.wire.Reply;
@@ -29,6 +30,8 @@ import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
@@ -68,6 +71,7 @@ class HostileConnectionTest {
         3,
         SESSIONS,
         1000,
+        4 << 20,
         4 << 20,
         of.scrubBytesPerSecond(),
         new StoreOptions(
@@ -270,15 +274,21 @@ class HostileConnectionTest {
   }
 
   @Test
-  void floodMeetsBusyAndTheHonestWriterSucceeds() throws Exception {
-    int flood = 200;
-    try (RawClient raw = new RawClient(fixture, fixture.second);
-        CapsuleWriter honest = fixture.writer(WriterOptions.defaults().withBatchRecords(20))) {
+  void aFloodFromManySessionsMeetsBusyAndTheHonestWriterSucceeds() throws Exception {
+    int sessions = 6;
+    int flood = 40;
+    List<RawClient> raws = new ArrayList<>();
+    try (CapsuleWriter honest = fixture.writer(WriterOptions.defaults().withBatchRecords(20))) {
       List<Record> records = new ArrayList<>();
+      for (int s = 0; s < sessions; s++) {
+        raws.add(new RawClient(fixture, fixture.second));
+      }
       for (int i = 0; i < flood; i++) {
-        Record record = raw.record(1, List.of(), new byte[100_000]);
-        records.add(record);
-        raw.send(raw.write(List.of(record), List.of()));
+        for (RawClient raw : raws) {
+          Record record = raw.record(1, List.of(), new byte[100_000]);
+          records.add(record);
+          raw.send(raw.write(List.of(record), List.of()));
+        }
       }
       List<Hash> names = new ArrayList<>();
       for (int i = 0; i < 200; i++) {
@@ -287,14 +297,18 @@ class HostileConnectionTest {
       assertThat(honest.commitOrThrow()).hasSize(10);
       int stored = 0;
       int busy = 0;
-      while (stored + busy < flood) {
-        Reply reply = raw.next();
-        if (reply.hasReceipt()) {
-          stored += reply.getReceipt().getIdsCount();
-        } else {
-          assertThat(ErrorCode.of(reply.getError().getCode())).isEqualTo(ErrorCode.BUSY);
-          assertThat(reply.getError().getRetryAfterMillis()).isPositive();
-          busy++;
+      for (RawClient raw : raws) {
+        for (int answered = 0; answered < flood; ) {
+          Reply reply = raw.next();
+          if (reply.hasReceipt()) {
+            stored += reply.getReceipt().getIdsCount();
+            answered += reply.getReceipt().getIdsCount();
+          } else {
+            assertThat(ErrorCode.of(reply.getError().getCode())).isEqualTo(ErrorCode.BUSY);
+            assertThat(reply.getError().getRetryAfterMillis()).isPositive();
+            busy++;
+            answered++;
+          }
         }
       }
       assertThat(busy).isPositive();
@@ -306,7 +320,79 @@ class HostileConnectionTest {
             .hasSize(stored);
       }
       expectServedAndClean(200 + stored);
+    } finally {
+      raws.forEach(RawClient::close);
     }
+  }
+
+  /** While nothing can be committed, a session gets no further than its share. */
+  @Test
+  void oneSessionIsHeldBackAtItsShareAndOthersFindRoom() throws Exception {
+    int greed = 40;
+    CountDownLatch released = new CountDownLatch(1);
+    CountDownLatch holding = new CountDownLatch(1);
+    StoredCapsule capsule = fixture.node.store().capsule(fixture.capsule);
+    try (RawClient greedy = new RawClient(fixture, fixture.second);
+        RawClient modest = new RawClient(fixture, fixture.owner)) {
+      Thread holder =
+          Thread.ofPlatform()
+              .start(() ->
+                  capsule.withGraph(graph -> {
+                    holding.countDown();
+                    try {
+                      return released.await(30, TimeUnit.SECONDS);
+                    } catch (InterruptedException e) {
+                      throw new AssertionError(e);
+                    }
+                  }));
+      holding.await();
+      for (int i = 0; i < greed; i++) {
+        Record record = greedy.record(1, List.of(), new byte[10_000]);
+        greedy.send(greedy.write(List.of(record), List.of()));
+      }
+      NodeFixture.eventually(
+          "the greedy session has its share", () -> metric("holdfast_pending_bytes") >= 50_000);
+      for (int i = 0; i < 10; i++) {
+        Record record = modest.record(0, List.of(), new byte[1000]);
+        modest.send(modest.write(List.of(record), List.of(modest.sign(record.name()))));
+      }
+      NodeFixture.eventually(
+          "the modest session's batches are taken in",
+          () -> metric("holdfast_pending_bytes") >= 50_000 + 10 * 2000);
+      assertThat(metric("holdfast_pending_bytes")).isLessThan(50_000 + 11_000 + 10 * 3000);
+      released.countDown();
+      holder.join();
+      expectReceipts(modest, 10);
+      expectReceipts(greedy, greed);
+      NodeFixture.eventually("all of it is durable", () -> metric("holdfast_pending_bytes") == 0);
+    } finally {
+      released.countDown();
+    }
+    expectServedAndClean(greed + 10);
+  }
+
+  private static void expectReceipts(RawClient of, int count) {
+    for (int answered = 0; answered < count; ) {
+      Reply reply = of.next();
+      assertThat(reply.hasReceipt()).as(reply.toString()).isTrue();
+      answered += reply.getReceipt().getIdsCount();
+    }
+  }
+
+  @Test
+  void aLargeMessageBeyondTheBudgetEndsItsStreamAndNoOther() throws Exception {
+    Request.Builder large =
+        Request.newBuilder()
+            .setCommit(CommitPart.newBuilder().setLeaves(ByteString.copyFrom(new byte[6 << 20])));
+    try (RawClient honest = new RawClient(fixture, fixture.owner);
+        RawClient greedy = new RawClient(fixture, fixture.second)) {
+      greedy.send(large);
+      assertThat(greedy.awaitEnd()).hasMessageContaining("more large messages");
+      honest.expectReceipt(
+          honest.write(List.of(honest.record(0, List.of(), new byte[90_000])), List.of()));
+      NodeFixture.eventually("the room is given back", () -> metric("holdfast_inbound_bytes") == 0);
+    }
+    expectServedAndClean(1);
   }
 
   @Test

@@ -41,7 +41,7 @@ final class Meddler extends CapsulesGrpc.CapsulesImplBase implements AutoCloseab
   Meddler(Endpoint honest, VerifyKey honestIdentity, SigningKey key) {
     this.upstream = Connection.to(honest, Connection.Pin.exactly(honestIdentity));
     this.identity = key.verifyKey();
-    this.port = DataPort.listen(NodeFixture.ANYWHERE, key, java.util.List.of(this), pool);
+    this.port = DataPort.listen(NodeFixture.ANYWHERE, key, java.util.List.of(this), pool, 64 << 20);
   }
 
   /** A meddler with the node's own key: the node itself, turned malicious. */

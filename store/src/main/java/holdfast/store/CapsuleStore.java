@@ -407,6 +407,11 @@ public final class CapsuleStore implements AutoCloseable {
     committer.submit(batch);
   }
 
+  /** Bytes of batches that wait to be durable. */
+  public long pendingBytes() {
+    return committer.waitingBytes();
+  }
+
   /** Runs something once everything that is visible now is durable. */
   public void whenSynced(Runnable then) {
     committer.whenSynced(then);

@@ -73,6 +73,15 @@ final class Committer implements AutoCloseable {
     return failed;
   }
 
+  long waitingBytes() {
+    lock.lock();
+    try {
+      return waitingBytes;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Queues a batch, or refuses it when too much waits already. */
   void submit(StoreBatch batch) {
     lock.lock();

@@ -123,7 +123,8 @@ final class Meeting {
     }
   }
 
-  private void refuse(HoldfastException reason) {
+  /** Ends the meeting, telling the peer why. */
+  void refuse(HoldfastException reason) {
     if (end()) {
       CallStreamObserver<Frame> stream = out;
       if (stream != null) {

@@ -8,6 +8,7 @@ import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Connection;
+import holdfast.net.Inbound;
 import holdfast.net.PeerIdentity;
 import holdfast.store.CapsuleStore;
 import holdfast.store.StoredCapsule;
@@ -259,23 +260,34 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
   @Override
   public StreamObserver<Frame> round(StreamObserver<Frame> frames) {
     ServerCallStreamObserver<Frame> out = (ServerCallStreamObserver<Frame>) frames;
-    return new Answering(PeerIdentity.current(), out);
+    return new Answering(PeerIdentity.current(), Inbound.current(), out);
   }
 
   private final class Answering implements StreamObserver<Frame> {
     private final @Nullable VerifyKey peer;
+    private final Inbound inbound;
     private final CallStreamObserver<Frame> out;
-    private @Nullable Meeting meeting;
-    private boolean refused;
+    private volatile @Nullable Meeting meeting;
+    private volatile boolean refused;
 
-    Answering(@Nullable VerifyKey peer, ServerCallStreamObserver<Frame> out) {
+    Answering(@Nullable VerifyKey peer, Inbound inbound, ServerCallStreamObserver<Frame> out) {
       this.peer = peer;
+      this.inbound = inbound;
       this.out = out;
+      inbound.onOverflow(() -> workers.execute(this::overflow));
       out.setOnCancelHandler(() -> lost("the peer went away"));
     }
 
     @Override
     public void onNext(Frame frame) {
+      try {
+        take(frame);
+      } finally {
+        inbound.handled();
+      }
+    }
+
+    private void take(Frame frame) {
       Meeting current = meeting;
       if (current != null) {
         current.frame(frame);
@@ -290,10 +302,24 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
       }
     }
 
-    private void refuse(HoldfastException reason) {
-      refused = true;
-      out.onNext(Meeting.error(reason));
-      out.onCompleted();
+    private void overflow() {
+      HoldfastException reason =
+          new HoldfastException(
+              ErrorCode.BUSY, "more large messages are coming in than this server takes on", 200);
+      Meeting current = meeting;
+      if (current != null) {
+        current.refuse(reason);
+      } else {
+        refuse(reason);
+      }
+    }
+
+    private synchronized void refuse(HoldfastException reason) {
+      if (!refused) {
+        refused = true;
+        out.onNext(Meeting.error(reason));
+        out.onCompleted();
+      }
     }
 
     private void open(Frame frame) throws ProofException {
