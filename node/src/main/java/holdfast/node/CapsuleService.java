@@ -1,5 +1,6 @@
 package holdfast.node;
 
+import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
 import holdfast.node.replication.Replication;
 import holdfast.store.CapsuleStore;
@@ -11,6 +12,7 @@ import holdfast.wire.Request;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -96,9 +98,9 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
         });
   }
 
-  private void wake(StoredCapsule capsule) {
+  private void wake(StoredCapsule capsule, List<Statement> statements) {
     for (Session session : watching.getOrDefault(capsule, Set.of())) {
-      session.wake();
+      session.wake(capsule, statements);
     }
   }
 

@@ -159,8 +159,9 @@ final class Session implements StreamObserver<Request> {
     return out.isReady();
   }
 
-  void wake() {
+  void wake(StoredCapsule in, List<Statement> statements) {
     if (!closed.get()) {
+      watching.note(in, statements);
       service.workers.execute(watching::pump);
     }
   }

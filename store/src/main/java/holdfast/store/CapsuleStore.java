@@ -6,6 +6,7 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Record;
+import holdfast.capsule.Statement;
 import holdfast.crypto.VerifyKey;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -19,6 +20,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyHandle;
@@ -50,7 +52,8 @@ public final class CapsuleStore implements AutoCloseable {
   private final Freeing freeing;
   private final Committer committer;
   private final OpenCapsules capsules;
-  private final Set<Consumer<StoredCapsule>> listeners = new CopyOnWriteArraySet<>();
+  private final Set<BiConsumer<StoredCapsule, List<Statement>>> listeners =
+      new CopyOnWriteArraySet<>();
   private final Object creating = new Object();
   private final AtomicBoolean closed = new AtomicBoolean();
   private volatile @Nullable Consumer<String> onFailure;
@@ -187,10 +190,10 @@ public final class CapsuleStore implements AutoCloseable {
     return cache;
   }
 
-  void announce(StoredCapsule capsule) {
-    for (Consumer<StoredCapsule> listener : listeners) {
+  void announce(StoredCapsule capsule, List<Statement> statements) {
+    for (BiConsumer<StoredCapsule, List<Statement>> listener : listeners) {
       try {
-        listener.accept(capsule);
+        listener.accept(capsule, statements);
       } catch (RuntimeException e) {
         LOG.error("a listener failed at news of capsule {}", capsule.name().brief(), e);
       }
@@ -248,8 +251,11 @@ public final class CapsuleStore implements AutoCloseable {
     onFailure = listener;
   }
 
-  /** Adds a listener that is told of every capsule in which something new is visible. */
-  public void onChange(Consumer<StoredCapsule> listener) {
+  /**
+   * Adds a listener that is told of every capsule in which something new is visible, and of the
+   * statements that came, in their order. Called on the thread that commits; must be quick.
+   */
+  public void onChange(BiConsumer<StoredCapsule, List<Statement>> listener) {
     listeners.add(listener);
   }
 

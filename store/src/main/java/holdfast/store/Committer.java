@@ -221,7 +221,14 @@ final class Committer implements AutoCloseable {
     for (Staged one : staged) {
       tell(() -> one.batch().completion().received(one.entries()));
     }
-    capsules.forEach(store::announce);
+    for (StoredCapsule capsule : capsules) {
+      store.announce(
+          capsule,
+          staged.stream()
+              .filter(one -> one.batch().capsule().equals(capsule))
+              .flatMap(one -> one.batch().statements().stream())
+              .toList());
+    }
     Group done =
         new Group(staged, erases, () -> {}, store.tables().db.getLatestSequenceNumber(), bytes);
     boolean tooLate;

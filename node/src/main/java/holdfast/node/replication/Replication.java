@@ -88,7 +88,7 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
         refresh(capsule);
       }
     }
-    store.onChange(this::news);
+    store.onChange((capsule, statements) -> news(capsule));
     timer.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
   }
 
