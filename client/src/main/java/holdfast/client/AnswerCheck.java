@@ -280,6 +280,9 @@ final class AnswerCheck {
     ChainProof.Verified verified = proven.get(name);
     RecordHeader header = verified != null ? verified.header() : received.get(name);
     if (header == null) {
+      header = read.known.get(name);
+    }
+    if (header == null) {
       header = reader.kept(name);
     }
     if (header == null) {

@@ -466,8 +466,12 @@ public final class CapsuleReader implements AutoCloseable {
     }
     PendingRead begun = new PendingRead(this, message, names, leaves);
     for (ReadResult.LeafName leaf : leaves) {
-      if (!headers.containsKey(leaf.record())) {
+      RecordHeader header = headers.get(leaf.record());
+      if (header == null) {
         message.headers.add(leaf.record());
+      } else {
+        // It may be pushed out of what is kept before the answer comes.
+        message.known.put(leaf.record(), header);
       }
     }
     if (message.size() >= GATHERED) {

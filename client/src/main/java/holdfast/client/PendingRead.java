@@ -2,10 +2,13 @@ package holdfast.client;
 
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
+import holdfast.capsule.RecordHeader;
 import holdfast.wire.Read;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -34,6 +37,9 @@ public final class PendingRead {
     /** Records whose headers are asked for because leaves of theirs are. */
     final Set<Hash> headers = new LinkedHashSet<>();
 
+    /** Headers that leaves need and that are not asked for, because they were here already. */
+    final Map<Hash, RecordHeader> known = new HashMap<>();
+
     /** Whether the proof is to rest on signatures alone. */
     final boolean ignoresCache;
 
@@ -53,6 +59,7 @@ public final class PendingRead {
       Message same = new Message(content, true);
       same.names.addAll(names);
       same.leaves.addAll(leaves);
+      same.known.putAll(known);
       return same;
     }
 

@@ -7,6 +7,7 @@ import holdfast.base.Hash;
 import holdfast.capsule.Freshness;
 import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
+import holdfast.client.PendingRead;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.SigningPolicy;
@@ -32,6 +33,30 @@ class RoundTripTest {
   @AfterEach
   void stop() {
     fixture.close();
+  }
+
+  @Test
+  void aLeafIsReadThoughItsHeaderIsPushedOutBeforeTheAnswerComes() throws Exception {
+    int others = (1 << 15) + 500;
+    Hash record;
+    List<Hash> names = new ArrayList<>();
+    try (CapsuleWriter writer = fixture.writer(WriterOptions.defaults().withBatchRecords(1000))) {
+      record = writer.append(List.of("first".getBytes(UTF_8), "second".getBytes(UTF_8)));
+      for (int i = 0; i < others; i++) {
+        names.add(writer.append(new byte[] {1}));
+      }
+      writer.commitOrThrow();
+    }
+    try (CapsuleReader reader = fixture.reader(new ReaderOptions(1 << 17, 30_000))) {
+      assertThat(reader.readLeaves(List.of(new ReadResult.LeafName(record, 0))))
+          .allMatch(leaf -> leaf instanceof ReadResult.LeafResult.Proven);
+      for (int from = 0; from < others; from += 8000) {
+        reader.beginProve(names.subList(from, Math.min(others, from + 8000)));
+      }
+      PendingRead second = reader.beginLeaves(List.of(new ReadResult.LeafName(record, 1)));
+      assertThat(second.await().leaves())
+          .allMatch(leaf -> leaf instanceof ReadResult.LeafResult.Proven);
+    }
   }
 
   @Test
