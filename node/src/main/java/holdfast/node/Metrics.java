@@ -14,6 +14,7 @@ final class Metrics {
   final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   final Counter recordsWritten = counter("holdfast_records_written", "Records acknowledged");
   final Counter signatures = counter("holdfast_signatures", "Signatures of records acknowledged");
+  final Counter statements = counter("holdfast_statements", "Statements of owners acknowledged");
   final Counter receipts = counter("holdfast_receipts", "Receipts signed");
   final Counter recordsRead = counter("holdfast_records_read", "Records and leaves served");
   final Counter proofs = counter("holdfast_proofs", "Records and leaves proven");

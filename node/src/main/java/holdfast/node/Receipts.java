@@ -71,16 +71,24 @@ final class Receipts {
     }
     byte[] outcomes = new byte[entries.size()];
     int records = 0;
+    int signatures = 0;
+    int statements = 0;
     for (int i = 0; i < outcomes.length; i++) {
       outcomes[i] = (byte) entries.get(i).outcome().number();
-      records += entries.get(i).kind() == Receipt.Kind.WRITE ? 1 : 0;
+      switch (entries.get(i).kind()) {
+        case WRITE -> records++;
+        case SIGN -> signatures++;
+        case STATEMENT -> statements++;
+        case CREATE -> {}
+      }
     }
     Receipt receipt =
         Receipt.sign(
             service.identity, first.capsule(), first.level(), System.currentTimeMillis(), entries);
     service.metrics.receipts.increment();
     service.metrics.recordsWritten.increment(records);
-    service.metrics.signatures.increment(entries.size() - records);
+    service.metrics.signatures.increment(signatures);
+    service.metrics.statements.increment(statements);
     session.send(
         Reply.newBuilder()
             .setId(first.id())
