@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import holdfast.base.Decoder;
 import holdfast.base.Encoder;
 import holdfast.base.Hash;
+import holdfast.base.Limits;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.Receipt.Entry;
@@ -228,6 +229,58 @@ class ReceiptTest {
   }
 
   @Test
+  void d22OfMoreHeadsThanFitTheAnswerSaysSo() throws Exception {
+    Gen gen = new Gen(5);
+    List<Hash> full = gen.list(Limits.HEADS, gen::hash);
+    List<Hash> over = new ArrayList<>(full);
+    over.add(gen.hash());
+    Hash nonce = gen.hash();
+    Freshness fits = Freshness.sign(Fixture.SERVER, fixture.capsule, nonce, 1, 9000, full, full);
+    assertThat(fits.moreHeads() || fits.moreTips()).isFalse();
+    for (boolean heads : new boolean[] {true, false}) {
+      Freshness answer =
+          Freshness.sign(
+              Fixture.SERVER,
+              fixture.capsule,
+              nonce,
+              1,
+              9000,
+              heads ? over : full,
+              heads ? full : over);
+      Freshness read = Freshness.decode(answer.encode());
+      assertThat(read).isEqualTo(answer);
+      read.verify(server, fixture.capsule, nonce);
+      assertThat(read.heads()).isEqualTo(full);
+      assertThat(read.tips()).isEqualTo(full);
+      assertThat(read.moreHeads()).isEqualTo(heads);
+      assertThat(read.moreTips()).isEqualTo(!heads);
+      // Whoever carries the answer cannot take the flag away, nor add it.
+      Freshness bent =
+          new Freshness(
+              server,
+              fixture.capsule,
+              nonce,
+              1,
+              9000,
+              full,
+              full,
+              !heads,
+              heads,
+              answer.signature());
+      Fixture.violates(Violation.NOT_FRESH, () -> bent.verify(server, fixture.capsule, nonce));
+    }
+    // There can be more than are listed only when as many are listed as may be.
+    byte[] few =
+        Freshness.sign(Fixture.SERVER, fixture.capsule, nonce, 1, 2, List.of(nonce), List.of())
+            .encode();
+    Encoder key = new Encoder();
+    server.encode(key);
+    byte[] lying = few.clone();
+    lying[key.size() + 2 * Hash.SIZE + 16] |= (byte) 0x80;
+    Fixture.violates(Violation.MALFORMED, () -> Freshness.decode(lying));
+  }
+
+  @Test
   void d22FreshnessAnswersOneQuestion() {
     Property.check(
         12,
@@ -254,6 +307,8 @@ class ReceiptTest {
                   answer.records() + 1,
                   /* heads= */ answer.tips(),
                   /* tips= */ answer.heads(),
+                  answer.moreHeads(),
+                  answer.moreTips(),
                   answer.signature());
           Fixture.violates(Violation.NOT_FRESH, () -> moved.verify(server, fixture.capsule, nonce));
           Mutator.Target noticed =
@@ -284,6 +339,8 @@ class ReceiptTest {
             answer.records(),
             answer.heads(),
             answer.tips(),
+            answer.moreHeads(),
+            answer.moreTips(),
             receipt.signature());
     Fixture.violates(Violation.NOT_FRESH, () -> borrowed.verify(server, fixture.capsule, nonce));
   }

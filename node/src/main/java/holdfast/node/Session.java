@@ -335,7 +335,10 @@ final class Session implements StreamObserver<Request> {
     done(request.getId());
   }
 
-  /** The heads as they are now, once all of them are durable. */
+  /**
+   * The heads as they are now, once all of them are durable. One more than an answer may list is
+   * asked for, so that the answer can say when there are more.
+   */
   private void fresh(long id, Hash nonce) {
     StoredCapsule current = capsule();
     @SuppressWarnings("ArrayRecordComponent") // lives for one request
@@ -345,7 +348,9 @@ final class Session implements StreamObserver<Request> {
         current.withGraph(graph ->
             closing == null
                 ? new Heads(
-                    graph.size(), graph.provenHeads(Limits.HEADS), graph.unprovenTips(Limits.HEADS))
+                    graph.size(),
+                    graph.provenHeads(Limits.HEADS + 1),
+                    graph.unprovenTips(Limits.HEADS + 1))
                 : new Heads(graph.size(), provenOf(graph, closing.finalHeads()), new long[0]));
     whenSynced(() ->
         service.workers.execute(() -> {
