@@ -88,11 +88,7 @@ public final class Node implements AutoCloseable {
       made.replication = peers;
       data =
           DataPort.listen(
-              options.endpoint(),
-              identity,
-              List.of(made, peers),
-              pool,
-              options.inboundBytes());
+              options.endpoint(), identity, List.of(made, peers), pool, options.inboundBytes());
       this.workers = pool;
       this.service = made;
       this.replication = peers;

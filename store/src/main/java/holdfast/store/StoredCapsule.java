@@ -24,10 +24,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDBException;
-import org.rocksdb.RocksIterator;
-import org.rocksdb.Slice;
 
 /**
  * One capsule in the store: what readers see. Whatever concerns the graph happens under the
@@ -316,7 +313,11 @@ public final class StoredCapsule implements ChainProof.Source {
         return (Statement.WriterSignature) Statement.decode(own);
       }
       for (byte[] any :
-          range(Keys.signature(number, arrival, 0), Keys.signature(number, arrival + 1, 0), 1)
+          Listing.statements(
+                  tables,
+                  Keys.signature(number, arrival, 0),
+                  Keys.signature(number, arrival + 1, 0),
+                  1)
               .statements()) {
         return (Statement.WriterSignature) Statement.decode(any);
       }
@@ -334,7 +335,8 @@ public final class StoredCapsule implements ChainProof.Source {
     List<Statement.WriterSignature> signatures = new ArrayList<>();
     try {
       for (byte[] encoded :
-          range(
+          Listing.statements(
+                  tables,
                   Keys.signature(number, arrival, 0),
                   Keys.signature(number, arrival + 1, 0),
                   Limits.WRITERS)
@@ -557,24 +559,7 @@ public final class StoredCapsule implements ChainProof.Source {
 
   /** Up to {@code limit} record names that begin with the given hexadecimal digits. */
   public List<Hash> namesThatBegin(String hexPrefix, int limit) {
-    byte[] from = Hash.parse((hexPrefix + "0".repeat(64)).substring(0, 64)).toBytes();
-    byte[] to = Hash.parse((hexPrefix + "f".repeat(64)).substring(0, 64)).toBytes();
-    List<Hash> names = new ArrayList<>();
-    try (ReadOptions options = new ReadOptions();
-        RocksIterator entries = tables.db.newIterator(tables.names, options)) {
-      byte[] end = Keys.within(number, to, 0);
-      for (entries.seek(Keys.within(number, from, 0)); entries.isValid(); entries.next()) {
-        byte[] key = entries.key();
-        if (Arrays.compareUnsigned(key, end) > 0 || names.size() == limit) {
-          break;
-        }
-        names.add(Hash.read(key, 4));
-      }
-      entries.status();
-    } catch (RocksDBException e) {
-      throw Tables.failure("cannot read record names", e);
-    }
-    return names;
+    return Listing.namesThatBegin(tables, number, hexPrefix, limit);
   }
 
   /** A page of encoded statements. */
@@ -614,27 +599,7 @@ public final class StoredCapsule implements ChainProof.Source {
   }
 
   private StatementPage page(byte[] from, int limit) {
-    return range(from, ByteBuffer.allocate(4).putInt(number + 1).array(), limit);
-  }
-
-  private StatementPage range(byte[] from, byte[] to, int limit) {
-    List<byte[]> found = new ArrayList<>();
-    byte[] last = new byte[0];
-    try (Slice end = new Slice(to);
-        ReadOptions options = new ReadOptions().setIterateUpperBound(end);
-        RocksIterator entries = tables.db.newIterator(tables.statements, options)) {
-      for (entries.seek(from); entries.isValid(); entries.next()) {
-        if (found.size() == limit) {
-          return new StatementPage(found, last, false);
-        }
-        found.add(entries.value());
-        byte[] key = entries.key();
-        last = Arrays.copyOfRange(key, 4, key.length);
-      }
-      entries.status();
-    } catch (RocksDBException e) {
-      throw Tables.failure("cannot read statements", e);
-    }
-    return new StatementPage(found, last, true);
+    return Listing.statements(
+        tables, from, ByteBuffer.allocate(4).putInt(number + 1).array(), limit);
   }
 }
