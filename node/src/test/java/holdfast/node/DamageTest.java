@@ -55,7 +55,7 @@ class DamageTest {
       sealed = ((ReadResult.Proven) reader.read(names.get(VICTIM))).record().body().leaf(0);
     }
     // Its ends may be told by the compression as repetitions of what stands before.
-    fixture.restart(() -> rot(Arrays.copyOfRange(sealed, 6, 18)));
+    fixture.restart(() -> rot(folder, Arrays.copyOfRange(sealed, 6, 18)));
   }
 
   @AfterEach
@@ -64,7 +64,7 @@ class DamageTest {
   }
 
   /** Flips a bit of the block on disk in which some bytes lie. */
-  private void rot(byte[] pattern) {
+  static void rot(Path folder, byte[] pattern) {
     int found = 0;
     try (var files = Files.list(folder.resolve("db"))) {
       for (Path file : files.filter(f -> f.toString().endsWith(".sst")).toList()) {

@@ -3,6 +3,7 @@ package holdfast.node;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.base.Hash;
+import holdfast.capsule.Backpointers;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
@@ -13,8 +14,10 @@ import holdfast.client.WriterOptions;
 import holdfast.node.replication.ReplicationOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -57,6 +60,55 @@ class ReplicationTest {
       }
       writer.commitOrThrow();
       expectAll(first, second, names);
+    }
+  }
+
+  @Test
+  void whatHasRottenComesBackFromAPeer() throws Exception {
+    int victim = 250;
+    AtomicLong scrubRate = new AtomicLong();
+    try (NodeFixture first =
+            NodeFixture.start(
+                folder.resolve("a"),
+                options -> options.withReplication(QUICK).withScrubRate(scrubRate.get()));
+        Node second = second()) {
+      WriterOptions chain =
+          WriterOptions.defaults()
+              .withBatchRecords(50)
+              .withLinks(new Backpointers.Strategy.Chain());
+      List<Hash> names = first.append(600, chain);
+      first.server.declare(
+          Statement.Placement.sign(
+              first.capsule, 5, 1, List.of(member(first.node), member(second)), first.owner));
+      expectAll(first, second, names);
+      byte[] sealed;
+      try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+        sealed = ((ReadResult.Proven) reader.read(names.get(victim))).record().body().leaf(0);
+      }
+      first.restart(() -> DamageTest.rot(folder.resolve("a"), Arrays.copyOfRange(sealed, 6, 18)));
+      try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+        assertThat(reader.read(names.get(victim))).isInstanceOf(ReadResult.Damaged.class);
+        NodeFixture.eventually("it is mended", () -> damaged(reader) == 0);
+        assertThat(reader.readAll(names)).allMatch(ReadResult.Proven.class::isInstance);
+      }
+      // From the disk again, all of it.
+      scrubRate.set(100 << 20);
+      first.restart();
+      NodeFixture.eventually(
+          "a pass of the scrubber",
+          () -> DamageTest.metric(first.node.httpPort(), "holdfast_scrub_completed_seconds") > 0);
+      try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+        assertThat(damaged(reader)).isZero();
+        assertThat(reader.readAll(names)).allMatch(ReadResult.Proven.class::isInstance);
+      }
+    }
+  }
+
+  private static long damaged(CapsuleReader reader) {
+    try {
+      return reader.status().getCapsule().getDamaged();
+    } catch (holdfast.base.ProofException e) {
+      throw new AssertionError(e);
     }
   }
 

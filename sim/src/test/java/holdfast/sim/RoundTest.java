@@ -76,6 +76,35 @@ class RoundTest {
     converge(a, b, options, markers, gen);
   }
 
+  @ParameterizedTest
+  @EnumSource(Strategy.class)
+  void whatIsDamagedOnOneSideComesBackFromTheOther(Strategy strategy) {
+    Property.check(60, gen -> damagedOnOneSide(gen, strategy));
+  }
+
+  private static void damagedOnOneSide(Gen gen, Strategy strategy) {
+    Dag dag = new Dag(gen, gen.between(1, 3));
+    dag.grow(gen.pick(List.of(1, 5, 40, 300)));
+    dag.signTips();
+    MemoryReplica a = new MemoryReplica(dag.metadata());
+    MemoryReplica b = new MemoryReplica(dag.metadata());
+    a.store(dag.records(), dag.signatures());
+    b.store(dag.records(), dag.signatures());
+    int often = gen.between(1, 10);
+    for (long arrival = 0; arrival < dag.records().size(); arrival++) {
+      if (gen.oneIn(often)) {
+        (gen.oneIn(3) ? a : b).damage(arrival);
+      }
+    }
+    converge(a, b, new RoundOptions(strategy, 100, 1 << 20, 4, 1 << 20, 1 << 10), NO_MARKERS, gen);
+    for (long arrival = 0; arrival < dag.records().size(); arrival++) {
+      assertThat(a.record(arrival)).as("record %d at the first", arrival).isNotNull();
+      assertThat(b.record(arrival)).as("record %d at the second", arrival).isNotNull();
+    }
+  }
+
+  private static final Markers NO_MARKERS = new Markers(List.of(), List.of());
+
   private record Markers(List<Marker> ofA, List<Marker> ofB) {}
 
   /**

@@ -389,6 +389,11 @@ public final class CapsuleStore implements AutoCloseable {
     return new Scrubber(this);
   }
 
+  /** Sets who hears of each capsule in which more damage was found; must be quick. */
+  public void onDamage(Consumer<Hash> listener) {
+    quarantine.onNews(listener);
+  }
+
   /** Records of all capsules that are known to be damaged. */
   public int damagedCount() {
     return quarantine.count();

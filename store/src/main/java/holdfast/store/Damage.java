@@ -57,6 +57,11 @@ public record Damage(
       return this != BODY;
     }
 
+    /** Whether an intact copy of the record mends it; the record graph is made of more than it. */
+    public boolean mendedByCopy() {
+      return this != GRAPH;
+    }
+
     /** Whether leaves and bodies of such a record are refused. */
     public boolean hidesBody() {
       return this == HEADER || this == BODY;

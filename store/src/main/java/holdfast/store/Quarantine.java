@@ -16,6 +16,7 @@ import java.util.NavigableMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
@@ -39,6 +40,7 @@ final class Quarantine {
   private final Tables tables;
   private final Map<Integer, NavigableMap<Long, Damage>> entries = new ConcurrentHashMap<>();
   private final AtomicInteger count = new AtomicInteger();
+  private volatile Consumer<Hash> listener = capsule -> {};
 
   Quarantine(Tables tables) throws RocksDBException {
     this.tables = tables;
@@ -124,6 +126,17 @@ final class Quarantine {
     return of == null ? null : of.get(arrival);
   }
 
+  /** Whether intact copies would mend something of a capsule. */
+  boolean wantsCopies(int capsule) {
+    NavigableMap<Long, Damage> of = entries.get(capsule);
+    return of != null && of.values().stream().anyMatch(damage -> damage.part().mendedByCopy());
+  }
+
+  /** Sets who hears the names of capsules in which damage was found; must be quick. */
+  void onNews(Consumer<Hash> hears) {
+    listener = hears;
+  }
+
   /** Up to {@code limit} damaged records of a capsule, by arrival. */
   List<Damage> list(int capsule, int limit) {
     NavigableMap<Long, Damage> of = entries.get(capsule);
@@ -162,6 +175,7 @@ final class Quarantine {
     } catch (RocksDBException e) {
       LOG.error("damage is noted in memory only: {}", e.getMessage());
     }
+    listener.accept(capsule);
     return true;
   }
 

@@ -108,6 +108,17 @@ public final class StoredCapsule implements ChainProof.Source {
     return known != null && known.part().breaksProofs();
   }
 
+  /** Whether a record is known to be damaged, and an intact copy would mend it. */
+  public boolean wantsCopy(long arrival) {
+    Damage known = store.quarantine().find(number, arrival);
+    return known != null && known.part().mendedByCopy();
+  }
+
+  /** Whether there are records that intact copies would mend. */
+  public boolean wantsCopies() {
+    return store.quarantine().wantsCopies(number);
+  }
+
   /** Whether the signature of a record is known to be damaged, so that it is taken again. */
   boolean signatureDamaged(long arrival) {
     Damage known = store.quarantine().find(number, arrival);
@@ -344,8 +355,12 @@ public final class StoredCapsule implements ChainProof.Source {
         signatures.add((Statement.WriterSignature) Statement.decode(encoded));
       }
     } catch (ProofException e) {
-      throw new HoldfastException(
-          ErrorCode.DAMAGED, "a signature of record number " + arrival + " is damaged", e);
+      throw met(
+          arrival,
+          new HoldfastException(
+              ErrorCode.DAMAGED, "a signature of record number " + arrival + " is damaged", e));
+    } catch (HoldfastException e) {
+      throw met(arrival, e);
     }
     return signatures;
   }

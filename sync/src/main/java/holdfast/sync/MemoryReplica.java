@@ -208,7 +208,10 @@ public final class MemoryReplica implements Replica {
 
   @Override
   public boolean awaitedByProven(Hash name) {
-    return graph.awaitedByProven(name);
+    long arrival = graph.arrivalOf(name);
+    return arrival < 0
+        ? graph.awaitedByProven(name)
+        : damaged.contains(arrival) && graph.witness(arrival).proven();
   }
 
   @Override

@@ -48,7 +48,10 @@ public interface Replica {
   /** Names of absent records that some present record points at. */
   List<Hash> missingNames(int limit);
 
-  /** Whether a proven record points at this name, which is absent. */
+  /**
+   * Whether a record of this name is welcome although nothing that comes with it proves it: a
+   * proven record points at it, and it is absent, or it was proven before it was damaged here.
+   */
   boolean awaitedByProven(Hash name);
 
   /**

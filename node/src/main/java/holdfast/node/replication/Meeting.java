@@ -249,7 +249,7 @@ final class Meeting {
                   first.records(),
                   first.statements(),
                   bytes(first),
-                  new Completion(first.ticket())));
+                  new Completion(first)));
         } catch (HoldfastException e) {
           if (e.code() == ErrorCode.BUSY) {
             timer.schedule(
@@ -263,6 +263,11 @@ final class Meeting {
     }
   }
 
+  private boolean wanted(Record record) {
+    long arrival = capsule.withGraph(graph -> graph.arrivalOf(record.name()));
+    return arrival >= 0 && capsule.wantsCopy(arrival);
+  }
+
   private static long bytes(Effect.Store toStore) {
     long bytes = 512L * (toStore.records().size() + toStore.statements().size());
     for (Record record : toStore.records()) {
@@ -273,9 +278,11 @@ final class Meeting {
 
   private final class Completion implements StoreBatch.Completion {
     private final int ticket;
+    private final List<Record> records;
 
-    Completion(int ticket) {
-      this.ticket = ticket;
+    Completion(Effect.Store stored) {
+      this.ticket = stored.ticket();
+      this.records = stored.records();
     }
 
     @Override
@@ -283,7 +290,31 @@ final class Meeting {
 
     @Override
     public void synced(List<Receipt.Entry> entries) {
-      input(new Input.Stored(ticket));
+      if (capsule.wantsCopies()) {
+        executor.execute(this::mend);
+      } else {
+        input(new Input.Stored(ticket));
+      }
+    }
+
+    /** Puts what came in the place of what is damaged here; signatures were stored anew before. */
+    private void mend() {
+      try {
+        List<Record> wanted = records.stream().filter(Meeting.this::wanted).toList();
+        if (wanted.isEmpty()) {
+          input(new Input.Stored(ticket));
+          return;
+        }
+        int intact = store.repair(capsule, wanted);
+        LOG.info(
+            "{} of {} damaged records of capsule {} are mended by copies of a peer",
+            intact,
+            wanted.size(),
+            capsule.name().brief());
+        store.whenSynced(() -> input(new Input.Stored(ticket)));
+      } catch (HoldfastException | ProofException e) {
+        input(new Input.NotStored(ticket, String.valueOf(e.getMessage())));
+      }
     }
 
     @Override

@@ -89,6 +89,7 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
       }
     }
     store.onChange((capsule, statements) -> news(capsule));
+    store.onDamage(this::hurry);
     timer.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
   }
 
@@ -118,7 +119,11 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
       // Not on the store's thread, which tells the news.
       workers.execute(() -> refresh(capsule));
     }
-    Map<VerifyKey, Link> known = links.get(capsule.name());
+    hurry(capsule.name());
+  }
+
+  private void hurry(Hash capsule) {
+    Map<VerifyKey, Link> known = links.get(capsule);
     if (known != null) {
       long soon = System.nanoTime() + NEWS_NANOS;
       known.values().forEach(link -> link.hurry(soon));
@@ -210,8 +215,11 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
   }
 
   private Meeting meeting(Link link, StoredCapsule capsule, boolean initiator) {
-    List<Marker> markers =
-        initiator && link.comparesEverything(options.fullEvery()) ? List.of() : link.markers();
+    // Markers stand for what was held once; of what has rotted since, only a round over everything
+    // brings copies.
+    boolean everything =
+        (initiator && link.comparesEverything(options.fullEvery())) || capsule.wantsCopies();
+    List<Marker> markers = everything ? List.of() : link.markers();
     Round round =
         new Round(new StoredReplica(capsule), initiator, options.round(), markers, salt());
     return new Meeting(store, capsule, round, workers, timer, new Ended(link, capsule));

@@ -15,7 +15,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A capsule in the store, as a round reads it. */
+/**
+ * A capsule in the store, as a round reads it. What is damaged here and would be mended by a copy
+ * counts as not held, so that the peer sends one.
+ */
 final class StoredReplica implements Replica {
   private static final Logger LOG = LoggerFactory.getLogger(StoredReplica.class);
 
@@ -77,7 +80,7 @@ final class StoredReplica implements Replica {
     if (e.code() != ErrorCode.DAMAGED) {
       throw e;
     }
-    LOG.warn("record number {} is left out of a round: {}", arrival, e.getMessage());
+    LOG.debug("record number {} is left out of a round: {}", arrival, e.getMessage());
     return null;
   }
 
@@ -88,6 +91,11 @@ final class StoredReplica implements Replica {
 
   @Override
   public boolean proven(long arrival) {
+    return !capsule.wantsCopy(arrival) && provenOnce(arrival);
+  }
+
+  /** Whether it is in the proven set, be it damaged or not. */
+  private boolean provenOnce(long arrival) {
     return capsule.withGraph(graph -> graph.witness(arrival).proven());
   }
 
@@ -127,11 +135,15 @@ final class StoredReplica implements Replica {
 
   @Override
   public boolean awaitedByProven(Hash name) {
-    return capsule.withGraph(graph -> graph.awaitedByProven(name));
+    long arrival = capsule.withGraph(graph -> graph.arrivalOf(name));
+    return arrival < 0
+        ? capsule.withGraph(graph -> graph.awaitedByProven(name))
+        : capsule.wantsCopy(arrival) && provenOnce(arrival);
   }
 
   @Override
   public boolean exchanged(long arrival) {
-    return capsule.withGraph(graph -> !graph.closed() || graph.isFinal(arrival));
+    return !capsule.wantsCopy(arrival)
+        && capsule.withGraph(graph -> !graph.closed() || graph.isFinal(arrival));
   }
 }
