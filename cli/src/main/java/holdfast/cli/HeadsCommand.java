@@ -17,7 +17,8 @@ import picocli.CommandLine.Parameters;
       "Example:",
       "  holdfast heads 3f2a",
       "",
-      "JSON: capsule, heads, unproven, records, time, server, closed, successor"
+      "JSON: capsule, heads, moreHeads (whether not all are listed), unproven, moreUnproven, records,",
+      "time, server, closed, successor"
     })
 final class HeadsCommand extends ServerCommand {
   @Parameters(paramLabel = "CAPSULE", description = "The capsule.")
@@ -38,7 +39,9 @@ final class HeadsCommand extends ServerCommand {
             Json.object()
                 .put("capsule", target.capsule())
                 .put("heads", fresh.heads())
+                .put("moreHeads", fresh.moreHeads())
                 .put("unproven", fresh.tips())
+                .put("moreUnproven", fresh.moreTips())
                 .put("records", fresh.records())
                 .put("time", time(fresh.timeMillis()))
                 .put("server", fresh.server())
@@ -49,6 +52,12 @@ final class HeadsCommand extends ServerCommand {
       }
       fresh.heads().forEach(head -> terminal.line(head.toString()));
       fresh.tips().forEach(tip -> terminal.note("not proven yet: " + tip));
+      if (fresh.moreHeads()) {
+        terminal.note("there are more heads than the " + fresh.heads().size() + " listed");
+      }
+      if (fresh.moreTips()) {
+        terminal.note("there are more unproven than the " + fresh.tips().size() + " listed");
+      }
       noteIfClosed(reader);
     }
     return 0;

@@ -27,9 +27,10 @@ import picocli.CommandLine.Parameters;
       "  holdfast status 3f2a",
       "",
       "JSON: server, identity, version, crypto, startedAt, sessions, capsules, dataBytes, freeBytes,",
-      "writable; of a capsule: server, capsule, owner, writers, description, created, records, proven,",
-      "holes, closed, successor, erasures, grants, epochs (of the content keys kept here),",
-      "placement: version, time, members (server, identity)"
+      "writable, damaged (records), scrubbedAt (null before everything was looked at once); of a",
+      "capsule: server, capsule, owner, writers, description, created, records, proven, holes, damaged,",
+      "closed, successor, erasures, grants, epochs (of the content keys kept here), placement: version,",
+      "time, members (server, identity)"
     })
 final class StatusCommand extends ServerCommand {
   @Parameters(arity = "0..1", paramLabel = "CAPSULE", description = "A capsule.")
@@ -63,7 +64,11 @@ final class StatusCommand extends ServerCommand {
               .put("capsules", status.getCapsules())
               .put("dataBytes", status.getDataBytes())
               .put("freeBytes", status.getDiskFreeBytes())
-              .put("writable", status.getWritable()),
+              .put("writable", status.getWritable())
+              .put("damaged", status.getDamaged())
+              .put(
+                  "scrubbedAt",
+                  status.getScrubbedMillis() == 0 ? null : time(status.getScrubbedMillis())),
           "Server    "
               + target.endpoint()
               + ", version "
@@ -81,6 +86,12 @@ final class StatusCommand extends ServerCommand {
               + ", "
               + bytes(status.getDiskFreeBytes())
               + " free"
+              + "\nDamaged   "
+              + status.getDamaged()
+              + " records, "
+              + (status.getScrubbedMillis() == 0
+                  ? "not everything looked at yet"
+                  : "everything looked at by " + time(status.getScrubbedMillis()))
               + (status.getWritable() ? "" : "\nWrites are refused"));
     }
   }
@@ -130,6 +141,7 @@ final class StatusCommand extends ServerCommand {
                 .put("records", status.getRecords())
                 .put("proven", status.getProven())
                 .put("holes", status.getHoles())
+                .put("damaged", status.getDamaged())
                 .put("closed", successor != null)
                 .put("successor", successor)
                 .put("erasures", erasures)
@@ -156,7 +168,8 @@ final class StatusCommand extends ServerCommand {
               + status.getProven()
               + " proven, "
               + status.getHoles()
-              + " missing");
+              + " missing"
+              + (status.getDamaged() == 0 ? "" : ", " + status.getDamaged() + " damaged"));
       lines.add("Stated    " + erasures + " erasures, " + grants + " grants");
       lines.add("Server    " + target.server().endpoint() + " " + target.server().identity());
       lines.add("Keys here " + (epochs.isEmpty() ? "none" : "epochs " + epochs));

@@ -53,6 +53,15 @@ final class SucceedCommand extends ServerCommand {
         throw Failure.usage("a capsule cannot succeed itself", "Create another one first.");
       }
       Freshness fresh = reader.heads();
+      if (fresh.moreHeads()) {
+        throw Failure.failed(
+            "capsule "
+                + target.capsule().brief()
+                + " has more heads than the "
+                + fresh.heads().size()
+                + " that a succession can name; the others would be refused from then on",
+            "Append records until there are fewer: each follows as many heads as it can.");
+      }
       reader.prove(fresh.heads());
       List<Hash> heads = fresh.heads();
       Statement.Succession closing =

@@ -403,8 +403,14 @@ class CommandsTest {
   @Test
   void statusAndPinsAndCompletion() {
     String capsule = create();
-    assertThat(cli.json("status")).containsEntry("writable", true);
-    assertThat(cli.json("status", capsule)).containsEntry("capsule", capsule);
+    assertThat(cli.json("status"))
+        .containsEntry("writable", true)
+        .containsEntry("damaged", 0.0)
+        .containsKey("scrubbedAt");
+    assertThat(cli.ok("status")).contains("Damaged   0 records, ");
+    assertThat(cli.json("status", capsule))
+        .containsEntry("capsule", capsule)
+        .containsEntry("damaged", 0.0);
     assertThat(cli.ok("pin")).contains(server.identity().toString());
     assertThat(cli.ok("completion", "bash")).contains("append", "--lines");
     assertThat(cli.ok("--version")).startsWith("holdfast ");
