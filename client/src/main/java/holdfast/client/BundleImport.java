@@ -30,7 +30,6 @@ import java.util.stream.IntStream;
  */
 public final class BundleImport {
   private static final long TIMEOUT_MILLIS = 60_000;
-  private static final int STATEMENTS_PER_BATCH = 500;
   private static final int RECORDS_PER_BATCH = Limits.RECORDS_PER_BATCH / 4;
 
   private final CapsuleSession session;
@@ -92,29 +91,21 @@ public final class BundleImport {
         case Statement.Placement placement -> placements.add(placement);
       }
     }
-    declare(erasures);
-    declare(grants);
+    session.declareAll(erasures);
+    session.declareAll(grants);
     // What the owner had erased here since the bundle was made stays erased; its word for that is
     // the server's to show and is verified like any other.
     List<Statement> known = session.statements(true);
     Statement.Placement placed = Statement.Placement.current(known);
     placements.removeIf(p -> placed != null && Statement.Placement.ORDER.compare(p, placed) <= 0);
     placements.sort(Statement.Placement.ORDER);
-    declare(placements);
+    session.declareAll(placements);
     for (Statement statement : known) {
       if (statement instanceof Statement.Erasure erasure) {
         erasures.add(erasure);
       }
     }
     return successions;
-  }
-
-  private void declare(List<? extends Statement> statements) throws ProofException {
-    for (int at = 0; at < statements.size(); at += STATEMENTS_PER_BATCH) {
-      session.declare(
-          List.copyOf(
-              statements.subList(at, Math.min(statements.size(), at + STATEMENTS_PER_BATCH))));
-    }
   }
 
   private void records(List<Record> batch) throws ProofException {

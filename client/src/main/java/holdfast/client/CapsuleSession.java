@@ -33,6 +33,7 @@ import org.jspecify.annotations.Nullable;
 /** A session that has chosen its capsule: metadata verified, cache mirrored, nonces exchanged. */
 final class CapsuleSession implements AutoCloseable {
   private static final int PAGE = 1000;
+  private static final int DECLARED = 500;
 
   private final ServerSession session;
   private final long timeoutMillis;
@@ -229,6 +230,13 @@ final class CapsuleSession implements AutoCloseable {
             Receipt.Level.SYNCED,
             List.of(new ReceiptCheck.Expected(Receipt.Kind.STATEMENT, names)))
         .receipt();
+  }
+
+  /** Declares any number of statements, in order. */
+  void declareAll(List<? extends Statement> statements) throws ProofException {
+    for (int at = 0; at < statements.size(); at += DECLARED) {
+      declare(List.copyOf(statements.subList(at, Math.min(statements.size(), at + DECLARED))));
+    }
   }
 
   /** All statements, or only those of the owner; each verified. */

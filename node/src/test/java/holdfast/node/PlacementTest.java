@@ -10,6 +10,7 @@ import holdfast.client.BundleExport;
 import holdfast.client.BundleFile;
 import holdfast.client.BundleImport;
 import holdfast.client.CapsuleReader;
+import holdfast.client.Placing;
 import holdfast.client.ReaderOptions;
 import holdfast.client.WriterOptions;
 import java.nio.file.Path;
@@ -83,6 +84,50 @@ class PlacementTest {
     fixture.server.declare(smaller);
     superseded(greater);
     assertThat(Statement.Placement.current(kept())).isEqualTo(smaller);
+  }
+
+  @Test
+  void placingBringsTheCapsuleAndTellsOldAndNewMembers() throws Exception {
+    Statement grant =
+        Statement.Grant.sign(
+            fixture.capsule,
+            1,
+            fixture.contentKey,
+            fixture.owner.readerKey().publicHalf(),
+            fixture.owner);
+    fixture.server.declare(grant);
+    try (NodeFixture second = NodeFixture.start(folder.resolve("second"));
+        NodeFixture third = NodeFixture.start(folder.resolve("third"));
+        CapsuleReader reader = fixture.reader(ReaderOptions.withoutCache())) {
+      Placing.Placed first =
+          Placing.place(reader, List.of(fixture.server, second.server), fixture.owner);
+      assertThat(first.complete()).isTrue();
+      assertThat(first.placement().version()).isEqualTo(1);
+      // Asked of one that knows nothing of it, the version still grows: the others are asked too.
+      third.server.create(fixture.metadata, fixture.owner);
+      try (CapsuleReader unknowing =
+          third.server.openReader(fixture.capsule, List.of(), ReaderOptions.withoutCache())) {
+        second.close();
+        Placing.Placed next =
+            Placing.place(unknowing, List.of(fixture.server, third.server), fixture.owner);
+        assertThat(next.placement().version()).isEqualTo(2);
+        assertThat(next.complete()).isTrue();
+        assertThat(next.told()).hasSize(3);
+        Placing.Told left = next.told().getLast();
+        assertThat(left.stays()).isFalse();
+        assertThat(left.receipt()).isNull();
+        assertThat(left.failure()).hasMessageContaining("cannot reach");
+        assertThat(unknowing.statements(true)).contains(grant, next.placement());
+        assertThatThrownBy(
+                () -> Placing.place(unknowing, List.of(third.server, third.server), fixture.owner))
+            .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(
+                () -> Placing.place(unknowing, List.of(third.server, second.server), fixture.owner))
+            .isInstanceOf(HoldfastException.class);
+        assertThat(Statement.Placement.current(unknowing.statements(true)))
+            .isEqualTo(next.placement());
+      }
+    }
   }
 
   @Test
