@@ -238,6 +238,7 @@ final class AppendCommand extends ServerCommand {
           throw notKept(erased);
         }
       }
+      case WriteResult.Replicated many -> many.acknowledgements().forEach(this::stored);
       case WriteResult.Refused refused -> throw refused.reason();
       case WriteResult.Unknown unknown ->
           throw Failure.failed(

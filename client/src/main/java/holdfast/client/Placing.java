@@ -7,8 +7,6 @@ import holdfast.capsule.Receipt;
 import holdfast.capsule.Statement;
 import holdfast.capsule.Statement.Placement.Member;
 import holdfast.crypto.SigningKey;
-import holdfast.crypto.VerifyKey;
-import holdfast.net.Endpoint;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -86,18 +84,12 @@ public final class Placing {
     }
     for (Member member : before == null ? List.<Member>of() : before.members()) {
       if (!placement.names(member.identity())) {
-        try (Server left = connect(member)) {
+        try (Server left = Replicas.connect(member)) {
           told.add(tell(left, member, false, placement));
         }
       }
     }
     return new Placed(placement, List.copyOf(told));
-  }
-
-  /** A member of a placement, which must be the server that the owner named. */
-  static Server connect(Member member) {
-    VerifyKey identity = member.identity();
-    return Server.at(Endpoint.parse(member.address()), identity);
   }
 
   private List<Statement> statements(Server server) throws ProofException {

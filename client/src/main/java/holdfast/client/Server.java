@@ -105,7 +105,7 @@ public final class Server implements AutoCloseable {
   public CapsuleWriter openWriter(
       Hash capsule, SigningKey writerKey, ContentKey contentKey, WriterOptions options)
       throws ProofException {
-    return new CapsuleWriter(this, capsule, writerKey, contentKey, options);
+    return CapsuleWriter.open(this, capsule, writerKey, contentKey, options);
   }
 
   /** Opens a reader of a capsule. */

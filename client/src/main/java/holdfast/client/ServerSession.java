@@ -43,6 +43,7 @@ final class ServerSession implements AutoCloseable {
   private volatile @Nullable Told told;
   private volatile Versions serverSpeaks = Versions.UNSTATED;
   private volatile @Nullable Exception failure;
+  private volatile @Nullable Runnable woken;
   private boolean ended;
   private volatile long takenMillis = TAKEN_MILLIS;
 
@@ -123,7 +124,16 @@ final class ServerSession implements AutoCloseable {
      * @throws ProofException when the server is not the one that was pinned
      */
     Reply await(long timeoutMillis) throws ProofException {
-      long left = TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+      return await(TimeUnit.MILLISECONDS.toNanos(timeoutMillis), timeoutMillis);
+    }
+
+    /**
+     * Waits for what is left of a time.
+     *
+     * @param timeoutMillis the whole time, for the message
+     */
+    Reply await(long leftNanos, long timeoutMillis) throws ProofException {
+      long left = leftNanos;
       lock.lock();
       try {
         while (reply == null && failure == null) {
@@ -249,6 +259,11 @@ final class ServerSession implements AutoCloseable {
 
   boolean broken() {
     return failure != null;
+  }
+
+  /** Names what is run, on an I/O thread, when a reply has come or the session has ended. */
+  void onReply(Runnable runnable) {
+    woken = runnable;
   }
 
   /** How long to wait for the server to take a request in. */
@@ -381,6 +396,7 @@ final class ServerSession implements AutoCloseable {
         } finally {
           lock.unlock();
         }
+        wake();
       }
     }
 
@@ -403,7 +419,15 @@ final class ServerSession implements AutoCloseable {
       } finally {
         lock.unlock();
       }
+      wake();
       subscriptions.values().forEach(s -> s.accept(Reply.getDefaultInstance()));
+    }
+
+    private void wake() {
+      Runnable waking = woken;
+      if (waking != null) {
+        waking.run();
+      }
     }
   }
 }

@@ -3,6 +3,7 @@ package holdfast.client;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.capsule.Receipt;
+import holdfast.capsule.Statement;
 import java.util.List;
 
 /** What became of a batch of writes. */
@@ -31,12 +32,25 @@ public sealed interface WriteResult {
     }
   }
 
-  /** The server has refused the batch; nothing of it is stored. */
+  /**
+   * As many members of a placement as were asked for have acknowledged the batch, each with a
+   * receipt of its own that was verified: REPLICATED.
+   *
+   * @param placement the placement, whose version is part of what this says
+   * @param needed how many were asked for
+   * @param acknowledgements of distinct members, those that had come by then, {@code needed} or
+   *     more
+   */
+  record Replicated(
+      List<Hash> names, Statement.Placement placement, int needed, List<Stored> acknowledgements)
+      implements WriteResult {}
+
+  /** The server has refused the batch, or all have; nothing of it is stored. */
   record Refused(List<Hash> names, HoldfastException reason) implements WriteResult {}
 
   /**
-   * No answer came, though it was sent again: the batch may be stored or not. Asking for its names,
-   * or writing it once more, settles that.
+   * No answer came, though it was sent again, or fewer servers acknowledged it than were asked for:
+   * the batch may be stored or not. Asking for its names, or writing it once more, settles that.
    */
   record Unknown(List<Hash> names, HoldfastException reason) implements WriteResult {}
 }
