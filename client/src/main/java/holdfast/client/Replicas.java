@@ -72,6 +72,11 @@ public final class Replicas implements AutoCloseable {
     }
   }
 
+  /** Opens a reader, which asks one member and fails over to the next. */
+  public ReplicatedReader openReader(List<ContentKey> contentKeys, ReaderOptions options) {
+    return new ReplicatedReader(servers, placement.capsule(), contentKeys, options);
+  }
+
   /**
    * The heads of all, without those that another one has below its own. That one says so is
    * believed: at worst the run begins a branch that it need not have begun.

@@ -1,0 +1,354 @@
+package holdfast.client;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.capsule.ContentKey;
+import holdfast.capsule.FinalHeads;
+import holdfast.capsule.Freshness;
+import holdfast.capsule.Statement;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads a capsule that several servers keep. One is asked; when it cannot be reached, does not have
+ * what is wanted, or gives something that does not hold, the next one is. Who gave bad evidence is
+ * not asked any more, and what it gave is kept. Not safe for use by several threads.
+ */
+public final class ReplicatedReader implements AutoCloseable {
+  /** Headers looked at to find out whether one head lies below another. */
+  private static final int WALKED = 4096;
+
+  private final List<Server> servers;
+  private final Hash capsule;
+  private final List<ContentKey> contentKeys;
+  private final ReaderOptions options;
+  private final Map<Server, CapsuleReader> readers = new HashMap<>();
+  private final Set<Server> avoided = new HashSet<>();
+  private final List<BadEvidence> evidence = new ArrayList<>();
+  private Statement.@Nullable Succession closing;
+
+  /** The server that answered last, which is asked first. */
+  private int preferred;
+
+  /** Something asked of a reader of one server. Asking it twice must be harmless. */
+  public interface Question<T> {
+    /** Asks. */
+    T ask(CapsuleReader reader) throws ProofException;
+  }
+
+  /** Reads from these servers, in this order at first; they are closed by whoever opened them. */
+  public ReplicatedReader(
+      List<Server> servers, Hash capsule, List<ContentKey> contentKeys, ReaderOptions options) {
+    this.servers = List.copyOf(servers);
+    this.capsule = capsule;
+    this.contentKeys = List.copyOf(contentKeys);
+    this.options = options;
+  }
+
+  /** What servers gave that did not hold, oldest first. */
+  public List<BadEvidence> evidence() {
+    return List.copyOf(evidence);
+  }
+
+  // ---- Asking -----------------------------------------------------------------------------------
+
+  /**
+   * Asks one server after the other until one answers.
+   *
+   * @throws ProofException when none answers and one has given bad evidence
+   * @throws HoldfastException when none answers, with what the first one said; or when the question
+   *     itself is refused
+   */
+  public <T> T ask(Question<T> question) throws ProofException {
+    Asked<T> asked = new Asked<>(question);
+    for (int i = 0; i < servers.size(); i++) {
+      int at = (preferred + i) % servers.size();
+      T answer = asked.of(servers.get(at));
+      if (answer != null) {
+        preferred = at;
+        return answer;
+      }
+    }
+    throw asked.unanswered();
+  }
+
+  /** A question on its way from server to server. */
+  private final class Asked<T> {
+    private final Question<T> question;
+    private @Nullable ProofException bad;
+    private @Nullable HoldfastException failed;
+
+    Asked(Question<T> question) {
+      this.question = question;
+    }
+
+    /** What a server answers; null when it does not. */
+    @Nullable T of(Server server) throws ProofException {
+      if (avoided.contains(server)) {
+        return null;
+      }
+      try {
+        CapsuleReader reader = reader(server);
+        T answer = question.ask(reader);
+        heed(reader);
+        return answer;
+      } catch (ProofException e) {
+        bad = bad == null ? e : bad;
+        avoided.add(server);
+        drop(server);
+        evidence.add(
+            new BadEvidence(server.endpoint(), e.violation(), String.valueOf(e.getMessage())));
+      } catch (HoldfastException e) {
+        if (asWellElsewhere(e)) {
+          throw e;
+        }
+        failed = failed == null ? e : failed;
+        if (e.code() == ErrorCode.UNREACHABLE) {
+          drop(server);
+        }
+      }
+      return null;
+    }
+
+    /** A failed check is never passed off as something that is not there. */
+    HoldfastException unanswered() throws ProofException {
+      if (bad != null) {
+        throw bad;
+      }
+      if (failed != null) {
+        return failed;
+      }
+      BadEvidence first = evidence.getFirst();
+      throw new ProofException(
+          first.violation(),
+          "every server has given bad evidence; " + first.server() + ": " + first.message());
+    }
+  }
+
+  /** Whether other servers would say the same. */
+  private static boolean asWellElsewhere(HoldfastException e) {
+    return switch (e.code()) {
+      case INVALID, TOO_LARGE, SUCCEEDED -> true;
+      default -> false;
+    };
+  }
+
+  private CapsuleReader reader(Server server) throws ProofException {
+    CapsuleReader known = readers.get(server);
+    if (known != null) {
+      return known;
+    }
+    CapsuleReader made = server.openReader(capsule, contentKeys, options);
+    readers.put(server, made);
+    Statement.Succession told = closing;
+    if (told != null) {
+      made.learn(told);
+    }
+    return made;
+  }
+
+  private void drop(Server server) {
+    CapsuleReader reader = readers.remove(server);
+    if (reader != null) {
+      reader.close();
+    }
+  }
+
+  /** What one server shows of a succession binds what the others answer. */
+  private void heed(CapsuleReader reader) throws ProofException {
+    FinalHeads shown = reader.closing();
+    if (shown != null && closing == null) {
+      closing = shown.statement();
+      for (CapsuleReader other : readers.values()) {
+        other.learn(shown.statement());
+      }
+    }
+  }
+
+  // ---- Records and leaves -----------------------------------------------------------------------
+
+  /** Reads and proves one record. */
+  public ReadResult read(Hash name) throws ProofException {
+    return readAll(List.of(name)).getFirst();
+  }
+
+  /** Reads and proves records; for each the best that any server has to say. */
+  public List<ReadResult> readAll(List<Hash> names) throws ProofException {
+    return best(names, CapsuleReader::readAll, ReplicatedReader::lacks);
+  }
+
+  /** Reads and proves headers. */
+  public List<ReadResult> readHeaders(List<Hash> names) throws ProofException {
+    return best(names, CapsuleReader::readHeaders, ReplicatedReader::lacks);
+  }
+
+  /** Reads and proves single leaves. */
+  public List<ReadResult.LeafResult> readLeaves(List<ReadResult.LeafName> leaves)
+      throws ProofException {
+    return best(leaves, CapsuleReader::readLeaves, ReplicatedReader::lacks);
+  }
+
+  private interface Reads<N, R> {
+    List<R> from(CapsuleReader reader, List<N> names) throws ProofException;
+  }
+
+  private interface Lack<R> {
+    /** How much is lacking: 0 when no server could say more. */
+    int of(R result);
+  }
+
+  private static int lacks(ReadResult result) {
+    return switch (result) {
+      case ReadResult.Proven proven -> 0;
+      case ReadResult.Cached cached -> 0;
+      case ReadResult.Erased erased -> 0;
+      case ReadResult.Outside outside -> 0;
+      case ReadResult.Unproven unproven -> 1;
+      case ReadResult.Damaged damaged -> 2;
+      case ReadResult.Absent absent -> 3;
+    };
+  }
+
+  private static int lacks(ReadResult.LeafResult result) {
+    return switch (result) {
+      case ReadResult.LeafResult.Proven proven -> 0;
+      case ReadResult.LeafResult.Missing missing ->
+          switch (missing.why()) {
+            case ERASED, OUTSIDE -> 0;
+            case UNPROVEN -> 1;
+            case DAMAGED -> 2;
+            case ABSENT -> 3;
+          };
+    };
+  }
+
+  private <N, R> List<R> best(List<N> names, Reads<N, R> reads, Lack<R> lack)
+      throws ProofException {
+    List<R> found = new ArrayList<>(ask(reader -> reads.from(reader, names)));
+    for (int i = 0; i < servers.size(); i++) {
+      List<Integer> wanted = new ArrayList<>();
+      for (int at = 0; at < found.size(); at++) {
+        if (lack.of(found.get(at)) > 0) {
+          wanted.add(at);
+        }
+      }
+      if (wanted.isEmpty()) {
+        break;
+      }
+      // The one that answered before, being asked first, is asked the rest once more, for nothing.
+      List<N> rest = wanted.stream().map(names::get).toList();
+      List<R> more =
+          new Asked<List<R>>(reader -> reads.from(reader, rest))
+              .of(servers.get((preferred + i) % servers.size()));
+      for (int at = 0; more != null && at < more.size(); at++) {
+        if (lack.of(more.get(at)) < lack.of(found.get(wanted.get(at)))) {
+          found.set(wanted.get(at), more.get(at));
+        }
+      }
+    }
+    return found;
+  }
+
+  // ---- What is newest ---------------------------------------------------------------------------
+
+  /**
+   * Asks all servers for heads, at the same time, and takes the first answers.
+   *
+   * @param wanted how many have to answer: r
+   * @param acknowledgements how many every write was acknowledged by: k
+   * @throws HoldfastException when fewer answer
+   */
+  public QuorumFreshness heads(int wanted, int acknowledgements) throws ProofException {
+    record Heard(Server server, @Nullable Freshness answer, @Nullable Exception failure) {}
+    BlockingQueue<Heard> heard = new LinkedBlockingQueue<>();
+    List<Server> asked = servers.stream().filter(s -> !avoided.contains(s)).toList();
+    for (Server server : asked) {
+      Thread.ofVirtual()
+          .start(() -> {
+            try (CapsuleReader reader = server.openReader(capsule, List.of(), options)) {
+              Freshness answer = reader.heads();
+              reader.prove(answer.heads());
+              heard.add(new Heard(server, answer, null));
+            } catch (ProofException | RuntimeException e) {
+              heard.add(new Heard(server, null, e));
+            }
+          });
+    }
+    List<Freshness> answers = new ArrayList<>();
+    Exception last = null;
+    try {
+      for (int i = 0; i < asked.size() && answers.size() < wanted; i++) {
+        Heard one = heard.take();
+        Freshness answer = one.answer();
+        if (answer != null) {
+          answers.add(answer);
+        } else if (one.failure() instanceof ProofException bad) {
+          avoided.add(one.server());
+          drop(one.server());
+          evidence.add(
+              new BadEvidence(
+                  one.server().endpoint(), bad.violation(), String.valueOf(bad.getMessage())));
+          last = bad;
+        } else {
+          last = one.failure();
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new HoldfastException(ErrorCode.UNREACHABLE, "interrupted while asking", e);
+    }
+    if (answers.size() < wanted) {
+      throw new HoldfastException(
+          ErrorCode.UNREACHABLE,
+          answers.size()
+              + " of "
+              + servers.size()
+              + " servers say what is newest, "
+              + wanted
+              + " were to"
+              + (last == null ? "" : "; " + last.getMessage()));
+    }
+    return new QuorumFreshness(
+        List.copyOf(answers), topmost(answers), acknowledgements, servers.size());
+  }
+
+  /**
+   * The heads of all answers, without those met on the way back from others. Only headers decide:
+   * that a server does not list a record which it has shows nothing.
+   */
+  private List<Hash> topmost(List<Freshness> answers) throws ProofException {
+    Set<Hash> heads = new LinkedHashSet<>();
+    answers.forEach(answer -> heads.addAll(answer.heads()));
+    boolean agreed = answers.stream().allMatch(a -> heads.equals(new HashSet<>(a.heads())));
+    Set<Hash> seen = new HashSet<>(heads);
+    List<Hash> next = agreed ? List.of() : List.copyOf(heads);
+    while (!next.isEmpty() && seen.size() < WALKED) {
+      Set<Hash> below = new LinkedHashSet<>();
+      for (ReadResult result : readHeaders(next)) {
+        if (result instanceof ReadResult.Proven one) {
+          below.addAll(one.record().header().pointers());
+        }
+      }
+      heads.removeAll(below);
+      below.removeIf(name -> !seen.add(name));
+      next = List.copyOf(below);
+    }
+    return List.copyOf(heads);
+  }
+
+  @Override
+  public void close() {
+    readers.values().forEach(CapsuleReader::close);
+    readers.clear();
+  }
+}

@@ -1,0 +1,195 @@
+package holdfast.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.base.Violation;
+import holdfast.capsule.Statement;
+import holdfast.client.BadEvidence;
+import holdfast.client.QuorumFreshness;
+import holdfast.client.ReadResult;
+import holdfast.client.ReaderOptions;
+import holdfast.client.ReplicatedReader;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A reader of three servers, some of which are gone, behind or malicious. */
+@Timeout(60)
+class ReplicatedReaderTest {
+  @TempDir Path folder;
+  private PlacedFixture fixture;
+  private ReplicatedReader reader;
+
+  @BeforeEach
+  void start() throws Exception {
+    fixture = new PlacedFixture(folder);
+    reader =
+        fixture.replicas.openReader(
+            List.of(fixture.first.contentKey), new ReaderOptions(1 << 10, 2000));
+  }
+
+  @AfterEach
+  void stop() {
+    reader.close();
+    fixture.close();
+  }
+
+  private int nodeAsked() {
+    // The members stand in the order of their keys.
+    String first = fixture.placement.members().getFirst().address();
+    for (int node = 0; node < 3; node++) {
+      if (fixture.meddlers.get(node).endpoint().toString().equals(first)) {
+        return node;
+      }
+    }
+    throw new AssertionError();
+  }
+
+  private List<Hash> appendToAll(int count) throws Exception {
+    List<Hash> names = fixture.append(count);
+    for (int node = 0; node < 3; node++) {
+      assertThat(fixture.proven(node, names)).isEqualTo(count);
+    }
+    return names;
+  }
+
+  @Test
+  void whenAServerIsGoneTheNextIsAsked() throws Exception {
+    List<Hash> names = appendToAll(5);
+    assertThat(reader.readAll(names)).allMatch(r -> r instanceof ReadResult.Proven);
+    fixture.down(nodeAsked());
+    assertThat(reader.readAll(names)).allMatch(r -> r instanceof ReadResult.Proven);
+    for (int node = 0; node < 3; node++) {
+      fixture.down(node);
+    }
+    assertThatThrownBy(() -> reader.readAll(names))
+        .isInstanceOfSatisfying(
+            HoldfastException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.UNREACHABLE));
+    fixture.up((nodeAsked() + 1) % 3);
+    assertThat(reader.readAll(names)).allMatch(r -> r instanceof ReadResult.Proven);
+    assertThat(reader.evidence()).isEmpty();
+  }
+
+  @Test
+  void whoGivesBadEvidenceIsNotAskedAgainAndWhatItGaveIsKept() throws Exception {
+    List<Hash> names = appendToAll(5);
+    Meddler liar = fixture.meddlers.get(nodeAsked());
+    liar.alter(
+        Forgery.answers(
+            answer -> answer.toBuilder().setProof(Forgery.bytes(new byte[] {0, 0, 0, 0})).build()));
+    assertThat(reader.readAll(names)).allMatch(r -> r instanceof ReadResult.Proven);
+    assertThat(reader.evidence())
+        .singleElement()
+        .satisfies(e -> {
+          assertThat(e.server()).isEqualTo(liar.endpoint());
+          assertThat(e.violation()).isEqualTo(Violation.BROKEN_CHAIN);
+        });
+    liar.alter(reply -> reply);
+    liar.requests.clear();
+    assertThat(reader.read(names.getFirst())).isInstanceOf(ReadResult.Proven.class);
+    assertThat(liar.requests).isEmpty();
+  }
+
+  @Test
+  void badEvidenceIsNeverPassedOffAsNotThere() throws Exception {
+    List<Hash> names = appendToAll(1);
+    fixture
+        .meddlers
+        .get(nodeAsked())
+        .alter(Forgery.answers(answer -> answer.toBuilder().clearStatuses().build()));
+    for (int node = 0; node < 3; node++) {
+      if (node != nodeAsked()) {
+        fixture.down(node);
+      }
+    }
+    for (int round = 0; round < 2; round++) {
+      int before = round;
+      assertThatThrownBy(() -> reader.read(names.getFirst()))
+          .isInstanceOf(before == 0 ? ProofException.class : HoldfastException.class);
+    }
+    assertThat(reader.evidence()).extracting(BadEvidence::violation).hasSize(1);
+  }
+
+  @Test
+  void whatOneServerLacksAnotherHas() throws Exception {
+    int behind = nodeAsked();
+    List<Hash> early = appendToAll(2);
+    fixture.down(behind);
+    List<Hash> late = fixture.append(2);
+    fixture.up(behind);
+    assertThat(reader.readAll(List.of(early.get(0), late.get(0), early.get(1), late.get(1))))
+        .allMatch(r -> r instanceof ReadResult.Proven)
+        .extracting(ReadResult::name)
+        .containsExactly(early.get(0), late.get(0), early.get(1), late.get(1));
+    assertThat(reader.readLeaves(List.of(new ReadResult.LeafName(late.get(1), 0))))
+        .allMatch(r -> r instanceof ReadResult.LeafResult.Proven);
+    assertThat(reader.read(fixture.capsule)).isEqualTo(new ReadResult.Absent(fixture.capsule));
+  }
+
+  @Test
+  void d22HeadsComeFromAQuorumThatStatesWhatItSurvives() throws Exception {
+    appendToAll(3);
+    int behind = nodeAsked();
+    fixture.down(behind);
+    Hash newest = fixture.append(2).getLast();
+    fixture.up(behind);
+    QuorumFreshness all = reader.heads(3, 2);
+    assertThat(all.answers()).hasSize(3).extracting(a -> a.server()).doesNotHaveDuplicates();
+    // The server that is behind lists a head that is none: it lies below the newest.
+    assertThat(all.answers()).anyMatch(a -> !a.heads().equals(List.of(newest)));
+    assertThat(all.heads()).containsExactly(newest);
+    assertThat(all.survives()).isEqualTo(1);
+    assertThat(reader.heads(2, 2).survives()).isZero();
+    assertThat(reader.heads(2, 2).heads()).containsExactly(newest);
+    assertThat(reader.heads(3, 3).survives()).isEqualTo(2);
+    assertThat(reader.heads(1, 2).survives()).isEqualTo(-1);
+    fixture.down((behind + 1) % 3);
+    assertThat(reader.heads(2, 2).heads()).containsExactly(newest);
+    assertThatThrownBy(() -> reader.heads(3, 2))
+        .isInstanceOf(HoldfastException.class)
+        .hasMessageContaining("2 of 3 servers say what is newest, 3 were to");
+  }
+
+  @Test
+  void branchesAreBothHeads() throws Exception {
+    appendToAll(1);
+    Hash[] branches = new Hash[2];
+    for (int i = 0; i < 2; i++) {
+      try (RawClient raw = new RawClient(fixture.first, fixture.first.owner)) {
+        var record = raw.record(0, List.of(), new byte[] {(byte) i});
+        raw.expectReceipt(raw.write(List.of(record), List.of(raw.sign(record.name()))));
+        branches[i] = record.name();
+      }
+    }
+    assertThat(reader.heads(3, 2).heads()).contains(branches).hasSize(3);
+  }
+
+  @Test
+  void aSuccessionThatOneServerShowsBindsTheOthers() throws Exception {
+    List<Hash> names = appendToAll(3);
+    int silent = nodeAsked();
+    Statement.Succession closing =
+        Statement.Succession.sign(
+            fixture.capsule, 1, List.of(names.get(1)), Hash.ZERO, fixture.first.owner);
+    assertThat(reader.read(names.get(2))).isInstanceOf(ReadResult.Proven.class);
+    // One server knows of it; the one that is asked first does not.
+    fixture.nodes.get((silent + 1) % 3).server.declare(closing);
+    fixture.down(silent);
+    fixture.down((silent + 2) % 3);
+    assertThat(reader.read(names.get(1))).isInstanceOf(ReadResult.Proven.class);
+    fixture.up(silent);
+    fixture.down((silent + 1) % 3);
+    assertThatThrownBy(() -> reader.read(names.get(2)))
+        .isInstanceOfSatisfying(
+            ProofException.class, e -> assertThat(e.violation()).isEqualTo(Violation.OUTSIDE));
+  }
+}
