@@ -153,10 +153,10 @@ public final class BundleImport {
                             .addAllSignatures(encodedSignatures)
                             .setLevel(Level.SYNCED)));
     Reply reply = Reply.getDefaultInstance();
-    for (Request.Builder request : requests) {
-      boolean last = request.equals(requests.getLast());
+    for (int i = 0; i < requests.size(); i++) {
+      boolean last = i == requests.size() - 1;
       Reply.ResultCase kind = last ? Reply.ResultCase.RECEIPT : Reply.ResultCase.DONE;
-      reply = session.session().call(request, kind, TIMEOUT_MILLIS);
+      reply = session.session().call(requests.get(i), kind, TIMEOUT_MILLIS);
     }
     return reply;
   }

@@ -217,7 +217,8 @@ final class Replica implements Runnable {
       for (Undecided oldest = queue.peek();
           oldest != null && System.nanoTime() - oldest.sentNanos >= patience;
           oldest = queue.peek()) {
-        miss(poll(), why);
+        poll();
+        miss(oldest, why);
       }
       whole.notifyAll();
     }

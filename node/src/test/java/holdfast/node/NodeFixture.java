@@ -93,6 +93,11 @@ final class NodeFixture implements AutoCloseable {
     server = connect();
   }
 
+  /** Ends the node before the test does. */
+  void stop() {
+    close();
+  }
+
   /** Goes on with a new capsule. */
   void begin() throws ProofException {
     metadata = create("test");

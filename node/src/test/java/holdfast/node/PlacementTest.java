@@ -107,7 +107,7 @@ class PlacementTest {
       third.server.create(fixture.metadata, fixture.owner);
       try (CapsuleReader unknowing =
           third.server.openReader(fixture.capsule, List.of(), ReaderOptions.withoutCache())) {
-        second.close();
+        second.stop();
         Placing.Placed next =
             Placing.place(unknowing, List.of(fixture.server, third.server), fixture.owner);
         assertThat(next.placement().version()).isEqualTo(2);

@@ -57,7 +57,9 @@ final class Pairing {
     first.round.step(new Input.Begin(), effects(first, second));
     second.round.step(new Input.Begin(), effects(second, first));
     for (boolean moving = true; moving; ) {
-      moving = stepOne(first, second) | stepOne(second, first);
+      boolean one = stepOne(first, second);
+      boolean other = stepOne(second, first);
+      moving = one || other;
       between.run();
     }
     return this;

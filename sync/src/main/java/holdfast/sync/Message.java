@@ -48,7 +48,7 @@ sealed interface Message {
    * @param least lowest version of this protocol that the side speaks
    * @param greatest highest one
    * @param salt this side's share of the round's salt
-   * @param strategy ordinal of the strategy; the initiator's counts
+   * @param strategy number of the strategy; the initiator's counts
    * @param rounds the last complete rounds with this peer, newest first
    * @param statements hash over the sorted names of the owner's statements
    */

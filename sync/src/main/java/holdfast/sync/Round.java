@@ -354,7 +354,7 @@ public final class Round implements Machine<Input, Effect> {
             GREATEST_VERSION,
             replica.metadata().name(),
             salt,
-            strategy.ordinal(),
+            strategy.number(),
             markers.stream().map(Marker::round).limit(255).toList(),
             statementDigest()),
         out);
@@ -382,10 +382,11 @@ public final class Round implements Machine<Input, Effect> {
           Violation.WRONG_CAPSULE, "the peer began a round about another capsule");
     }
     if (!initiator) {
-      if (hello.strategy() >= Strategy.values().length) {
+      Strategy asked = Strategy.of(hello.strategy());
+      if (asked == null) {
         throw new ProofException(Violation.MALFORMED, "the peer asks for an unknown strategy");
       }
-      strategy = Strategy.values()[hello.strategy()];
+      strategy = asked;
     }
     Encoder joint = new Encoder(64);
     joint.hash(initiator ? salt : hello.salt()).hash(initiator ? hello.salt() : salt);

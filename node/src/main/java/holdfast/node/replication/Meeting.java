@@ -20,6 +20,7 @@ import java.util.ArrayDeque;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -54,6 +55,7 @@ final class Meeting {
   private final Frames frames = new Frames();
   private final ArrayDeque<Input> inputs = new ArrayDeque<>();
   private final ArrayDeque<Effect.Store> toStore = new ArrayDeque<>();
+  private @Nullable ScheduledFuture<?> retry;
   private @Nullable CallStreamObserver<Frame> out;
   private @Nullable String leaving;
   private volatile long heardNanos = System.nanoTime();
@@ -148,6 +150,10 @@ final class Meeting {
     boolean first = !ended;
     ended = true;
     inputs.clear();
+    ScheduledFuture<?> waiting = retry;
+    if (waiting != null) {
+      waiting.cancel(false);
+    }
     return first;
   }
 
@@ -252,8 +258,9 @@ final class Meeting {
                   new Completion(first)));
         } catch (HoldfastException e) {
           if (e.code() == ErrorCode.BUSY) {
-            timer.schedule(
-                () -> executor.execute(this::submitAll), BUSY_MILLIS, TimeUnit.MILLISECONDS);
+            retry =
+                timer.schedule(
+                    () -> executor.execute(this::submitAll), BUSY_MILLIS, TimeUnit.MILLISECONDS);
             return;
           }
           input(new Input.NotStored(first.ticket(), String.valueOf(e.getMessage())));

@@ -29,6 +29,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -60,6 +61,7 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
   private final Map<Hash, Statement.Placement> placed = new ConcurrentHashMap<>();
   private final Map<VerifyKey, Connection> connections = new ConcurrentHashMap<>();
   private final AtomicInteger meetings = new AtomicInteger();
+  private volatile @Nullable ScheduledFuture<?> ticking;
   private volatile boolean closed;
 
   /**
@@ -90,7 +92,8 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
     }
     store.onChange((capsule, statements) -> news(capsule));
     store.onDamage(this::hurry);
-    timer.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    ticking =
+        timer.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   /** Brings the links of a capsule in line with its placement. */
@@ -391,6 +394,10 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
   @Override
   public void close() {
     closed = true;
+    ScheduledFuture<?> ticks = ticking;
+    if (ticks != null) {
+      ticks.cancel(false);
+    }
     timer.shutdownNow();
     connections.values().forEach(Connection::close);
   }

@@ -72,16 +72,16 @@ final class StoredReplica implements Replica {
     try {
       return capsule.headerOf(arrival).name();
     } catch (HoldfastException e) {
-      return whenDamaged(arrival, e);
+      requireDamaged(arrival, e);
+      return null;
     }
   }
 
-  private static <T> @Nullable T whenDamaged(long arrival, HoldfastException e) {
+  private static void requireDamaged(long arrival, HoldfastException e) {
     if (e.code() != ErrorCode.DAMAGED) {
       throw e;
     }
     LOG.debug("record number {} is left out of a round: {}", arrival, e.getMessage());
-    return null;
   }
 
   @Override
@@ -109,7 +109,8 @@ final class StoredReplica implements Replica {
     try {
       return capsule.record(arrival);
     } catch (HoldfastException e) {
-      return whenDamaged(arrival, e);
+      requireDamaged(arrival, e);
+      return null;
     }
   }
 
