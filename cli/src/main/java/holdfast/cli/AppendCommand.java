@@ -6,8 +6,9 @@ import holdfast.base.Limits;
 import holdfast.base.ProofException;
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Receipt;
-import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
+import holdfast.client.Replicas;
+import holdfast.client.ReplicationOptions;
 import holdfast.client.SigningPolicy;
 import holdfast.client.WriteResult;
 import holdfast.client.WriterOptions;
@@ -15,7 +16,6 @@ import holdfast.crypto.SigningKey;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -37,13 +37,16 @@ import picocli.CommandLine.Parameters;
     footerHeading = "%n",
     footer = {
       "Without --lines the input is one record; input of more than 8 MiB becomes several, in order.",
+      "A capsule that is placed on several servers is written to all of them; a record's name is printed",
+      "once enough have acknowledged it. --receipts keeps the receipts of all.",
       "With --lines, lines that have waited for a second are sent without waiting for more.",
       "",
       "Examples:",
       "  holdfast append 3f2a report.pdf --key me.pem",
       "  tail -f sensor.log | holdfast append 3f2a - --key me.pem --lines --batch 100",
       "",
-      "JSON, a line each: record, leaves, level, proven, server"
+      "JSON, a line each: record, leaves, level, proven, server; of a placed capsule also replicas (that",
+      "have acknowledged by then), needed, members, placement (its version)"
     })
 final class AppendCommand extends ServerCommand {
   private static final int PIECE_BYTES = 8 << 20;
@@ -107,8 +110,17 @@ final class AppendCommand extends ServerCommand {
       description = "Add the server's receipt for each record to a file, for 'prove --receipt'.")
   @Nullable Path receipts;
 
+  @Option(
+      names = "--replicas",
+      paramLabel = "K",
+      defaultValue = "0",
+      description =
+          "Of a placed capsule: how many servers are to acknowledge. Default: more than half.")
+  int needed;
+
   private final Map<Hash, Integer> leafCounts = new HashMap<>();
   private @Nullable OutputStream receiptFile;
+  private @Nullable IOException receiptsUnkept;
   private final Progress progress;
   private long leavesStored;
 
@@ -124,13 +136,14 @@ final class AppendCommand extends ServerCommand {
     }
     SigningKey writerKey = terminal.home().key(key);
     try (Target target = openNamed(capsule);
+        Source source = source(target);
         InputStream in = file.equals("-") ? terminal.in : Files.newInputStream(Path.of(file));
         OutputStream kept = receiptFile()) {
       receiptFile = kept;
-      ContentKey contentKey = newestContentKey(target, writerKey);
-      try (CapsuleWriter writer =
-          target.server().openWriter(target.capsule(), writerKey, contentKey, options())) {
+      ContentKey contentKey = newestContentKey(target, source, writerKey);
+      try (CapsuleWriter writer = writer(target, source, writerKey, contentKey)) {
         writer.onResult(this::stored);
+        writer.onAcknowledged(this::keepReceipts);
         if (lines) {
           appendLines(writer, in);
         } else {
@@ -139,12 +152,30 @@ final class AppendCommand extends ServerCommand {
         writer.sign();
         writer.commitOrThrow();
       }
-    } catch (UncheckedIOException e) {
-      throw e.getCause() == null ? new IOException(e) : e.getCause();
     } finally {
       progress.close();
     }
+    IOException unkept = receiptsUnkept;
+    if (unkept != null) {
+      throw unkept;
+    }
     return 0;
+  }
+
+  private CapsuleWriter writer(
+      Target target, Source source, SigningKey writerKey, ContentKey contentKey)
+      throws ProofException {
+    Replicas replicas = source.replicas();
+    if (replicas != null) {
+      return replicas.openWriter(
+          writerKey, contentKey, options(), ReplicationOptions.majority().withNeeded(needed));
+    }
+    if (needed > 1) {
+      throw Failure.usage(
+          "--replicas " + needed + ", and one server is written to",
+          "Place the capsule on several: holdfast place CAPSULE --on HOST:PORT,… --key FILE");
+    }
+    return target.server().openWriter(target.capsule(), writerKey, contentKey, options());
   }
 
   private OutputStream receiptFile() throws IOException {
@@ -153,15 +184,14 @@ final class AppendCommand extends ServerCommand {
         : Files.newOutputStream(receipts, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
   }
 
-  private static ContentKey newestContentKey(Target target, SigningKey writerKey)
+  private static ContentKey newestContentKey(Target target, Source source, SigningKey writerKey)
       throws ProofException {
-    try (CapsuleReader reader = target.reader()) {
-      List<ContentKey> held = contentKeys(target.home(), reader, List.of(writerKey));
-      if (held.isEmpty()) {
-        throw noContentKey(target.capsule());
-      }
-      return held.getLast();
+    List<ContentKey> held =
+        source.ask(reader -> contentKeys(target.home(), reader, List.of(writerKey)));
+    if (held.isEmpty()) {
+      throw noContentKey(target.capsule());
     }
+    return held.getLast();
   }
 
   private WriterOptions options() {
@@ -224,21 +254,10 @@ final class AppendCommand extends ServerCommand {
   private void stored(WriteResult result) {
     switch (result) {
       case WriteResult.Stored batchStored -> {
-        List<Receipt.Entry> entries = batchStored.entries();
-        List<Hash> erased = new ArrayList<>();
-        for (int i = 0; i < batchStored.names().size(); i++) {
-          if (entries.get(i).outcome() == Receipt.Outcome.ERASED) {
-            erased.add(entries.get(i).name());
-          } else {
-            print(entries.get(i), batchStored.receipt());
-          }
-        }
         keepReceipts(batchStored);
-        if (!erased.isEmpty()) {
-          throw notKept(erased);
-        }
+        acknowledged(List.of(batchStored), null);
       }
-      case WriteResult.Replicated many -> many.acknowledgements().forEach(this::stored);
+      case WriteResult.Replicated many -> acknowledged(many.acknowledgements(), many);
       case WriteResult.Refused refused -> throw refused.reason();
       case WriteResult.Unknown unknown ->
           throw Failure.failed(
@@ -255,6 +274,26 @@ final class AppendCommand extends ServerCommand {
     progress.at(leavesStored);
   }
 
+  /** Prints the records of a batch that one server has acknowledged, or several have. */
+  private void acknowledged(
+      List<WriteResult.Stored> by, WriteResult.@Nullable Replicated replicated) {
+    List<Hash> names = by.getFirst().names();
+    List<Hash> erased = new ArrayList<>();
+    for (int i = 0; i < names.size(); i++) {
+      int at = i;
+      List<Receipt.Outcome> outcomes =
+          by.stream().map(one -> one.entries().get(at).outcome()).toList();
+      if (outcomes.contains(Receipt.Outcome.ERASED)) {
+        erased.add(names.get(i));
+      } else {
+        print(names.get(i), outcomes, by, replicated);
+      }
+    }
+    if (!erased.isEmpty()) {
+      throw notKept(erased);
+    }
+  }
+
   private Failure notKept(List<Hash> erased) {
     return Failure.failed(
         "the owner had this time range erased: the server did not keep the body of "
@@ -265,20 +304,33 @@ final class AppendCommand extends ServerCommand {
             + "' shows what is erased.");
   }
 
-  private void print(Receipt.Entry entry, Receipt receipt) {
-    Integer leaves = leafCounts.remove(entry.name());
+  private void print(
+      Hash name,
+      List<Receipt.Outcome> outcomes,
+      List<WriteResult.Stored> by,
+      WriteResult.@Nullable Replicated replicated) {
+    Integer leaves = leafCounts.remove(name);
     leavesStored += leaves == null ? 0 : leaves;
-    print(
+    Receipt receipt = by.getFirst().receipt();
+    Json object =
         Json.object()
-            .put("record", entry.name())
+            .put("record", name)
             .put("leaves", leaves)
             .put("level", receipt.level().name().toLowerCase(Locale.ROOT))
-            .put("proven", entry.outcome() == Receipt.Outcome.PROVEN)
-            .put("server", receipt.server()),
-        entry.name().toString());
+            .put("proven", outcomes.stream().allMatch(o -> o == Receipt.Outcome.PROVEN))
+            .put("server", receipt.server());
+    if (replicated != null) {
+      object
+          .put("replicas", by.stream().map(one -> one.receipt().server().toString()).toList())
+          .put("needed", replicated.needed())
+          .put("members", replicated.placement().members().size())
+          .put("placement", replicated.placement().version());
+    }
+    print(object, name.toString());
   }
 
-  private void keepReceipts(WriteResult.Stored batchStored) {
+  /** On threads of the writer too, when there are several servers. */
+  private synchronized void keepReceipts(WriteResult.Stored batchStored) {
     OutputStream to = receiptFile;
     if (receipts == null || to == null) {
       return;
@@ -293,7 +345,7 @@ final class AppendCommand extends ServerCommand {
       }
       to.flush();
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      receiptsUnkept = e;
     }
   }
 }

@@ -60,33 +60,39 @@ final class LogCommand extends ServerCommand {
   @Override
   int run() throws Exception {
     try (Target target = open(capsule);
-        CapsuleReader reader = target.reader()) {
-      List<Statement.Erasure> erasures = erasures(reader);
-      History history = new History(reader);
-      List<History.Item> items =
-          from != null || to != null
-              ? history.only(withinTimes(reader))
-              : history.walk(starts(reader.heads()), limit);
-      GraphLines graph = new GraphLines();
-      for (History.Item item : items) {
-        RecordHeader header = item.header();
-        boolean erased = erasures.stream().anyMatch(one -> one.touches(header));
-        if (json) {
-          terminal.line(json(item, reader.metadata(), erased).toString());
-          continue;
-        }
-        GraphLines.Drawn drawn = graph.next(header.name(), history.parents(header));
-        terminal.line(drawn.beside() + text(item, reader.metadata(), erased));
-        drawn.below().forEach(terminal::line);
-      }
-      if (items.isEmpty()) {
-        terminal.note("nothing to show");
-      } else if (items.size() == limit) {
-        terminal.note("the newest " + limit + " are shown; -n N shows more");
-      }
-      noteIfClosed(reader);
+        Source source = source(target)) {
+      source.ask(this::show);
     }
     return 0;
+  }
+
+  /** Nothing is printed before all of it has been read and proven. */
+  private boolean show(CapsuleReader reader) throws ProofException {
+    List<Statement.Erasure> erasures = erasures(reader);
+    History history = new History(reader);
+    List<History.Item> items =
+        from != null || to != null
+            ? history.only(withinTimes(reader))
+            : history.walk(starts(reader.heads()), limit);
+    GraphLines graph = new GraphLines();
+    for (History.Item item : items) {
+      RecordHeader header = item.header();
+      boolean erased = erasures.stream().anyMatch(one -> one.touches(header));
+      if (json) {
+        terminal.line(json(item, reader.metadata(), erased).toString());
+        continue;
+      }
+      GraphLines.Drawn drawn = graph.next(header.name(), history.parents(header));
+      terminal.line(drawn.beside() + text(item, reader.metadata(), erased));
+      drawn.below().forEach(terminal::line);
+    }
+    if (items.isEmpty()) {
+      terminal.note("nothing to show");
+    } else if (items.size() == limit) {
+      terminal.note("the newest " + limit + " are shown; -n N shows more");
+    }
+    noteIfClosed(reader);
+    return true;
   }
 
   private static List<Hash> starts(Freshness fresh) {

@@ -52,12 +52,14 @@ final class PlaceCommand extends ServerCommand {
     SigningKey owner = key.read(terminal);
     List<Server> servers = new ArrayList<>();
     try (Target target = openNamed(capsule);
-        CapsuleReader reader = target.reader()) {
+        Source source = source(target)) {
+      CapsuleReader reader = source.ask(one -> one);
       OwnerKey.require(reader, owner);
       for (String one : on) {
         servers.add(Server.at(Endpoint.parse(one), terminal.home().trust()));
       }
       Placing.Placed placed = Placing.place(reader, servers, owner);
+      target.home().keep(placed.placement());
       report(target, placed);
       if (!placed.complete()) {
         throw Failure.failed(

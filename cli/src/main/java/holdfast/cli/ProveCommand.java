@@ -1,5 +1,6 @@
 package holdfast.cli;
 
+import holdfast.base.Bytes;
 import holdfast.base.Decoder;
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
@@ -67,43 +68,53 @@ final class ProveCommand extends ServerCommand {
   @Override
   int run() throws Exception {
     try (Target target = open(capsule);
-        CapsuleReader reader = target.reader()) {
-      Reference reference = reference(reader, wanted);
-      int leaf = reference.leaf();
-      if (disclose && leaf < 0) {
-        // A record of one leaf is its content; of several, the key alone discloses nothing to show.
-        leaf = 0;
-        RecordHeader header =
-            reader.proofMaterial(reference.record(), -1).chain().getLast().header();
-        if (header.leafCount() > 1) {
-          throw Failure.usage(
-              "the record has " + header.leafCount() + " leaves; one can be disclosed at a time",
-              "Name it: " + wanted + "/0");
-        }
-      }
-      ProofMaterial material = reader.proofMaterial(reference.record(), leaf);
-      RecordHeader header = material.chain().getLast().header();
+        Source source = source(target)) {
+      Reference reference = source.ask(reader -> reference(reader, wanted));
       List<Receipt.Extract> receipts = receipts(reference.record());
-      byte[] file = material.file(disclose ? recordKey(target, reader, header) : null, receipts);
-      output.write(file);
+      Proof proof = source.ask(reader -> prove(target, reader, reference, receipts));
+      output.write(proof.file().toArray());
+      int headers = proof.material().chain().size();
       print(
           Json.object()
               .put("capsule", target.capsule())
-              .put("record", header.name())
-              .put("leaf", leaf < 0 ? null : leaf)
+              .put("record", reference.record())
+              .put("leaf", proof.leaf() < 0 ? null : proof.leaf())
               .put("file", output.path)
-              .put("bytes", file.length)
-              .put("headers", material.chain().size())
+              .put("bytes", proof.file().size())
+              .put("headers", headers)
               .put("disclosed", disclose)
               .put("receipts", receipts.size()),
           output.path
               + ": "
-              + bytes(file.length)
+              + bytes(proof.file().size())
               + ", "
-              + material.chain().size()
-              + (material.chain().size() == 1 ? " header" : " headers"));
+              + headers
+              + (headers == 1 ? " header" : " headers"));
     }
     return 0;
+  }
+
+  /** What one server has given, complete. */
+  private record Proof(ProofMaterial material, int leaf, Bytes file) {}
+
+  private Proof prove(
+      Target target, CapsuleReader reader, Reference reference, List<Receipt.Extract> receipts)
+      throws ProofException {
+    int leaf = reference.leaf();
+    if (disclose && leaf < 0) {
+      // A record of one leaf is its content; of several, the key alone discloses nothing to show.
+      leaf = 0;
+      RecordHeader header = reader.proofMaterial(reference.record(), -1).chain().getLast().header();
+      if (header.leafCount() > 1) {
+        throw Failure.usage(
+            "the record has " + header.leafCount() + " leaves; one can be disclosed at a time",
+            "Name it: " + wanted + "/0");
+      }
+    }
+    ProofMaterial material = reader.proofMaterial(reference.record(), leaf);
+    RecordHeader header = material.chain().getLast().header();
+    byte[] file = material.file(disclose ? recordKey(target, reader, header) : null, receipts);
+    return new Proof(material, leaf, Bytes.wrap(file));
   }
 
   private Secret recordKey(Target target, CapsuleReader reader, RecordHeader header)

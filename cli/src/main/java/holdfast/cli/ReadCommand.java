@@ -4,6 +4,7 @@ import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
+import holdfast.capsule.Metadata;
 import holdfast.capsule.Opener;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
@@ -16,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -58,25 +60,29 @@ final class ReadCommand extends ServerCommand {
     super(terminal);
   }
 
+  private @Nullable Metadata metadata;
+
   @Override
   int run() throws Exception {
     try (Target target = open(capsule);
-        CapsuleReader reader = target.reader()) {
+        Source source = source(target)) {
       Opener opener =
           new Opener(
-              target.capsule(), contentKeys(target.home(), reader, keyIfNamed(target.home(), key)));
+              target.capsule(),
+              source.ask(
+                  reader -> contentKeys(target.home(), reader, keyIfNamed(target.home(), key))));
+      metadata = source.ask(CapsuleReader::metadata);
       for (String one : wanted) {
-        read(reader, opener, reference(reader, one));
+        read(source, opener, source.ask(reader -> reference(reader, one)));
       }
       terminal.out.flush();
-      noteIfClosed(reader);
+      noteIfClosed(source);
     }
     return 0;
   }
 
-  private void read(CapsuleReader reader, Opener opener, Reference reference)
-      throws ProofException {
-    RecordHeader header = header(reader, reference.record());
+  private void read(Source source, Opener opener, Reference reference) throws ProofException {
+    RecordHeader header = header(source, reference.record());
     int first = reference.hasLeaf() ? reference.leaf() : 0;
     int end = reference.hasLeaf() ? first + 1 : header.leafCount();
     long average = Math.max(1, header.sealedSize() / header.leafCount());
@@ -88,7 +94,7 @@ final class ReadCommand extends ServerCommand {
       }
       List<ReadResult.LeafResult> leaves;
       try {
-        leaves = reader.readLeaves(names);
+        leaves = source.reader().readLeaves(names);
       } catch (HoldfastException e) {
         if (e.code() != ErrorCode.TOO_LARGE || step == 1) {
           throw e;
@@ -100,15 +106,16 @@ final class ReadCommand extends ServerCommand {
       at += names.size();
       for (ReadResult.LeafResult result : leaves) {
         switch (result) {
-          case ReadResult.LeafResult.Proven proven -> write(reader, opener, proven, reference);
-          case ReadResult.LeafResult.Missing missing -> throw why(reader, header, missing);
+          case ReadResult.LeafResult.Proven proven -> write(opener, proven, reference);
+          case ReadResult.LeafResult.Missing missing ->
+              throw source.ask(reader -> why(reader, header, missing));
         }
       }
     }
   }
 
-  private static RecordHeader header(CapsuleReader reader, Hash name) throws ProofException {
-    return switch (reader.readHeaders(List.of(name)).getFirst()) {
+  private static RecordHeader header(Source source, Hash name) throws ProofException {
+    return switch (source.reader().readHeaders(List.of(name)).getFirst()) {
       case ReadResult.Proven proven -> proven.record().header();
       case ReadResult.Erased erased -> erased.record().header();
       case ReadResult.Unproven unproven ->
@@ -119,7 +126,7 @@ final class ReadCommand extends ServerCommand {
           throw new HoldfastException(
               ErrorCode.DAMAGED,
               "record " + name.brief() + " is damaged on the server, which does not serve it");
-      case ReadResult.Outside outside -> throw outside(reader, name);
+      case ReadResult.Outside outside -> throw source.ask(reader -> outside(reader, name));
       case ReadResult.Absent absent -> throw absent(name);
       case ReadResult.Cached cached -> throw absent(name);
     };
@@ -139,8 +146,7 @@ final class ReadCommand extends ServerCommand {
         ErrorCode.NOT_FOUND, "record " + name.brief() + " is not on this server");
   }
 
-  private void write(
-      CapsuleReader reader, Opener opener, ReadResult.LeafResult.Proven leaf, Reference reference)
+  private void write(Opener opener, ReadResult.LeafResult.Proven leaf, Reference reference)
       throws ProofException {
     RecordHeader header = leaf.header();
     if (!opener.canOpen(header)) {
@@ -160,7 +166,7 @@ final class ReadCommand extends ServerCommand {
               .put("record", header.name())
               .put("leaf", leaf.name().leaf())
               .put("time", time(header.timeMillis()))
-              .put("writer", reader.metadata().writerKey(header.writer()))
+              .put("writer", Objects.requireNonNull(metadata).writerKey(header.writer()))
               .put("authored", voucher.authored())
               .put("base64", Base64.getEncoder().encodeToString(content))
               .put("text", text(content))

@@ -35,8 +35,8 @@ abstract class ServerCommand extends BaseCommand {
       names = "--server",
       paramLabel = "HOST:PORT",
       description =
-          "The server to use. Default: the one where the capsule was last used, or 127.0.0.1:7420, or"
-              + " node 1 of the cluster if nothing is there.",
+          "The server to use, and no other. Default: those on which the capsule is placed, the one where"
+              + " it was last used, or 127.0.0.1:7420, or node 1 of the cluster if nothing is there.",
       order = 990)
   @Nullable String server;
 
@@ -63,6 +63,11 @@ abstract class ServerCommand extends BaseCommand {
     public void close() {
       server.close();
     }
+  }
+
+  /** The servers to read a capsule from, or to write it to. */
+  final Source source(Target target) throws ProofException {
+    return Source.of(terminal, target, chosen() != null);
   }
 
   /** Connects to the server that was named, or to one on this machine. */
@@ -253,6 +258,13 @@ abstract class ServerCommand extends BaseCommand {
     if (closing != null) {
       terminal.note("closed by its owner; continues in capsule " + closing.successor());
     }
+  }
+
+  final void noteIfClosed(Source source) throws ProofException {
+    source.ask(reader -> {
+      noteIfClosed(reader);
+      return true;
+    });
   }
 
   /** The capsule in which a closed one goes on, for JSON; null while it is open. */

@@ -49,6 +49,58 @@ class PlacedTest {
   }
 
   @Test
+  void whatIsAppendedIsOnEveryServerAndAnyOneOfThemWillDo() throws Exception {
+    cli.ok("place", capsule, "--on", on(0, 1, 2), "--key", key);
+    Path receipts = folder.resolve("receipts");
+    List<String> lines =
+        cli.input(
+                "one", "append", capsule, "--key", key, "--json", "--receipts", receipts.toString())
+            .failsWith(0)
+            .lines();
+    Map<?, ?> first = (Map<?, ?>) TestJson.parse(lines.getFirst());
+    assertThat((List<?>) first.get("replicas")).hasSizeGreaterThanOrEqualTo(2);
+    assertThat(first.get("needed")).isEqualTo(2.0);
+    assertThat(first.get("members")).isEqualTo(3.0);
+    assertThat(first.get("placement")).isEqualTo(1.0);
+    String record = String.valueOf(first.get("record"));
+    for (int i = 0; i < 3; i++) {
+      assertThat(cli.ok("read", capsule, record, "--server", addresses.get(i))).isEqualTo("one");
+    }
+    // Receipts of all three are kept, and a proof carries them.
+    Path proof = folder.resolve("one.proof");
+    assertThat(
+            cli.json(
+                "prove", capsule, record, "--receipt", receipts.toString(), "-o", proof.toString()))
+        .containsEntry("receipts", 3.0);
+    assertThat(cli.ok("verify", proof.toString()).lines().filter(l -> l.contains("Receipt of")))
+        .hasSize(3);
+    Map<String, Object> heads = cli.json("heads", capsule, "--quorum", "3");
+    assertThat(heads).containsEntry("survives", 1.0).containsEntry("heads", List.of(record));
+    assertThat((List<?>) heads.get("answers")).hasSize(3);
+    cli.run("heads", capsule, "--quorum", "4").failsWith(2);
+    cli.input("x", "append", capsule, "--key", key, "--replicas", "4").failsWith(2);
+
+    servers.getFirst().close();
+    String second =
+        cli.input("two", "append", capsule, "--key", key, "--replicas", "2").failsWith(0).line();
+    assertThat(cli.ok("read", capsule, record, second)).isEqualTo("onetwo");
+    assertThat(cli.run("heads", capsule).failsWith(0).err())
+        .contains("2 of 3 servers have answered", "at most 0 of them lie");
+    assertThat(cli.ok("log", capsule).lines()).hasSize(2);
+    cli.ok("prove", capsule, second, "-o", folder.resolve("two.proof").toString());
+    cli.input("x", "append", capsule, "--key", key, "--replicas", "3").failsWith(1);
+    cli.run("heads", capsule, "--quorum", "3").failsWith(1);
+  }
+
+  @Test
+  void oneServerIsNoReplication() {
+    assertThat(
+            cli.input("x", "append", capsule, "--key", key, "--replicas", "2").failsWith(2).err())
+        .contains("holdfast place");
+    assertThat(cli.json("heads", capsule)).containsEntry("survives", 0.0);
+  }
+
+  @Test
   void placeTellsEveryServerAndStatusShowsIt() {
     Map<String, Object> first = cli.json("place", capsule, "--on", on(0, 1, 2), "--key", key);
     assertThat(first).containsEntry("version", 1.0).containsEntry("complete", true);

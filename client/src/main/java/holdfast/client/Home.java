@@ -7,6 +7,7 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.ContentKey;
+import holdfast.capsule.Statement;
 import holdfast.crypto.Secret;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
@@ -31,6 +32,7 @@ import java.util.stream.Stream;
  * <pre>
  *   keys/NAME.pem              private keys, found by their name
  *   capsules/NAME/epoch-N.key  content keys, 64 hexadecimal digits
+ *   capsules/NAME/placement    the owner's word on which servers keep it, hexadecimal
  *   capsules/NAME/server       where the capsule was last used, HOST:PORT
  *   pins                       HOST:PORT KEY, a line for each server
  *   holdfast.toml              settings
@@ -201,6 +203,35 @@ public final class Home {
     if (!server(capsule).equals(Optional.of(server))) {
       locked(() -> PrivateFiles.write(capsule(capsule).resolve("server"), server + "\n"));
     }
+  }
+
+  /** The placement of a capsule that was last kept here. */
+  public Optional<Statement.Placement> placement(Hash capsule) {
+    Path file = capsule(capsule).resolve("placement");
+    try {
+      return Files.exists(file)
+              && Statement.decode(Bytes.parseHex(Files.readString(file).strip()).toArray())
+                  instanceof Statement.Placement placement
+          ? Optional.of(placement)
+          : Optional.empty();
+    } catch (ProofException | IllegalArgumentException e) {
+      throw new HoldfastException(
+          ErrorCode.INVALID, "the placement in " + file + " is malformed", e);
+    } catch (IOException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "cannot read " + file + ": " + reason(e), e);
+    }
+  }
+
+  /** Keeps a verified placement, unless one is kept that holds over it. */
+  public void keep(Statement.Placement placement) {
+    locked(() -> {
+      Optional<Statement.Placement> kept = placement(placement.capsule());
+      if (kept.isEmpty() || Statement.Placement.ORDER.compare(placement, kept.get()) > 0) {
+        PrivateFiles.write(
+            capsule(placement.capsule()).resolve("placement"),
+            Bytes.wrap(placement.encode()).toHex() + "\n");
+      }
+    });
   }
 
   private static String address(Endpoint endpoint) {

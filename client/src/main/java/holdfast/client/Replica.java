@@ -214,11 +214,11 @@ final class Replica implements Runnable {
     synchronized (whole) {
       failure = why;
       standing = Standing.CONNECTING;
-      for (Undecided oldest = queue.peek();
-          oldest != null && System.nanoTime() - oldest.sentNanos >= patience;
-          oldest = queue.peek()) {
+      Undecided oldest = queue.peek();
+      while (oldest != null && System.nanoTime() - oldest.sentNanos >= patience) {
         poll();
         miss(oldest, why);
+        oldest = queue.peek();
       }
       whole.notifyAll();
     }
