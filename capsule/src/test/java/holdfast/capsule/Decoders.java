@@ -131,6 +131,21 @@ enum Decoders {
       refusedOrNot(() -> answer.verify(answer.server(), answer.capsule(), answer.nonce()));
     }
   },
+  ABSENCE {
+    @Override
+    void decode(byte[] input) throws ProofException {
+      Absence answer = Absence.decode(input);
+      same(input, answer.encode());
+      refusedOrNot(
+          () -> answer.verify(answer.server(), answer.capsule(), answer.nonce(), answer.record()));
+    }
+  },
+  EVIDENCE_FILE {
+    @Override
+    void decode(byte[] input) throws ProofException {
+      same(input, Evidence.verify(input).encode());
+    }
+  },
   PROOF_FILE {
     @Override
     void decode(byte[] input) throws ProofException {
@@ -227,6 +242,8 @@ enum Decoders {
                       List.of(gen.hash(), gen.hash()),
                       List.of(gen.hash()))
                   .encode());
+      case ABSENCE -> List.of(evidence().denied().encode());
+      case EVIDENCE_FILE -> List.of(evidence().encode());
       case PROOF_FILE -> List.of(proofFile());
       case BUNDLE_PARTS -> List.of(bundleParts());
       case GRAPH_BLOCK -> List.of(block());
@@ -314,6 +331,14 @@ enum Decoders {
     Encoder out = new Encoder();
     Receipt.Extract.ofAll(receipt(), List.of(ENTRY, ENTRY, ENTRY)).get(1).encode(out);
     return out.toBytes();
+  }
+
+  private static Evidence evidence() {
+    Receipt.Extract promised =
+        Receipt.Extract.ofAll(receipt(), List.of(ENTRY, ENTRY, ENTRY)).getFirst();
+    Hash nonce = Evidence.nonce(promised.receipt(), Hash.ZERO);
+    return new Evidence(
+        promised, Hash.ZERO, Absence.sign(Fixture.SERVER, FIXTURE.capsule, nonce, 2, ENTRY.name()));
   }
 
   private static byte[] proofFile() {

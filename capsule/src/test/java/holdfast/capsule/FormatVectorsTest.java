@@ -180,7 +180,7 @@ class FormatVectorsTest {
     return Statement.Erasure.sign(capsule, TIME + 3, erased, "on request", OWNER).encode();
   }
 
-  private byte[] receipts(Hash capsule, Hash first, Hash second) {
+  private byte[] receipts(Hash capsule, Hash first, Hash second) throws ProofException {
     List<Receipt.Entry> entries =
         List.of(
             new Receipt.Entry(Receipt.Kind.WRITE, first, Receipt.Outcome.PROVEN),
@@ -202,6 +202,15 @@ class FormatVectorsTest {
                 List.of(second),
                 List.of())
             .encode());
+    Receipt.Extract promised = Receipt.Extract.ofAll(receipt, entries).getFirst();
+    Hash salt = Hash.of(Fixture.filled(0xA4, 32));
+    Hash nonce = Evidence.nonce(receipt, salt);
+    put("nonce of a question about a receipt", nonce);
+    Absence denied = Absence.sign(SERVER, capsule, nonce, TIME + 7, first);
+    put("answer about an absent record", denied.encode());
+    Evidence evidence = new Evidence(promised, salt, denied);
+    evidence.verify();
+    put("evidence file", evidence.encode());
     return extract.toBytes();
   }
 

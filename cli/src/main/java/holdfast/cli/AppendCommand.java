@@ -1,6 +1,5 @@
 package holdfast.cli;
 
-import holdfast.base.Encoder;
 import holdfast.base.Hash;
 import holdfast.base.Limits;
 import holdfast.base.ProofException;
@@ -338,9 +337,7 @@ final class AppendCommand extends ServerCommand {
     try {
       for (Receipt.Extract extract : batchStored.extracts()) {
         if (extract.entry().kind() == Receipt.Kind.WRITE) {
-          Encoder one = new Encoder();
-          extract.encode(one);
-          to.write(new Encoder().bytes32(one.toBytes()).toBytes());
+          ReceiptFile.write(to, extract);
         }
       }
       to.flush();

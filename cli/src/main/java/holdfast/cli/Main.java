@@ -150,6 +150,7 @@ public final class Main implements Runnable {
     commands.put("grant", () -> new GrantCommand(terminal));
     commands.put("succeed", () -> new SucceedCommand(terminal));
     commands.put("place", () -> new PlaceCommand(terminal));
+    commands.put("audit", () -> new AuditCommand(terminal));
     commands.put("fsck", () -> new FsckCommand(terminal));
     commands.put("status", () -> new StatusCommand(terminal));
     commands.put("pin", () -> new PinCommand(terminal));

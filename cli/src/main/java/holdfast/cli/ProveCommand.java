@@ -1,7 +1,6 @@
 package holdfast.cli;
 
 import holdfast.base.Bytes;
-import holdfast.base.Decoder;
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.capsule.Opener;
@@ -11,7 +10,6 @@ import holdfast.client.CapsuleReader;
 import holdfast.client.ProofMaterial;
 import holdfast.crypto.Secret;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -133,11 +131,7 @@ final class ProveCommand extends ServerCommand {
     if (receipt == null) {
       return found;
     }
-    Decoder in = new Decoder(Files.readAllBytes(receipt), "file of receipts");
-    while (in.remaining() > 0) {
-      Decoder one = new Decoder(in.bytes32(1 << 16), "receipt");
-      Receipt.Extract extract = Receipt.Extract.read(one);
-      one.end();
+    for (Receipt.Extract extract : ReceiptFile.read(receipt)) {
       if (extract.entry().name().equals(record) && found.size() < MOST_RECEIPTS) {
         extract.verify();
         found.add(extract);

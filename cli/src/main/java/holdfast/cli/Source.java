@@ -76,6 +76,11 @@ final class Source implements AutoCloseable {
     return replicas;
   }
 
+  /** The servers that are asked. */
+  List<Server> servers(ServerCommand.Target target) {
+    return replicas == null ? List.of(target.server()) : replicas.servers();
+  }
+
   ReplicatedReader reader() {
     return reader;
   }

@@ -3,6 +3,7 @@ package holdfast.cli;
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
+import holdfast.capsule.Evidence;
 import holdfast.capsule.FinalHeads;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.OfflineProof;
@@ -25,10 +26,11 @@ import picocli.CommandLine.Parameters;
 /** Verifies a proof or a bundle without any server. */
 @Command(
     name = "verify",
-    description = "Verifies a proof or a bundle, every byte of it, without any server.",
+    description = "Verifies a proof, a bundle or evidence, every byte of it, without any server.",
     footerHeading = "%n",
     footer = {
-      "Says in plain words what is proven and by whose key. Exit code 3 when anything does not hold.",
+      "Says in plain words what is proven and by whose key. Exit code 3 when anything does not hold,",
+      "and for evidence that holds: it shows that a server broke its word ('holdfast audit').",
       "Name the capsule you expect: a proof of another capsule can hold just as well.",
       "",
       "Examples:",
@@ -37,13 +39,13 @@ import picocli.CommandLine.Parameters;
       "",
       "JSON: kind, ok, capsule, anchored, and of a proof: record, time, writer, signer, authored,",
       "leaf, content (base64), text, receipts; of a bundle: records, leaves, bytes, erased, signatures;",
-      "of both: closed, successor"
+      "of both: closed, successor; of evidence: server, record, promised, denied"
     })
 final class VerifyCommand extends BaseCommand {
   private static final int LEAST_DIGITS = 16;
   private static final long MOST_PROOF_BYTES = 128L << 20;
 
-  @Parameters(paramLabel = "FILE", description = "A .proof or .capsule file.")
+  @Parameters(paramLabel = "FILE", description = "A .proof, .capsule or .evidence file.")
   Path file = Path.of("");
 
   @Option(
@@ -77,11 +79,14 @@ final class VerifyCommand extends BaseCommand {
       }
       if (BundleFile.looksLike(start)) {
         bundle(wanted);
+      } else if (Evidence.looksLike(start) && Files.size(file) <= MOST_PROOF_BYTES) {
+        evidence(Evidence.verify(Files.readAllBytes(file)));
+        return Failure.VIOLATION;
       } else if (OfflineProof.looksLike(start) && Files.size(file) <= MOST_PROOF_BYTES) {
         proof(wanted);
       } else {
         throw new ProofException(
-            Violation.MALFORMED, file + " is neither a proof nor a bundle of this version");
+            Violation.MALFORMED, file + " is no proof, bundle or evidence of this version");
       }
       return 0;
     } catch (ProofException e) {
@@ -211,6 +216,32 @@ final class VerifyCommand extends BaseCommand {
         .put("server", extract.receipt().server())
         .put("level", extract.receipt().level().name().toLowerCase(Locale.ROOT))
         .put("time", time(extract.receipt().timeMillis()));
+  }
+
+  // ---- Evidence ---------------------------------------------------------------------------------
+
+  private void evidence(Evidence evidence) throws ProofException {
+    Receipt receipt = evidence.promised().receipt();
+    Hash record = evidence.denied().record();
+    requireCapsule(receipt.capsule());
+    print(
+        common("evidence", receipt.capsule(), null)
+            .put("server", receipt.server())
+            .put("record", record)
+            .put("promised", time(receipt.timeMillis()))
+            .put("denied", time(evidence.denied().timeMillis())),
+        "Verified evidence against server "
+            + receipt.server()
+            + ".\nIt signed that record "
+            + record
+            + " is durable there (synced at "
+            + time(receipt.timeMillis())
+            + ").\nAsked about it with that very receipt, it signed that it does not have the record"
+            + " (at "
+            + time(evidence.denied().timeMillis())
+            + ").\nBoth signatures hold: it has lost the record, or lies. Which capsule that is, and"
+            + " whose server, the names tell:\n"
+            + anchor(receipt.capsule()));
   }
 
   // ---- Bundles ----------------------------------------------------------------------------------

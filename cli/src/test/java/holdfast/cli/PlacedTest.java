@@ -2,11 +2,15 @@ package holdfast.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.net.Endpoint;
 import holdfast.node.Node;
+import holdfast.node.NodeOptions;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -90,6 +94,38 @@ class PlacedTest {
     cli.ok("prove", capsule, second, "-o", folder.resolve("two.proof").toString());
     cli.input("x", "append", capsule, "--key", key, "--replicas", "3").failsWith(1);
     cli.run("heads", capsule, "--quorum", "3").failsWith(1);
+  }
+
+  @Test
+  void aServerThatLostWhatItSignedForIsShownToHaveLostIt() throws Exception {
+    cli.ok("place", capsule, "--on", on(0, 1, 2), "--key", key);
+    Path receipts = folder.resolve("receipts");
+    cli.input("one", "append", capsule, "--key", key, "--receipts", receipts.toString())
+        .failsWith(0);
+    Path file = folder.resolve("lost.evidence");
+    String[] audit = {"audit", capsule, "--receipt", receipts.toString(), "-o", file.toString()};
+    assertThat(cli.ok(audit)).isEqualTo("3 receipts asked about: 3 kept, 0 LOST");
+    assertThat(file).doesNotExist();
+    // The disk of one server is replaced; its identity survives. It is placed on anew.
+    Node broken = servers.get(1);
+    int port = broken.endpoint().port();
+    broken.close();
+    Path data = folder.resolve("new-disk");
+    Files.createDirectories(data);
+    Files.copy(folder.resolve("data-1/identity.pem"), data.resolve("identity.pem"));
+    Endpoint same = new Endpoint("127.0.0.1", port);
+    servers.set(1, Node.start(NodeOptions.of(data, same, new Endpoint("127.0.0.1", 0), Set.of())));
+    cli.ok("place", capsule, "--on", on(0, 1, 2), "--key", key);
+    assertThat(cli.run(audit).failsWith(3).out())
+        .contains("3 receipts asked about: 2 kept, 1 LOST", "evidence against ed25519:");
+    assertThat(cli.run("verify", file.toString(), "--capsule", capsule).failsWith(3).out())
+        .contains("Verified evidence against server", "it has lost the record, or lies")
+        .contains(capsule);
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[bytes.length - 1] ^= 1;
+    Files.write(file, bytes);
+    assertThat(cli.run("verify", file.toString()).failsWith(3).err())
+        .contains("integrity violation (NOT_FRESH)");
   }
 
   @Test

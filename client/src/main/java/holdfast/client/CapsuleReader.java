@@ -10,10 +10,12 @@ import holdfast.base.Limits;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.ContentKey;
+import holdfast.capsule.Evidence;
 import holdfast.capsule.FinalHeads;
 import holdfast.capsule.Freshness;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Opener;
+import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
@@ -31,6 +33,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -290,6 +293,17 @@ public final class CapsuleReader implements AutoCloseable {
   /** The heads, signed by the server for this question. */
   public Freshness heads() throws ProofException {
     return patiently(() -> session().fresh());
+  }
+
+  /**
+   * Asks this server whether it still has a record that it has signed for.
+   *
+   * @param promised the server's receipt for a record, synced
+   * @return what shows to anybody that it has not; nothing when it says that it has, which reading
+   *     the record bears out or not
+   */
+  public Optional<Evidence> audit(Receipt.Extract promised) throws ProofException {
+    return patiently(() -> session().audit(promised));
   }
 
   /** The owner's statements, or all, verified. */

@@ -5,6 +5,8 @@ import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
+import holdfast.capsule.Absence;
+import holdfast.capsule.Evidence;
 import holdfast.capsule.FinalHeads;
 import holdfast.capsule.Freshness;
 import holdfast.capsule.Metadata;
@@ -14,6 +16,7 @@ import holdfast.capsule.Statement;
 import holdfast.capsule.Versions;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
+import holdfast.wire.Absent;
 import holdfast.wire.Declare;
 import holdfast.wire.Fresh;
 import holdfast.wire.Init;
@@ -27,6 +30,7 @@ import holdfast.wire.Status;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -211,6 +215,29 @@ final class CapsuleSession implements AutoCloseable {
     Freshness answer = Freshness.decode(reply.getFresh().getAnswer().toByteArray());
     answer.verify(server(), capsule, nonce);
     return answer;
+  }
+
+  /** Asks whether the server still has what it signed for; what comes if not, is verified. */
+  Optional<Evidence> audit(Receipt.Extract promised) throws ProofException {
+    Hash salt = freshNonce();
+    Hash record = promised.entry().name();
+    Hash nonce = Evidence.nonce(promised.receipt(), salt);
+    Reply reply =
+        session.call(
+            Request.newBuilder()
+                .setAbsent(
+                    Absent.newBuilder()
+                        .setName(ServerSession.bytes(record.toBytes()))
+                        .setNonce(ServerSession.bytes(nonce.toBytes()))),
+            Reply.ResultCase.ABSENT,
+            timeoutMillis);
+    if (reply.getAbsent().getAnswer().isEmpty()) {
+      return Optional.empty();
+    }
+    Evidence evidence =
+        new Evidence(promised, salt, Absence.decode(reply.getAbsent().getAnswer().toByteArray()));
+    evidence.verify();
+    return Optional.of(evidence);
   }
 
   Receipt declare(List<Statement> statements) throws ProofException {

@@ -37,6 +37,10 @@ public enum Domain {
   RECEIPT_LEAF("hf1.rlea"),
   /** A server's signature under an answer about freshness. */
   FRESH("hf1.frsh"),
+  /** A server's signature under its word that a record is not there. */
+  ABSENCE("hf1.absn"),
+  /** Nonce of a question that refers to a receipt. */
+  CHALLENGE("hf1.chal"),
   /** A node identity's signature over its TLS key. */
   TLS_BINDING("hf1.tlsb"),
   /** Associated data of a sealed leaf. */

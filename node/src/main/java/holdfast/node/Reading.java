@@ -7,6 +7,7 @@ import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.Limits;
 import holdfast.base.ProofException;
+import holdfast.capsule.Absence;
 import holdfast.capsule.CacheMirror;
 import holdfast.capsule.ChainProof;
 import holdfast.capsule.LeafProof;
@@ -15,6 +16,8 @@ import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
 import holdfast.store.StoredCapsule;
+import holdfast.wire.Absent;
+import holdfast.wire.AbsentAnswer;
 import holdfast.wire.Answer;
 import holdfast.wire.BodyPart;
 import holdfast.wire.CacheReset;
@@ -441,6 +444,20 @@ final class Reading {
     }
     part.setLeaves(Session.bytes(leaves.encoded())).setNext(leaves.next());
     return HERE;
+  }
+
+  /** Says whether a record is here; that it is not, under the server's signature. */
+  void absent(long id, Absent ask) throws ProofException {
+    StoredCapsule capsule = session.capsule();
+    Hash name = Session.names(ask.getName(), 1).getFirst();
+    Hash nonce = Session.names(ask.getNonce(), 1).getFirst();
+    AbsentAnswer.Builder answer = AbsentAnswer.newBuilder();
+    if (capsule.withGraph(graph -> graph.arrivalOf(name)) < 0) {
+      Absence absence =
+          Absence.sign(service.identity, capsule.name(), nonce, System.currentTimeMillis(), name);
+      answer.setAnswer(Session.bytes(absence.encode()));
+    }
+    session.send(Reply.newBuilder().setId(id).setAbsent(answer));
   }
 
   // ---- Ranges

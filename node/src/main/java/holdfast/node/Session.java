@@ -243,6 +243,7 @@ final class Session implements StreamObserver<Request> {
       case READ -> reading.read(id, request.getRead());
       case READ_BODY -> reading.body(id, request.getReadBody());
       case FRESH -> fresh(id, names(request.getFresh().getNonce(), 1).getFirst());
+      case ABSENT -> reading.absent(id, request.getAbsent());
       case RANGE -> reading.range(id, request.getRange());
       case STATEMENTS -> reading.statements(id, request.getStatements());
       case WATCH -> watching.begin(id, request.getWatch());
