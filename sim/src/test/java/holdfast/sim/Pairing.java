@@ -11,6 +11,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Runs the two sides of a round against each other, one effect after the other. */
@@ -20,6 +21,12 @@ final class Pairing {
 
   /** What happens between two deliveries: writes that go on meanwhile. */
   Runnable between = () -> {};
+
+  /** Whether messages are read while something is still being stored. */
+  boolean slowDisks;
+
+  /** What becomes of a message of the first side on its way. */
+  Function<byte[], List<byte[]>> tampering = List::of;
 
   static final class Side {
     final MemoryReplica replica;
@@ -66,7 +73,7 @@ final class Pairing {
   }
 
   private boolean stepOne(Side side, Side other) {
-    Effect.Store store = side.toStore.poll();
+    Effect.Store store = slowDisks && !side.inbox.isEmpty() ? null : side.toStore.poll();
     if (store != null) {
       side.replica.store(store.records(), store.statements());
       side.round.step(new Input.Stored(store.ticket()), effects(side, other));
@@ -80,10 +87,12 @@ final class Pairing {
     return false;
   }
 
-  private static Consumer<Effect> effects(Side side, Side other) {
+  private Consumer<Effect> effects(Side side, Side other) {
     return effect -> {
       switch (effect) {
-        case Effect.Send send -> other.inbox.add(send.message());
+        case Effect.Send send ->
+            other.inbox.addAll(
+                side == first ? tampering.apply(send.message()) : List.of(send.message()));
         case Effect.Store store -> side.toStore.add(store);
         case Effect.Finished finished -> side.ended.add(finished);
         case Effect.Lied lied -> side.ended.add(lied);

@@ -11,11 +11,11 @@ import holdfast.crypto.Domain;
 import holdfast.crypto.Sha256;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -73,7 +73,8 @@ public final class Round implements Machine<Input, Effect> {
   private final Hash salt;
   private final Intake intake;
   private final Pusher pusher;
-  private final Map<Integer, Taking> taking = new HashMap<>();
+  private final TreeMap<Integer, Taking> taking = new TreeMap<>();
+  private final Set<Integer> durable = new HashSet<>();
   private final ArrayDeque<Message> early = new ArrayDeque<>();
 
   private Stage stage = Stage.HELLO;
@@ -587,10 +588,9 @@ public final class Round implements Machine<Input, Effect> {
     List<Hash> names = new ArrayList<>(records.size());
     records.forEach(record -> names.add(record.name()));
     accepted.records().forEach(record -> names.add(record.name()));
-    Taking taken = new Taking(names, signatures, push.asksHave());
-    taking.put(push.number(), taken);
+    taking.put(push.number(), new Taking(names, signatures, push.asksHave()));
     if (accepted.isEmpty()) {
-      take(push.number(), taken, out);
+      answer(push.number(), out);
     } else {
       out.accept(new Effect.Store(push.number(), accepted.records(), accepted.signatures()));
     }
@@ -601,16 +601,23 @@ public final class Round implements Machine<Input, Effect> {
       statementsToStore--;
       return;
     }
-    Taking taken = taking.get(ticket);
-    if (taken == null) {
+    if (!taking.containsKey(ticket)) {
       throw new AssertionError("nothing was to be stored under " + ticket);
     }
-    take(ticket, taken, out);
+    answer(ticket, out);
+  }
+
+  /** Answers pushes in the order in which they came, whichever is durable first. */
+  private void answer(int ticket, Consumer<? super Effect> out) {
+    durable.add(ticket);
+    while (!taking.isEmpty() && durable.remove(taking.firstKey())) {
+      Map.Entry<Integer, Taking> oldest = taking.pollFirstEntry();
+      take(oldest.getKey(), oldest.getValue(), out);
+    }
   }
 
   /** What the peer named and is here belongs to the round's set, whenever it came. */
   private void take(int number, Taking push, Consumer<? super Effect> out) {
-    taking.remove(number);
     long[] arrivals = replica.arrivalsOf(push.records());
     for (int i = 0; i < arrivals.length; i++) {
       if (arrivals[i] >= 0

@@ -1,0 +1,51 @@
+package holdfast.sim;
+
+import holdfast.sync.Marker;
+import holdfast.sync.MemoryReplica;
+import holdfast.sync.RoundOptions;
+import holdfast.sync.Strategy;
+import holdfast.testkit.Gen;
+import holdfast.testkit.Property;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What happens to a replica, or to a round, while the round is under way. */
+class RoundRacesTest {
+  @ParameterizedTest
+  @EnumSource(Strategy.class)
+  void pushesAreAnsweredInTheirOrderWhateverTheDiskDoes(Strategy strategy) {
+    Property.check(60, gen -> {
+      Dag dag = grown(gen, 40);
+      MemoryReplica a = some(gen, dag);
+      MemoryReplica b = some(gen, dag);
+      RoundOptions options = new RoundOptions(strategy, 2, 1 << 20, 4, 1 << 20, 1 << 10);
+      Pairing pairing = pairing(gen, a, b, options, List.of(), List.of());
+      pairing.slowDisks = true;
+      pairing.run();
+      RoundTest.expectFinished(pairing.first);
+      RoundTest.expectFinished(pairing.second);
+    });
+  }
+
+  private static Dag grown(Gen gen, int count) {
+    Dag dag = new Dag(gen, 2);
+    dag.grow(count);
+    dag.signTips();
+    return dag;
+  }
+  private static MemoryReplica some(Gen gen, Dag dag) {
+    MemoryReplica replica = new MemoryReplica(dag.metadata());
+    replica.store(gen.some(dag.records(), 40), dag.signatures());
+    return replica;
+  }
+  private static Pairing pairing(
+      Gen gen,
+      MemoryReplica a,
+      MemoryReplica b,
+      RoundOptions options,
+      List<Marker> markersOfA,
+      List<Marker> markersOfB) {
+    return new Pairing(a, b, options, markersOfA, markersOfB, gen.hash(), gen.hash());
+  }
+}
