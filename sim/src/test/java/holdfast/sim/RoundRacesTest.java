@@ -1,5 +1,7 @@
 package holdfast.sim;
 
+import holdfast.capsule.Record;
+import holdfast.capsule.Statement;
 import holdfast.sync.Marker;
 import holdfast.sync.MemoryReplica;
 import holdfast.sync.RoundOptions;
@@ -7,6 +9,7 @@ import holdfast.sync.Strategy;
 import holdfast.testkit.Gen;
 import holdfast.testkit.Property;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -28,16 +31,43 @@ class RoundRacesTest {
     });
   }
 
+  @Test
+  void aStatementThatComesWhileRoundsGreetHoldsUpNobody() {
+    Gen gen = new Gen(1);
+    Dag dag = grown(gen, 5);
+    MemoryReplica a = all(dag);
+    MemoryReplica b = all(dag);
+    Pairing pairing = pairing(gen, a, b, RoundOptions.defaults(), List.of(), List.of());
+    Statement.Erasure erasure = erasure(dag, dag.records().get(2));
+    pairing.between = () -> a.store(List.of(), List.of(erasure));
+    pairing.run();
+    RoundTest.expectFinished(pairing.first);
+    RoundTest.expectFinished(pairing.second);
+  }
+
   private static Dag grown(Gen gen, int count) {
     Dag dag = new Dag(gen, 2);
     dag.grow(count);
     dag.signTips();
     return dag;
   }
+  private static MemoryReplica all(Dag dag) {
+    MemoryReplica replica = new MemoryReplica(dag.metadata());
+    replica.store(dag.records(), dag.signatures());
+    return replica;
+  }
   private static MemoryReplica some(Gen gen, Dag dag) {
     MemoryReplica replica = new MemoryReplica(dag.metadata());
     replica.store(gen.some(dag.records(), 40), dag.signatures());
     return replica;
+  }
+  private static Statement.Erasure erasure(Dag dag, Record record) {
+    return Statement.Erasure.sign(
+        dag.metadata().name(),
+        5_000,
+        new Statement.Erased.OfRecord(record.name()),
+        "",
+        dag.owner());
   }
   private static Pairing pairing(
       Gen gen,

@@ -91,6 +91,7 @@ public final class Round implements Machine<Input, Effect> {
   private boolean readySaid;
   private boolean readyHeard;
   private Hash peerStatementDigest = Hash.ZERO;
+  private List<Hash> statementsSaid = List.of();
 
   // SINCE
   private long snapshot;
@@ -349,6 +350,7 @@ public final class Round implements Machine<Input, Effect> {
 
   private void sayHello(Consumer<? super Effect> out) {
     spoken = true;
+    statementsSaid = statementNames();
     send(
         new Message.Hello(
             LEAST_VERSION,
@@ -357,7 +359,7 @@ public final class Round implements Machine<Input, Effect> {
             salt,
             strategy.number(),
             markers.stream().map(Marker::round).limit(255).toList(),
-            statementDigest()),
+            digest(statementsSaid)),
         out);
   }
 
@@ -417,14 +419,15 @@ public final class Round implements Machine<Input, Effect> {
     return replica.ownerStatements().stream().map(Statement::name).sorted().toList();
   }
 
-  private Hash statementDigest() {
+  private static Hash digest(List<Hash> names) {
     Encoder out = new Encoder();
-    statementNames().forEach(out::hash);
+    names.forEach(out::hash);
     return Sha256.get().hash(Domain.ROUND_SALT, out.toBytes());
   }
 
   private void sayStatementNames(Consumer<? super Effect> out) {
-    if (peerStatementDigest.equals(statementDigest())) {
+    // By what was said, not by what is here by now: the peer decides by the same.
+    if (peerStatementDigest.equals(digest(statementsSaid))) {
       readyHeard = true;
       readySaid = true;
       return;
