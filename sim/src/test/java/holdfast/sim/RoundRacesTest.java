@@ -1,7 +1,10 @@
 package holdfast.sim;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
+import holdfast.sync.Effect;
 import holdfast.sync.Marker;
 import holdfast.sync.MemoryReplica;
 import holdfast.sync.RoundOptions;
@@ -43,6 +46,37 @@ class RoundRacesTest {
     pairing.run();
     RoundTest.expectFinished(pairing.first);
     RoundTest.expectFinished(pairing.second);
+  }
+
+  @Test
+  void whoHasSomethingErasedDuringARoundIsNoLiar() {
+    int unfinished = 0;
+    for (int when = 0; when < 120; when += 3) {
+      Gen gen = new Gen(when);
+      Dag dag = grown(gen, 30);
+      MemoryReplica a = new MemoryReplica(dag.metadata());
+      MemoryReplica b = all(dag);
+      RoundOptions options = new RoundOptions(Strategy.LU, 1, 1 << 20, 1, 1 << 20, 1 << 10);
+      Pairing pairing = pairing(gen, a, b, options, List.of(), List.of());
+      int[] left = {when};
+      pairing.between = () -> {
+        if (left[0]-- == 0) {
+          b.store(List.of(), List.of(erasure(dag, dag.records().get(3))));
+        }
+      };
+      pairing.run();
+      for (Pairing.Side side : List.of(pairing.first, pairing.second)) {
+        assertThat(side.ended).hasSize(1).noneMatch(end -> end instanceof Effect.Lied);
+      }
+      unfinished += pairing.first.marker() == null ? 1 : 0;
+
+      Pairing again = pairing(gen, a, b, options, List.of(), List.of()).run();
+      RoundTest.expectFinished(again.first);
+      RoundTest.expectEqual(a, b);
+      long arrival = a.arrivalsOf(List.of(dag.records().get(3).name()))[0];
+      assertThat(a.record(arrival).body()).isNull();
+    }
+    assertThat(unfinished).as("rounds that had to be given up").isBetween(1, 39);
   }
 
   private static Dag grown(Gen gen, int count) {

@@ -49,13 +49,9 @@ final class Intake {
     this.capsule = replica.metadata().name();
   }
 
-  /** Looks up what the owner erased; to be called when the statements are complete. */
-  void statementsComplete() {
-    erasures =
-        replica.ownerStatements().stream()
-            .filter(Statement.Erasure.class::isInstance)
-            .map(Statement.Erasure.class::cast)
-            .toList();
+  /** Takes over what the owner erased, as far as this side knows. */
+  void erasures(List<Statement.Erasure> known) {
+    erasures = known;
   }
 
   /** Checks what the peer pushed, and says what of it, or of what waited, may be stored. */

@@ -46,6 +46,8 @@ final class Pusher {
   private final ArrayDeque<Sent> underWay = new ArrayDeque<>();
   private final ArrayDeque<long[]> loneSignatures = new ArrayDeque<>();
   private @Nullable Source source;
+  private List<Statement.Erasure> erasures = List.of();
+  private boolean stale;
   private boolean walks;
   private int batch;
   private int window;
@@ -57,6 +59,16 @@ final class Pusher {
   Pusher(Replica replica, RoundOptions options) {
     this.replica = replica;
     this.options = options;
+  }
+
+  /** Takes over what the owner erased, as far as the peer knows. */
+  void erasures(List<Statement.Erasure> atPeer) {
+    erasures = atPeer;
+  }
+
+  /** Whether something is to be sent whose body is erased by a statement that the peer lacks. */
+  boolean stale() {
+    return stale;
   }
 
   /** Plans to send exactly these. */
@@ -196,6 +208,10 @@ final class Pusher {
         // Damaged here: there is nothing to send. The peer is the one who can help.
         continue;
       }
+      if (erasedSince(record)) {
+        stale = true;
+        return null;
+      }
       records.add(record);
       bytes += record.encodedSize();
       if (from.signs(arrival)) {
@@ -220,6 +236,15 @@ final class Pusher {
     }
     underWay.add(new Sent(number, records.size()));
     return new Message.Push(number++, walks, encoded, signatures);
+  }
+
+  private boolean erasedSince(Record record) {
+    try {
+      record.expectErased(erasures);
+      return false;
+    } catch (ProofException e) {
+      return true;
+    }
   }
 
   private void addSignatures(List<byte[]> to, long arrival, int signer) {

@@ -93,6 +93,9 @@ public final class Round implements Machine<Input, Effect> {
   private Hash peerStatementDigest = Hash.ZERO;
   private List<Hash> statementsSaid = List.of();
 
+  /** Owner's statements that the peer has for certain. */
+  private final Set<Hash> agreed = new HashSet<>();
+
   // SINCE
   private long snapshot;
   private RoundSet set = new RoundSet(Hash.ZERO);
@@ -428,6 +431,7 @@ public final class Round implements Machine<Input, Effect> {
   private void sayStatementNames(Consumer<? super Effect> out) {
     // By what was said, not by what is here by now: the peer decides by the same.
     if (peerStatementDigest.equals(digest(statementsSaid))) {
+      agreed.addAll(statementsSaid);
       readyHeard = true;
       readySaid = true;
       return;
@@ -454,11 +458,13 @@ public final class Round implements Machine<Input, Effect> {
       return;
     }
     namesHeard = true;
+    agreed.addAll(peerStatements);
     List<byte[]> page = new ArrayList<>();
     int bytes = 0;
     for (Statement statement : replica.ownerStatements()) {
       if (!peerStatements.contains(statement.name())) {
         byte[] encoded = statement.encode();
+        agreed.add(statement.name());
         page.add(encoded);
         bytes += encoded.length;
         if (page.size() == Message.STATEMENTS || bytes > options.batchBytes()) {
@@ -503,9 +509,25 @@ public final class Round implements Machine<Input, Effect> {
       send(new Message.Ready(), out);
     }
     if (readySaid && readyHeard) {
-      intake.statementsComplete();
+      statementsComplete();
       enter(Stage.SINCE, out);
     }
+  }
+
+  private void statementsComplete() {
+    List<Statement.Erasure> here = new ArrayList<>();
+    List<Statement.Erasure> atPeer = new ArrayList<>();
+    for (Statement statement : replica.ownerStatements()) {
+      if (statement instanceof Statement.Erasure erasure) {
+        here.add(erasure);
+        if (agreed.contains(erasure.name())) {
+          atPeer.add(erasure);
+        }
+      }
+    }
+    intake.erasures(here);
+    pusher.erasures(atPeer);
+    agreed.clear();
   }
 
   // ---- SINCE, DIFFERENCE
@@ -569,6 +591,10 @@ public final class Round implements Machine<Input, Effect> {
 
   private void advancePush(Consumer<? super Effect> out) {
     pusher.pump(push -> send(push, out));
+    if (pusher.stale()) {
+      giveUp("the owner has had something erased since this round began", out);
+      return;
+    }
     if (!pushEndSaid && pusher.idle()) {
       pushEndSaid = true;
       send(new Message.PushEnd(), out);
