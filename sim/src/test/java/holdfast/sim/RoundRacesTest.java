@@ -2,6 +2,7 @@ package holdfast.sim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.base.Hash;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import holdfast.sync.Effect;
@@ -79,6 +80,30 @@ class RoundRacesTest {
     assertThat(unfinished).as("rounds that had to be given up").isBetween(1, 39);
   }
 
+  @ParameterizedTest
+  @EnumSource(Strategy.class)
+  void whatHasRottenIsTakenFromThePeerAgain(Strategy strategy) {
+    Property.check(30, gen -> {
+      Dag dag = grown(gen, 20);
+      MemoryReplica a = all(dag);
+      MemoryReplica b = all(dag);
+      if (gen.oneIn(2)) {
+        Statement closing = succession(dag);
+        a.store(List.of(), List.of(closing));
+        b.store(List.of(), List.of(closing));
+      }
+      for (long arrival = 0; arrival < 20; arrival++) {
+        if (gen.oneIn(6) && a.exchanged(arrival)) {
+          a.damage(arrival);
+        }
+      }
+      RoundOptions options = RoundOptions.defaults().withStrategy(strategy);
+      Pairing pairing = pairing(gen, a, b, options, List.of(), List.of()).run();
+      RoundTest.expectFinished(pairing.first);
+      assertThat(a.damaged()).isEmpty();
+    });
+  }
+
   private static Dag grown(Gen gen, int count) {
     Dag dag = new Dag(gen, 2);
     dag.grow(count);
@@ -101,6 +126,18 @@ class RoundRacesTest {
         5_000,
         new Statement.Erased.OfRecord(record.name()),
         "",
+        dag.owner());
+  }
+  private static Statement.Succession succession(Dag dag) {
+    return Statement.Succession.sign(
+        dag.metadata().name(),
+        5_000,
+        dag.signatures().stream()
+            .map(Statement.WriterSignature::record)
+            .distinct()
+            .limit(5)
+            .toList(),
+        Hash.ZERO,
         dag.owner());
   }
   private static Pairing pairing(

@@ -88,7 +88,9 @@ public final class MemoryReplica implements Replica {
     for (boolean progress = true; progress; ) {
       progress = false;
       for (Record record : List.copyOf(waiting.values())) {
-        if (wanted.contains(record.name()) || graph.belongsToFinal(record.name())) {
+        if (wanted.contains(record.name())
+            || graph.arrivalOf(record.name()) >= 0
+            || graph.belongsToFinal(record.name())) {
           waiting.remove(record.name());
           wanted.add(record.name());
           wanted.addAll(record.header().pointers());
@@ -136,6 +138,11 @@ public final class MemoryReplica implements Replica {
   /** Makes a record unreadable, as rot does. */
   public void damage(long arrival) {
     damaged.add(arrival);
+  }
+
+  /** Arrival numbers of the records that are damaged. */
+  public Set<Long> damaged() {
+    return Set.copyOf(damaged);
   }
 
   @Override
