@@ -104,6 +104,26 @@ class RoundRacesTest {
     });
   }
 
+  @Test
+  void whatIsDamagedDuringARoundIsToldInALaterOne() {
+    Gen gen = new Gen(1);
+    Dag dag = grown(gen, 10);
+    Record last = dag.records().getLast();
+    MemoryReplica a = all(dag);
+    MemoryReplica b = new MemoryReplica(dag.metadata());
+    b.store(dag.records().subList(0, 9), List.of());
+    a.damage(a.arrivalsOf(List.of(last.name()))[0]);
+    Pairing first = pairing(gen, a, b, RoundOptions.defaults(), List.of(), List.of()).run();
+    Marker ofA = RoundTest.expectFinished(first.first);
+    Marker ofB = RoundTest.expectFinished(first.second);
+
+    a.store(List.of(last), List.of());
+    Pairing second =
+        pairing(gen, a, b, RoundOptions.defaults(), List.of(ofA), List.of(ofB)).run();
+    RoundTest.expectFinished(second.first);
+    RoundTest.expectEqual(a, b);
+  }
+
   private static Dag grown(Gen gen, int count) {
     Dag dag = new Dag(gen, 2);
     dag.grow(count);

@@ -788,14 +788,14 @@ public final class Round implements Machine<Input, Effect> {
   }
 
   private Marker after(byte[] knownToPeer) {
-    long[] positions = new long[Math.toIntExact(lateEnd - snapshot)];
+    long began = firstNotCompared();
+    long[] positions = new long[Math.toIntExact(lateEnd - began)];
     int count = 0;
     int at = 0;
-    for (long from = snapshot; from < lateEnd; from += PAGE) {
+    for (long from = began; from < lateEnd; from += PAGE) {
       for (Entry entry : replica.entries(from, Math.min(lateEnd, from + PAGE))) {
         boolean isLate = at < late.size() && late.get(at).position() == entry.position();
-        boolean held =
-            isLate ? knownToPeer[at] == 1 : set.contains(entry.arrival(), entry.signer());
+        boolean held = isLate ? knownToPeer[at] == 1 : compared(entry);
         if (isLate) {
           at++;
         }
@@ -804,7 +804,23 @@ public final class Round implements Machine<Input, Effect> {
         }
       }
     }
-    return Marker.after(jointSalt, snapshot, java.util.Arrays.copyOf(positions, count));
+    return Marker.after(jointSalt, began, java.util.Arrays.copyOf(positions, count));
+  }
+
+  /** What was damaged here, or not known to belong, was left out and may be told of later. */
+  private long firstNotCompared() {
+    for (long from = marker.position(); from < snapshot; from += PAGE) {
+      for (Entry entry : replica.entries(from, Math.min(snapshot, from + PAGE))) {
+        if (!compared(entry)) {
+          return entry.position();
+        }
+      }
+    }
+    return snapshot;
+  }
+
+  private boolean compared(Entry entry) {
+    return marker.covers(entry.position()) || set.contains(entry.arrival(), entry.signer());
   }
 
   // ---- ENDS
