@@ -68,25 +68,38 @@ public final class Dag {
   /** Adds records, each pointing at recent, older and skipped ones; signs some, and all tips. */
   public void grow(int count) {
     for (int i = 0; i < count; i++) {
-      Set<Hash> pointers = new LinkedHashSet<>();
-      if (!records.isEmpty() && !gen.oneIn(40)) {
-        int back =
-            gen.oneIn(4) ? gen.below(records.size()) : gen.below(Math.min(3, records.size()));
-        pointers.add(records.get(records.size() - 1 - back).name());
-        for (int more = gen.oneIn(3) ? gen.between(1, 3) : 0; more > 0; more--) {
-          pointers.add(gen.pick(records).name());
-        }
-      }
-      int writer = gen.below(writers.size());
-      Record record =
-          sealers
-              .get(writer)
-              .seal(List.of(gen.bytes(gen.between(1, 20))), 1000L + i, List.copyOf(pointers));
-      records.add(record);
+      Record record = add(1000L + i);
       if (gen.oneIn(6)) {
         sign(record, gen.below(writers.size()));
       }
     }
+  }
+
+  /** Adds one record of this claimed time, not signed yet. */
+  public Record add(long timeMillis) {
+    Record record = seal(timeMillis);
+    records.add(record);
+    return record;
+  }
+
+  /** A record that is none of this capsule's history, though it points into it. */
+  public Record stray() {
+    return seal(0);
+  }
+
+  private Record seal(long timeMillis) {
+    Set<Hash> pointers = new LinkedHashSet<>();
+    if (!records.isEmpty() && !gen.oneIn(40)) {
+      int back = gen.oneIn(4) ? gen.below(records.size()) : gen.below(Math.min(3, records.size()));
+      pointers.add(records.get(records.size() - 1 - back).name());
+      for (int more = gen.oneIn(3) ? gen.between(1, 3) : 0; more > 0; more--) {
+        pointers.add(gen.pick(records).name());
+      }
+    }
+    int writer = gen.below(writers.size());
+    return sealers
+        .get(writer)
+        .seal(List.of(gen.bytes(gen.between(1, 20))), timeMillis, List.copyOf(pointers));
   }
 
   /** Signs whatever no record points at, so that everything is proven. */
@@ -101,9 +114,20 @@ public final class Dag {
   }
 
   /** Signs a record by one of the writers. */
-  public void sign(Record record, int signer) {
-    signatures.add(
-        Statement.WriterSignature.sign(
-            metadata.name(), record.name(), signer, writers.get(signer)));
+  public Statement.WriterSignature sign(Record record, int signer) {
+    Statement.WriterSignature signature = signature(record, signer);
+    signatures.add(signature);
+    return signature;
+  }
+
+  /** A true signature that is kept out of this capsule's history. */
+  public Statement.WriterSignature signature(Record record, int signer) {
+    return Statement.WriterSignature.sign(
+        metadata.name(), record.name(), signer, writers.get(signer));
+  }
+
+  /** Number of writers. */
+  public int writers() {
+    return writers.size();
   }
 }

@@ -23,6 +23,7 @@ import java.util.Set;
  */
 final class Intake {
   private static final int WAITING_SIGNATURES = 4096;
+  private static final int SIGNATURE_BYTES = 1 + 2 * Hash.SIZE + 2 + 64;
 
   /** What may be stored now. */
   record Accepted(List<Record> records, List<Statement> signatures) {
@@ -49,6 +50,15 @@ final class Intake {
     this.capsule = replica.metadata().name();
   }
 
+  /** Bytes of what waits for something that proves it. */
+  long heldBytes() {
+    long signatures = 0;
+    for (List<Statement.WriterSignature> waiting : waitingSignatures.values()) {
+      signatures += waiting.size() * (long) SIGNATURE_BYTES;
+    }
+    return stagedBytes + signatures;
+  }
+
   /** Takes over what the owner erased, as far as this side knows. */
   void erasures(List<Statement.Erasure> known) {
     erasures = known;
@@ -64,9 +74,11 @@ final class Intake {
     }
     for (Statement.WriterSignature signature : signatures) {
       signature.verify(replica.metadata());
-      waitingSignatures
-          .computeIfAbsent(signature.record(), none -> new ArrayList<>())
-          .add(signature);
+      List<Statement.WriterSignature> waiting =
+          waitingSignatures.computeIfAbsent(signature.record(), none -> new ArrayList<>());
+      if (waiting.stream().noneMatch(other -> other.signer() == signature.signer())) {
+        waiting.add(signature);
+      }
     }
     List<Hash> names = List.copyOf(fresh.keySet());
     long[] arrivals = replica.arrivalsOf(names);

@@ -44,6 +44,9 @@ public final class Round implements Machine<Input, Effect> {
 
   static final int GREATEST_VERSION = 1;
 
+  /** Bytes at most of messages that came before their stage, in all. */
+  public static final long EARLY_BYTES = 64L << 20;
+
   private static final int PAGE = 4096;
   private static final int ENDS = 4096;
   private static final int PASSES = 16;
@@ -75,7 +78,8 @@ public final class Round implements Machine<Input, Effect> {
   private final Pusher pusher;
   private final TreeMap<Integer, Taking> taking = new TreeMap<>();
   private final Set<Integer> durable = new HashSet<>();
-  private final ArrayDeque<Message> early = new ArrayDeque<>();
+  private final ArrayDeque<Early> early = new ArrayDeque<>();
+  private long earlyBytes;
 
   private Stage stage = Stage.HELLO;
   private Strategy strategy;
@@ -132,6 +136,9 @@ public final class Round implements Machine<Input, Effect> {
   private long bytesReceived;
   private long recordsReceived;
 
+  /** A message of a later stage, and its size. */
+  private record Early(Message message, int bytes) {}
+
   /** A push of the peer that is not answered yet. */
   private record Taking(
       List<Hash> records, List<Statement.WriterSignature> signatures, boolean asksHave) {}
@@ -171,6 +178,11 @@ public final class Round implements Machine<Input, Effect> {
         pusher.recordsSent(),
         recordsReceived,
         pusher.left());
+  }
+
+  /** Bytes held for the peer: messages that came early, and what nothing proves yet. */
+  public long heldBytes() {
+    return earlyBytes + intake.heldBytes();
   }
 
   @Override
@@ -221,8 +233,11 @@ public final class Round implements Machine<Input, Effect> {
       out.accept(new Effect.GaveUp("the peer gave up: " + stop.reason()));
     } else if (belongs(message)) {
       hear(message, out);
+    } else if (earlyBytes + bytes.length > EARLY_BYTES) {
+      giveUp("the peer is further ahead than there is room for", out);
     } else if (early.size() < QUEUED) {
-      early.add(message);
+      early.add(new Early(message, bytes.length));
+      earlyBytes += bytes.length;
     } else {
       throw unexpected(message);
     }
@@ -321,12 +336,13 @@ public final class Round implements Machine<Input, Effect> {
       }
       moving = stage != before;
       for (int left = early.size(); left > 0 && stage != Stage.OVER; left--) {
-        Message message = early.remove();
-        if (belongs(message)) {
-          hear(message, out);
+        Early next = early.remove();
+        if (belongs(next.message())) {
+          earlyBytes -= next.bytes();
+          hear(next.message(), out);
           moving = true;
         } else {
-          early.add(message);
+          early.add(next);
         }
       }
     }
