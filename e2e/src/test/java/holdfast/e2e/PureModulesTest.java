@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class PureModulesTest {
 
   @ParameterizedTest
-  @ValueSource(strings = {"capsule", "sync"})
+  @ValueSource(strings = {"capsule", "sync", "sim"})
   void hasNoEffects(String module) throws IOException {
     Path classes = projectRoot().resolve(module).resolve("target/classes");
     assertThat(classes).as("compiled classes of the module %s", module).isDirectory();
