@@ -155,6 +155,7 @@ public final class Main implements Runnable {
     commands.put("status", () -> new StatusCommand(terminal));
     commands.put("pin", () -> new PinCommand(terminal));
     commands.put("bench", BenchCommand::new);
+    commands.put("sim", () -> new SimCommand(terminal));
     commands.put("completion", () -> new CompletionCommand(terminal));
     commands.put("warmup", () -> new WarmupCommand(terminal));
     return commands;

@@ -436,6 +436,7 @@ class CommandsTest {
             "fsck",
             "status",
             "pin",
+            "sim",
             "completion")) {
       assertThat(cli.ok(verb, "--help")).contains("Usage: holdfast " + verb, "--json");
     }
