@@ -2,6 +2,11 @@ package holdfast.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.base.Hash;
+import holdfast.capsule.Metadata;
+import holdfast.client.CapsuleReader;
+import holdfast.client.ReaderOptions;
+import holdfast.client.Server;
 import holdfast.net.Endpoint;
 import holdfast.node.Node;
 import holdfast.node.NodeOptions;
@@ -106,18 +111,30 @@ class PlacedTest {
     String[] audit = {"audit", capsule, "--receipt", receipts.toString(), "-o", file.toString()};
     assertThat(cli.ok(audit)).isEqualTo("3 receipts asked about: 3 kept, 0 LOST");
     assertThat(file).doesNotExist();
-    // The disk of one server is replaced; its identity survives. It is placed on anew.
+    // The disk of one server is replaced; its identity survives. The capsule is created there anew,
+    // and the others, which would repair it, are gone.
     Node broken = servers.get(1);
-    int port = broken.endpoint().port();
-    broken.close();
+    Endpoint same = broken.endpoint();
+    Metadata metadata;
+    byte[] creation;
+    try (Server there = Server.at(same, broken.identity());
+        CapsuleReader reader =
+            there.openReader(Hash.parse(capsule), List.of(), ReaderOptions.withoutCache())) {
+      metadata = reader.metadata();
+      creation = reader.ownerSignature();
+    }
+    servers.forEach(Node::close);
     Path data = folder.resolve("new-disk");
     Files.createDirectories(data);
     Files.copy(folder.resolve("data-1/identity.pem"), data.resolve("identity.pem"));
-    Endpoint same = new Endpoint("127.0.0.1", port);
     servers.set(1, Node.start(NodeOptions.of(data, same, new Endpoint("127.0.0.1", 0), Set.of())));
-    cli.ok("place", capsule, "--on", on(0, 1, 2), "--key", key);
-    assertThat(cli.run(audit).failsWith(3).out())
-        .contains("3 receipts asked about: 2 kept, 1 LOST", "evidence against ed25519:");
+    try (Server there = Server.at(same, broken.identity())) {
+      there.create(metadata, creation);
+    }
+    List<String> there = new ArrayList<>(List.of(audit));
+    there.addAll(List.of("--server", addresses.get(1)));
+    assertThat(cli.run(there.toArray(String[]::new)).failsWith(3).out())
+        .contains("1 receipts asked about: 0 kept, 1 LOST", "evidence against ed25519:");
     assertThat(cli.run("verify", file.toString(), "--capsule", capsule).failsWith(3).out())
         .contains("Verified evidence against server", "it has lost the record, or lies")
         .contains(capsule);

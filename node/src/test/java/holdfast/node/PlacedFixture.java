@@ -28,7 +28,7 @@ final class PlacedFixture implements AutoCloseable {
 
   PlacedFixture(Path folder) throws ProofException {
     for (int i = 0; i < 3; i++) {
-      nodes.add(NodeFixture.start(folder.resolve("node-" + i)));
+      nodes.add(NodeFixture.start(folder.resolve("node-" + i), PlacedFixture::alone));
       meddlers.add(Meddler.of(nodes.getLast()));
     }
     first = nodes.getFirst();
@@ -44,6 +44,19 @@ final class PlacedFixture implements AutoCloseable {
       node.server.declare(placement);
     }
     replicas = Replicas.of(placement);
+  }
+
+  /** Servers that repair each other would hide what a client has sent to which. */
+  private static NodeOptions alone(NodeOptions options) {
+    var meeting = options.replication();
+    return options.withReplication(
+        new holdfast.node.replication.ReplicationOptions(
+            0,
+            meeting.periodMillis(),
+            meeting.retryMillis(),
+            meeting.fullEvery(),
+            meeting.round(),
+            meeting.routes()));
   }
 
   CapsuleWriter writer(WriterOptions how, ReplicationOptions replication) throws ProofException {
