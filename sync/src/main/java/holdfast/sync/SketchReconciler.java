@@ -47,7 +47,7 @@ final class SketchReconciler implements Reconciler {
   private static final int NAIVE = 6;
 
   /** Symbols of the first message: 8 KiB, which find some 350 differences without asking again. */
-  private static final int FIRST = 512;
+  static final int FIRST = 512;
 
   /** Symbols of one message at most. */
   private static final int BATCH = SetLimits.MESSAGE_BYTES / SketchDecoder.SYMBOL_BYTES;

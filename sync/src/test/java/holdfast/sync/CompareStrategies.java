@@ -22,7 +22,7 @@ final class CompareStrategies {
         "%-8s %10s %9s %12s %9s%n", "strategy", "difference", "messages", "bytes", "ms");
     for (int difference : DIFFERENCES) {
       int first = (difference + 1) / 2;
-      for (Strategy strategy : Strategy.values()) {
+      for (Way strategy : Way.values()) {
         double best = Double.MAX_VALUE;
         Exchange exchange = null;
         for (int run = 0; run < 3; run++) {

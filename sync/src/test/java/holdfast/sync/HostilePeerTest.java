@@ -27,7 +27,7 @@ class HostilePeerTest {
   private static final SetPair PAIR = SetPair.of(new Gen(1), 150, 60, 40);
 
   /** Runs with message {@code at} replaced; either side may refuse what comes to it. */
-  private static void replay(Strategy strategy, int at, byte[] altered) {
+  private static void replay(Way strategy, int at, byte[] altered) {
     Exchange exchange = PAIR.exchange(strategy);
     try {
       exchange.run(n -> n == at ? altered : null);
@@ -42,7 +42,7 @@ class HostilePeerTest {
     assertThat(second).doesNotHaveDuplicates();
   }
 
-  private static List<byte[]> transcript(Strategy strategy) throws ProofException {
+  private static List<byte[]> transcript(Way strategy) throws ProofException {
     Exchange exchange = PAIR.exchange(strategy);
     exchange.run();
     return exchange.messages;
@@ -50,7 +50,7 @@ class HostilePeerTest {
 
   @ParameterizedTest
   @EnumSource
-  void aMessageBentAtRandomDoesNoHarm(Strategy strategy) throws Exception {
+  void aMessageBentAtRandomDoesNoHarm(Way strategy) throws Exception {
     List<byte[]> messages = transcript(strategy);
     Gen gen = new Gen(SEED);
     assertThat(
@@ -64,7 +64,7 @@ class HostilePeerTest {
 
   @ParameterizedTest
   @EnumSource
-  void everyLengthIsChecked(Strategy strategy) throws Exception {
+  void everyLengthIsChecked(Way strategy) throws Exception {
     List<byte[]> messages = transcript(strategy);
     for (int i = 0; i < messages.size(); i++) {
       int at = i;
@@ -81,7 +81,7 @@ class HostilePeerTest {
 
   @ParameterizedTest
   @EnumSource
-  void nothingIsTakenAfterTheEnd(Strategy strategy) throws Exception {
+  void nothingIsTakenAfterTheEnd(Way strategy) throws Exception {
     Exchange exchange = PAIR.exchange(strategy);
     exchange.run();
     for (byte[] message : exchange.messages) {
@@ -98,7 +98,7 @@ class HostilePeerTest {
     final Reconciler reconciler;
     final List<byte[]> sent = new ArrayList<>();
 
-    Side(Strategy strategy, boolean initiator, int names) {
+    Side(Way strategy, boolean initiator, int names) {
       Gen gen = new Gen(2);
       reconciler = strategy.side(initiator, gen.hash(), gen.list(names, gen::hash));
       reconciler.begin(sent::add);
@@ -113,13 +113,15 @@ class HostilePeerTest {
     }
   }
 
+  private static final int FIRST = SketchReconciler.FIRST;
+
   /** Symbols of noise, for ever: the sketch is given up where all names would have cost as much. */
   @Test
   void aStreamOfNoiseEnds() throws ProofException {
     Gen gen = new Gen(3);
-    Side side = new Side(Strategy.SKETCH, false, 1000);
-    side.receive(new Encoder().u8(1).u32(1200).raw(gen.bytes(32 * 16)).toBytes());
-    int symbols = 32;
+    Side side = new Side(Way.SKETCH, false, 1000);
+    side.receive(new Encoder().u8(1).u32(1200).raw(gen.bytes(FIRST * 16)).toBytes());
+    int symbols = FIRST;
     while (side.last()[0] == 4) {
       int asked = ByteBuffer.wrap(side.last()).getInt(1);
       side.receive(new Encoder().u8(2).raw(gen.bytes(asked * 16)).toBytes());
@@ -131,41 +133,43 @@ class HostilePeerTest {
 
   @Test
   void askingForSymbolsForEverIsRefused() throws ProofException {
-    Side side = new Side(Strategy.SKETCH, true, 1000);
+    Side side = new Side(Way.SKETCH, true, 1000);
     byte[] more = new Encoder().u8(4).u32(200).toBytes();
-    for (int taken = 32; taken + 200 <= 2000; taken += 200) {
+    for (int taken = FIRST; taken + 200 <= 2000; taken += 200) {
       side.receive(more);
     }
     assertThatThrownBy(() -> side.receive(more))
-        .hasMessageContaining("holds the number 200 where at most 168 is allowed");
+        .hasMessageContaining(
+            "holds the number 200 where at most " + (2000 - FIRST) % 200 + " is allowed");
   }
 
   @Test
   void aLieAboutTheSizeCostsNoMemory() throws ProofException {
-    Side side = new Side(Strategy.SKETCH, false, 10);
-    side.receive(new Encoder().u8(1).u32(1 << 20).raw(new byte[32 * 16]).toBytes());
+    Side side = new Side(Way.SKETCH, false, 10);
+    side.receive(new Encoder().u8(1).u32(1 << 20).raw(new byte[FIRST * 16]).toBytes());
     // Symbols that are all zero are those of no names: what the other side has is lacked, it seems.
     assertThat(side.last()).containsExactly(5, 1, 0, 0, 0, 0);
     assertThat(side.reconciler.lackedByPeer()).hasSize(10);
     assertThatThrownBy(() ->
-            new Side(Strategy.SKETCH, false, 10)
-                .receive(new Encoder().u8(1).u32((1 << 24) + 1).raw(new byte[32 * 16]).toBytes()))
+            new Side(Way.SKETCH, false, 10)
+                .receive(
+                    new Encoder().u8(1).u32((1 << 24) + 1).raw(new byte[FIRST * 16]).toBytes()))
         .isInstanceOf(ProofException.class);
   }
 
   @Test
   void pagesWithoutNamesAreRefused() {
-    Side side = new Side(Strategy.NAIVE, false, 10);
+    Side side = new Side(Way.NAIVE, false, 10);
     assertThatThrownBy(() -> side.receive(new byte[5])).hasMessageContaining("page without names");
   }
 
   @Test
   void aTreeThatWasNotAskedForIsRefused() throws ProofException {
-    Side side = new Side(Strategy.TREE, false, 10);
+    Side side = new Side(Way.TREE, false, 10);
     // The other side has few names: below the root there is nothing to be told.
     byte[] root = new Encoder().u8(1).u32(1).u8(0).raw(new byte[8]).u16(0).toBytes();
     byte[] deep = new Encoder().u8(1).u32(1).u8(2).raw(new byte[8]).u16(0).toBytes();
-    assertThatThrownBy(() -> new Side(Strategy.TREE, false, 10).receive(deep))
+    assertThatThrownBy(() -> new Side(Way.TREE, false, 10).receive(deep))
         .hasMessageContaining("not asked for");
     side.receive(root);
     assertThat(side.reconciler.done()).isTrue();
@@ -174,15 +178,15 @@ class HostilePeerTest {
 
   @Test
   void aPeerThatKeepsSayingNothingIsRefused() throws ProofException {
-    Side tree = new Side(Strategy.TREE, true, 1000);
+    Side tree = new Side(Way.TREE, true, 1000);
     assertThatThrownBy(() -> tree.receive(new byte[5])).hasMessageContaining("nothing to say");
-    Side bloom = new Side(Strategy.BLOOM, false, 1000);
+    Side bloom = new Side(Way.BLOOM, false, 1000);
     assertThatThrownBy(() -> bloom.receive(new byte[2])).hasMessageContaining("parts are missing");
   }
 
   @Test
   void aFilterOfOnesIsRefused() {
-    Side side = new Side(Strategy.BLOOM, false, 1000);
+    Side side = new Side(Way.BLOOM, false, 1000);
     byte[] ones = new byte[160];
     Arrays.fill(ones, (byte) 0xFF);
     byte[] message = new Encoder().u16(1).u16(0).u8(7).u32(20).raw(ones).toBytes();

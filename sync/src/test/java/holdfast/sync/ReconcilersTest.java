@@ -19,7 +19,7 @@ class ReconcilersTest {
 
   @ParameterizedTest
   @EnumSource
-  void bothSidesLearnWhatThePeerLacks(Strategy strategy) {
+  void bothSidesLearnWhatThePeerLacks(Way strategy) {
     Property.check(
         200,
         SetPair::any,
@@ -33,7 +33,7 @@ class ReconcilersTest {
         });
   }
 
-  private static void compare(Strategy strategy, Reconciler side, List<Hash> lacked) {
+  private static void compare(Way strategy, Reconciler side, List<Hash> lacked) {
     List<Hash> found = side.lackedByPeer();
     Set<Hash> distinct = new HashSet<>(found);
     assertThat(found).hasSize(distinct.size());
@@ -49,7 +49,7 @@ class ReconcilersTest {
   /** Names that somebody has searched for: alike in all but a few bits, at either end. */
   @ParameterizedTest
   @EnumSource
-  void namesThatAreAlikeAreNoObstacle(Strategy strategy) throws Exception {
+  void namesThatAreAlikeAreNoObstacle(Way strategy) throws Exception {
     List<Hash> all = new ArrayList<>();
     for (int i = 0; i < 3000; i++) {
       byte[] name = new byte[Hash.SIZE];
@@ -71,7 +71,7 @@ class ReconcilersTest {
 
   @ParameterizedTest
   @EnumSource
-  void whatOneSaltOverlooksAnotherFinds(Strategy strategy) throws Exception {
+  void whatOneSaltOverlooksAnotherFinds(Way strategy) throws Exception {
     SetPair pair = SetPair.of(new Gen(7), 3000, 2000, 0);
     Set<Hash> found = new HashSet<>();
     for (int round = 0; round < 4; round++) {
@@ -86,7 +86,7 @@ class ReconcilersTest {
 
   @ParameterizedTest
   @EnumSource
-  void largeSetsTakeSeveralMessagesOfAtMostAMebibyte(Strategy strategy) throws Exception {
+  void largeSetsTakeSeveralMessagesOfAtMostAMebibyte(Way strategy) throws Exception {
     SetPair pair = SetPair.of(new Gen(3), 20_000, 150_000, 90_000);
     Exchange exchange = pair.exchange(strategy);
     exchange.run();
@@ -100,14 +100,14 @@ class ReconcilersTest {
   @Test
   void aSmallDifferenceIsFoundWithFewBytesByTreeAndSketch() throws Exception {
     SetPair pair = SetPair.of(new Gen(4), 20_000, 5, 5);
-    long naive = bytes(pair, Strategy.NAIVE);
+    long naive = bytes(pair, Way.NAIVE);
     assertThat(naive).isBetween(20_005L * 32, 20_005L * 34);
-    assertThat(bytes(pair, Strategy.BLOOM)).isLessThan(20_005L * 10 / 8 * 2 + 100);
-    assertThat(bytes(pair, Strategy.TREE)).isLessThan(10_000);
-    assertThat(bytes(pair, Strategy.SKETCH)).isLessThan(10_000);
+    assertThat(bytes(pair, Way.BLOOM)).isLessThan(20_005L * 10 / 8 * 2 + 100);
+    assertThat(bytes(pair, Way.TREE)).isLessThan(10_000);
+    assertThat(bytes(pair, Way.SKETCH)).isLessThan(10_000);
   }
 
-  private static long bytes(SetPair pair, Strategy strategy) throws Exception {
+  private static long bytes(SetPair pair, Way strategy) throws Exception {
     Exchange exchange = pair.exchange(strategy);
     exchange.run();
     return exchange.bytes();
@@ -120,13 +120,12 @@ class ReconcilersTest {
         20,
         gen -> SetPair.of(gen, gen.between(0, 10), gen.between(0, 2000), gen.between(0, 4000)),
         pair ->
-            assertThat(bytes(pair, Strategy.SKETCH))
-                .isLessThan(2 * bytes(pair, Strategy.NAIVE) + 20_000));
+            assertThat(bytes(pair, Way.SKETCH)).isLessThan(2 * bytes(pair, Way.NAIVE) + 20_000));
   }
 
   @ParameterizedTest
   @EnumSource
-  void aNameGivenTwiceIsRefused(Strategy strategy) {
+  void aNameGivenTwiceIsRefused(Way strategy) {
     Gen gen = new Gen(5);
     List<Hash> names = new ArrayList<>(gen.list(50, gen::hash));
     names.add(names.get(7));

@@ -43,7 +43,7 @@ record SetPair(Hash salt, List<Hash> common, List<Hash> first, List<Hash> second
     return all;
   }
 
-  Exchange exchange(Strategy strategy) {
+  Exchange exchange(Way strategy) {
     return new Exchange(
         strategy.side(true, salt, initiators()), strategy.side(false, salt, others()));
   }

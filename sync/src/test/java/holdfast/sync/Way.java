@@ -4,7 +4,7 @@ import holdfast.base.Hash;
 import java.util.Collection;
 
 /** Every way to reconcile two sets of names. */
-enum Strategy {
+enum Way {
   NAIVE {
     @Override
     Reconciler side(boolean initiator, Hash salt, Collection<Hash> names) {
