@@ -152,6 +152,7 @@ public final class Main implements Runnable {
     commands.put("place", () -> new PlaceCommand(terminal));
     commands.put("audit", () -> new AuditCommand(terminal));
     commands.put("fsck", () -> new FsckCommand(terminal));
+    commands.put("sync", () -> SyncCommand.commandLine(terminal));
     commands.put("status", () -> new StatusCommand(terminal));
     commands.put("pin", () -> new PinCommand(terminal));
     commands.put("bench", BenchCommand::new);

@@ -4,7 +4,7 @@ import holdfast.base.Limits;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
 import holdfast.net.Routes;
-import holdfast.node.replication.ReplicationOptions;
+import holdfast.node.replication.MeetingOptions;
 import holdfast.store.StoreOptions;
 import java.nio.file.Path;
 import java.util.Set;
@@ -39,7 +39,7 @@ public record NodeOptions(
     long inboundBytes,
     long scrubBytesPerSecond,
     StoreOptions store,
-    ReplicationOptions replication) {
+    MeetingOptions replication) {
 
   /** The HTTP port when none is given. */
   public static final int DEFAULT_HTTP_PORT = 7421;
@@ -77,7 +77,7 @@ public record NodeOptions(
         Math.max(2L * Limits.MESSAGE_BYTES, Math.min(256L << 20, heap / 16)),
         DEFAULT_SCRUB_RATE,
         StoreOptions.defaults(),
-        ReplicationOptions.defaults());
+        MeetingOptions.defaults());
   }
 
   /** The same with other store options. */
@@ -103,7 +103,7 @@ public record NodeOptions(
   }
 
   /** The same, meeting its peers in another way. */
-  public NodeOptions withReplication(ReplicationOptions options) {
+  public NodeOptions withReplication(MeetingOptions options) {
     return new NodeOptions(
         data,
         endpoint,

@@ -15,6 +15,7 @@ import holdfast.capsule.Statement;
 import holdfast.capsule.Versions;
 import holdfast.crypto.Providers;
 import holdfast.net.Inbound;
+import holdfast.node.replication.Replication;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.CapsuleStatus;
 import holdfast.wire.Done;
@@ -440,15 +441,18 @@ final class Session implements StreamObserver<Request> {
             .setScrubbedMillis(service.scrubber.progress().completedMillis());
     StoredCapsule current = capsule;
     if (current != null) {
-      CapsuleStatus of =
+      CapsuleStatus.Builder of =
           current.withGraph(graph ->
               CapsuleStatus.newBuilder()
                   .setRecords(graph.size())
                   .setProven(graph.provenCount())
                   .setHoles(graph.holeCount())
                   .setDamaged(current.damagedCount())
-                  .setClosed(graph.closed())
-                  .build());
+                  .setClosed(graph.closed()));
+      Replication replication = service.replication;
+      if (replication != null) {
+        replication.peers(current.name()).forEach(peer -> of.addPeers(peer.toStatus()));
+      }
       status.setCapsule(of);
     }
     send(Reply.newBuilder().setId(id).setStatus(status));

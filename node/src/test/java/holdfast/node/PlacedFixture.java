@@ -50,7 +50,7 @@ final class PlacedFixture implements AutoCloseable {
   private static NodeOptions alone(NodeOptions options) {
     var meeting = options.replication();
     return options.withReplication(
-        new holdfast.node.replication.ReplicationOptions(
+        new holdfast.node.replication.MeetingOptions(
             0,
             meeting.periodMillis(),
             meeting.retryMillis(),

@@ -11,7 +11,8 @@ import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
 import holdfast.client.WriterOptions;
-import holdfast.node.replication.ReplicationOptions;
+import holdfast.node.replication.MeetingOptions;
+import holdfast.wire.PeerStatus;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -25,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ReplicationTest {
   @TempDir Path folder;
 
-  private static final ReplicationOptions QUICK = ReplicationOptions.defaults().withPeriod(200, 20);
+  private static final MeetingOptions QUICK = MeetingOptions.defaults().withPeriod(200, 20);
 
   private Node second() {
     return Node.start(
@@ -54,6 +55,14 @@ class ReplicationTest {
           Statement.Placement.sign(
               first.capsule, 5, 1, List.of(member(first.node), member(second)), first.owner));
       expectAll(first, second, names);
+
+      try (CapsuleReader reader =
+          first.server.openReader(first.capsule, List.of(), ReaderOptions.defaults())) {
+        List<PeerStatus> peers = reader.status().getCapsule().getPeersList();
+        assertThat(peers).hasSize(1);
+        assertThat(peers.getFirst().getAddress()).isEqualTo(second.endpoint().toString());
+        assertThat(peers.getFirst().getLiar()).isFalse();
+      }
 
       for (int i = 0; i < 50; i++) {
         names.add(writer.append(("later " + i).getBytes(java.nio.charset.StandardCharsets.UTF_8)));

@@ -24,6 +24,7 @@ final class Link {
 
   private List<Marker> markers;
   private @Nullable Meeting meeting;
+  private long takenNanos;
   private long dueNanos;
   private int failures;
   private int rounds;
@@ -62,6 +63,7 @@ final class Link {
       return false;
     }
     meeting = by;
+    takenNanos = System.nanoTime();
     return true;
   }
 
@@ -149,6 +151,7 @@ final class Link {
     return new PeerState(
         member,
         current != null,
+        current == null ? 0 : (System.nanoTime() - takenNanos) / 1_000_000,
         lastFullMillis,
         current == null ? null : current.progress(),
         lastProgress,

@@ -48,7 +48,7 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
   private static final long SILENCE_NANOS = TimeUnit.SECONDS.toNanos(60);
   private static final int MOST_FAILURES = 6;
 
-  private final ReplicationOptions options;
+  private final MeetingOptions options;
   private final SigningKey identity;
   private final CapsuleStore store;
   private final Directory directory;
@@ -70,7 +70,7 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
    * @param workers runs the machines
    */
   public Replication(
-      ReplicationOptions options,
+      MeetingOptions options,
       SigningKey identity,
       CapsuleStore store,
       Directory directory,

@@ -15,7 +15,7 @@ import holdfast.sync.RoundOptions;
  * @param round what bounds a round
  * @param routes where other servers are reached, when not at the address stated for them
  */
-public record ReplicationOptions(
+public record MeetingOptions(
     int meetings,
     long periodMillis,
     long retryMillis,
@@ -23,23 +23,23 @@ public record ReplicationOptions(
     RoundOptions round,
     Routes routes) {
   /** What a server uses. */
-  public static ReplicationOptions defaults() {
-    return new ReplicationOptions(8, 5000, 100, 500, RoundOptions.defaults(), Routes.NONE);
+  public static MeetingOptions defaults() {
+    return new MeetingOptions(8, 5000, 100, 500, RoundOptions.defaults(), Routes.NONE);
   }
 
   /** The same, meeting more or less often. */
-  public ReplicationOptions withPeriod(long newPeriodMillis, long newRetryMillis) {
-    return new ReplicationOptions(
+  public MeetingOptions withPeriod(long newPeriodMillis, long newRetryMillis) {
+    return new MeetingOptions(
         meetings, newPeriodMillis, newRetryMillis, fullEvery, round, routes);
   }
 
   /** The same with other bounds of a round. */
-  public ReplicationOptions withRound(RoundOptions other) {
-    return new ReplicationOptions(meetings, periodMillis, retryMillis, fullEvery, other, routes);
+  public MeetingOptions withRound(RoundOptions other) {
+    return new MeetingOptions(meetings, periodMillis, retryMillis, fullEvery, other, routes);
   }
 
   /** The same with other routes. */
-  public ReplicationOptions withRoutes(Routes other) {
-    return new ReplicationOptions(meetings, periodMillis, retryMillis, fullEvery, round, other);
+  public MeetingOptions withRoutes(Routes other) {
+    return new MeetingOptions(meetings, periodMillis, retryMillis, fullEvery, round, other);
   }
 }

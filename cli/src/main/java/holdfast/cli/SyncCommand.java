@@ -1,0 +1,138 @@
+package holdfast.cli;
+
+import holdfast.client.CapsuleReader;
+import holdfast.crypto.VerifyKey;
+import holdfast.wire.PeerStatus;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Shows how servers that keep the same capsule are brought together. */
+@Command(
+    name = "sync",
+    description = "Shows how the servers that keep a capsule are brought together.",
+    synopsisSubcommandLabel = "COMMAND")
+final class SyncCommand extends BaseCommand {
+  @Spec @Nullable CommandSpec spec;
+
+  SyncCommand(Terminal terminal) {
+    super(terminal);
+  }
+
+  @Override
+  int run() {
+    if (spec != null) {
+      spec.commandLine().usage(terminal.out);
+    }
+    return 0;
+  }
+
+  /** The commands below this one. */
+  static CommandLine commandLine(Terminal terminal) {
+    return new CommandLine(new SyncCommand(terminal)).addSubcommand(new Of(terminal));
+  }
+
+  /** Per peer: when the last round was complete, and what is under way. */
+  @Command(
+      name = "status",
+      description = "Says of each other server that keeps the capsule how far it is.",
+      footerHeading = "%n",
+      footer = {
+        "The server asked meets the others now and then, and soon after something new has come to it. It",
+        "says of each when a round was last complete, and of a round under way what is left to send.",
+        "",
+        "Example:",
+        "  holdfast sync status 3f2a --node 2",
+        "",
+        "JSON, a line for each peer: capsule, server, peer, address, meeting, lastFull, recordsLeft,",
+        "recordsSent, recordsReceived, bytesSent, bytesReceived, recordsPerSecond, secondsLeft, trouble,",
+        "liar"
+      })
+  static final class Of extends ServerCommand {
+    @Parameters(paramLabel = "CAPSULE", description = "The capsule.")
+    String capsule = "";
+
+    Of(Terminal terminal) {
+      super(terminal);
+    }
+
+    @Override
+    int run() throws Exception {
+      try (Target target = open(capsule);
+          CapsuleReader reader = target.reader()) {
+        List<PeerStatus> peers = new ArrayList<>(reader.status().getCapsule().getPeersList());
+        peers.sort((a, b) -> a.getAddress().compareTo(b.getAddress()));
+        for (PeerStatus peer : peers) {
+          print(json(target, peer), text(peer));
+        }
+        if (peers.isEmpty()) {
+          terminal.note(
+              "This server keeps the capsule with no other; 'holdfast place' says who is to.");
+        }
+      }
+      return 0;
+    }
+
+    private static double rate(PeerStatus peer) {
+      long records = peer.getRecordsSent() + peer.getRecordsReceived();
+      return peer.getMeeting() && peer.getMeetingMillis() > 0
+          ? records * 1000.0 / peer.getMeetingMillis()
+          : 0;
+    }
+
+    private static double secondsLeft(PeerStatus peer) {
+      double rate = rate(peer);
+      return rate > 0 ? peer.getEntriesLeft() / rate : 0;
+    }
+
+    private static Json json(Target target, PeerStatus peer) throws Exception {
+      return Json.object()
+          .put("capsule", target.capsule())
+          .put("server", target.server().endpoint())
+          .put("peer", VerifyKey.ed25519(peer.getIdentity().toByteArray()))
+          .put("address", peer.getAddress())
+          .put("meeting", peer.getMeeting())
+          .put("lastFull", peer.getLastFullMillis() == 0 ? null : time(peer.getLastFullMillis()))
+          .put("recordsLeft", peer.getEntriesLeft())
+          .put("recordsSent", peer.getRecordsSent())
+          .put("recordsReceived", peer.getRecordsReceived())
+          .put("bytesSent", peer.getBytesSent())
+          .put("bytesReceived", peer.getBytesReceived())
+          .put("recordsPerSecond", Math.round(rate(peer)))
+          .put("secondsLeft", Math.round(secondsLeft(peer)))
+          .put("trouble", peer.getTrouble().isEmpty() ? null : peer.getTrouble())
+          .put("liar", peer.getLiar());
+    }
+
+    private static String text(PeerStatus peer) throws Exception {
+      StringBuilder line = new StringBuilder(peer.getAddress());
+      line.append("  ").append(VerifyKey.ed25519(peer.getIdentity().toByteArray())).append("\n  ");
+      line.append(
+          peer.getLastFullMillis() == 0
+              ? "no complete round since the server started"
+              : "last complete round at " + time(peer.getLastFullMillis()));
+      if (peer.getMeeting()) {
+        line.append(
+            String.format(
+                Locale.ROOT,
+                "; one is under way: %,d left to send, %,d sent, %,d received, %,.0f/s",
+                peer.getEntriesLeft(),
+                peer.getRecordsSent(),
+                peer.getRecordsReceived(),
+                rate(peer)));
+      }
+      if (!peer.getTrouble().isEmpty()) {
+        line.append(
+            peer.getLiar() ? "\n  avoided, since it lied: " : "\n  the last round failed: ");
+        line.append(Terminal.clean(peer.getTrouble()));
+      }
+      return line.toString();
+    }
+  }
+}
