@@ -29,8 +29,7 @@ public record MeetingOptions(
 
   /** The same, meeting more or less often. */
   public MeetingOptions withPeriod(long newPeriodMillis, long newRetryMillis) {
-    return new MeetingOptions(
-        meetings, newPeriodMillis, newRetryMillis, fullEvery, round, routes);
+    return new MeetingOptions(meetings, newPeriodMillis, newRetryMillis, fullEvery, round, routes);
   }
 
   /** The same with other bounds of a round. */
