@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -73,16 +74,22 @@ class PlacedTest {
     assertThat(first.get("placement")).isEqualTo(1.0);
     String record = String.valueOf(first.get("record"));
     for (int i = 0; i < 3; i++) {
+      // Two have it by now; the third gets it from the writer or from them.
+      for (int tries = 0;
+          tries < 500
+              && cli.run("read", capsule, record, "--server", addresses.get(i)).exitCode() != 0;
+          tries++) {}
       assertThat(cli.ok("read", capsule, record, "--server", addresses.get(i))).isEqualTo("one");
     }
-    // Receipts of all three are kept, and a proof carries them.
+    // The receipts that came are kept, and a proof carries them.
     Path proof = folder.resolve("one.proof");
-    assertThat(
-            cli.json(
-                "prove", capsule, record, "--receipt", receipts.toString(), "-o", proof.toString()))
-        .containsEntry("receipts", 3.0);
+    Map<String, Object> proved =
+        cli.json(
+            "prove", capsule, record, "--receipt", receipts.toString(), "-o", proof.toString());
+    double signed = (Double) Objects.requireNonNull(proved.get("receipts"));
+    assertThat(signed).isBetween(2.0, 3.0);
     assertThat(cli.ok("verify", proof.toString()).lines().filter(l -> l.contains("Receipt of")))
-        .hasSize(3);
+        .hasSize((int) signed);
     Map<String, Object> heads = cli.json("heads", capsule, "--quorum", "3");
     assertThat(heads).containsEntry("survives", 1.0).containsEntry("heads", List.of(record));
     assertThat((List<?>) heads.get("answers")).hasSize(3);
@@ -105,7 +112,16 @@ class PlacedTest {
   void aServerThatLostWhatItSignedForIsShownToHaveLostIt() throws Exception {
     cli.ok("place", capsule, "--on", on(0, 1, 2), "--key", key);
     Path receipts = folder.resolve("receipts");
-    cli.input("one", "append", capsule, "--key", key, "--receipts", receipts.toString())
+    cli.input(
+            "one",
+            "append",
+            capsule,
+            "--key",
+            key,
+            "--replicas",
+            "3",
+            "--receipts",
+            receipts.toString())
         .failsWith(0);
     Path file = folder.resolve("lost.evidence");
     String[] audit = {"audit", capsule, "--receipt", receipts.toString(), "-o", file.toString()};
