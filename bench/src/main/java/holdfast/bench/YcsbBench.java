@@ -52,9 +52,10 @@ final class YcsbBench implements Callable<Integer> {
 
   @Option(
       names = "--api",
-      defaultValue = "records",
-      description = "records or subrecords (${DEFAULT-VALUE}).")
-  String api = "records";
+      description =
+          "records: a record for each write; subrecords: a record for the writes of a batch, as the"
+              + " key-value layer makes it. Default: subrecords, with --no-crypto records.")
+  @Nullable String asked;
 
   @Option(
       names = "--records",
@@ -96,8 +97,15 @@ final class YcsbBench implements Callable<Integer> {
 
   @Mixin BenchCommand.Output output = new BenchCommand.Output();
 
+  private String api = "";
+
   @Override
   public Integer call() throws Exception {
+    String chosen = asked;
+    api = chosen != null ? chosen : noCrypto ? "records" : "subrecords";
+    if (!api.equals("records") && !api.equals("subrecords")) {
+      throw new IllegalArgumentException("--api is records or subrecords, not " + api);
+    }
     if (noCrypto && api.equals("subrecords")) {
       throw new IllegalArgumentException("--no-crypto is measured with --api records");
     }
