@@ -12,16 +12,13 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Runs several servers on this machine, and makes them fail. */
 @Command(
     name = "cluster",
     description = "Runs several servers on this machine, and makes them fail on purpose.",
-    synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%n",
     footer = {
       "The servers reach each other over links that can be stalled. Commands reach every node, by",
@@ -34,19 +31,9 @@ import picocli.CommandLine.Spec;
       "  holdfast cluster kill 3",
       "  holdfast cluster down"
     })
-final class ClusterCommand extends BaseCommand {
-  @Spec @Nullable CommandSpec spec;
-
+final class ClusterCommand extends GroupCommand {
   ClusterCommand(Terminal terminal) {
     super(terminal);
-  }
-
-  @Override
-  int run() {
-    if (spec != null) {
-      spec.commandLine().usage(terminal.out);
-    }
-    return 0;
   }
 
   /** The commands below this one. */

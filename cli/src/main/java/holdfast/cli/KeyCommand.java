@@ -8,35 +8,22 @@ import java.security.SecureRandom;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Makes and shows keys. */
 @Command(
     name = "key",
     description = "Makes, shows and backs up keys.",
-    synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%n",
     footer = {
       "A key file is PKCS#8 PEM, which openssl reads. It signs (ed25519:…) and opens what was granted",
       "to it (x25519:…). A lost key is lost: keep a backup.",
       "Keys in HOLDFAST_HOME/keys are found by their name, and open grants without being named."
     })
-final class KeyCommand extends BaseCommand {
-  @Spec @Nullable CommandSpec spec;
-
+final class KeyCommand extends GroupCommand {
   KeyCommand(Terminal terminal) {
     super(terminal);
-  }
-
-  @Override
-  int run() {
-    if (spec != null) {
-      spec.commandLine().usage(terminal.out);
-    }
-    return 0;
   }
 
   /** The commands below this one. */

@@ -6,31 +6,17 @@ import holdfast.wire.PeerStatus;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Shows how servers that keep the same capsule are brought together. */
 @Command(
     name = "sync",
-    description = "Shows how the servers that keep a capsule are brought together.",
-    synopsisSubcommandLabel = "COMMAND")
-final class SyncCommand extends BaseCommand {
-  @Spec @Nullable CommandSpec spec;
-
+    description = "Shows how the servers that keep a capsule are brought together.")
+final class SyncCommand extends GroupCommand {
   SyncCommand(Terminal terminal) {
     super(terminal);
-  }
-
-  @Override
-  int run() {
-    if (spec != null) {
-      spec.commandLine().usage(terminal.out);
-    }
-    return 0;
   }
 
   /** The commands below this one. */
