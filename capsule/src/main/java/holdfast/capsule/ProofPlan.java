@@ -37,14 +37,57 @@ public final class ProofPlan {
   private final List<Integer> reasons = new ArrayList<>();
   private final Map<Long, Integer> positions = new HashMap<>();
 
-  /**
-   * Adds what proves one more record.
-   *
-   * @param mirror the reader's cache; null to prove without it
-   * @return false when the record cannot be proven yet, or the proof would exceed the limit
-   */
-  public boolean add(RecordGraph graph, @Nullable CacheMirror mirror, long target) {
-    return add(graph, mirror, target, arrival -> false) == Outcome.PROVEN;
+  /** Where a proof goes on from a header. */
+  private interface Way {
+    /** There is none. */
+    long NOWHERE = -1;
+
+    /** Arrival number of the next header; {@code at} itself where its signature ends the proof. */
+    long next(long at);
+
+    /** Whether a header below the topmost is shown by its signature, not by the one above it. */
+    boolean showsSignature(long at);
+  }
+
+  /** Along the witnesses, which is the shortest way to a signature. */
+  private record AlongWitnesses(RecordGraph graph) implements Way {
+    @Override
+    public long next(long at) {
+      Witness witness = graph.witness(at);
+      if (!witness.proven()) {
+        return NOWHERE;
+      }
+      return witness.signed() ? at : witness.nextHop();
+    }
+
+    @Override
+    public boolean showsSignature(long at) {
+      return false;
+    }
+  }
+
+  /** Along the witnesses to the next signature, and from there to a final head. */
+  private static final class ToFinalHead implements Way {
+    private final RecordGraph graph;
+    private boolean signatureMet;
+
+    ToFinalHead(RecordGraph graph) {
+      this.graph = graph;
+    }
+
+    @Override
+    public long next(long at) {
+      Witness witness = graph.witness(at);
+      signatureMet |= witness.signed();
+      boolean alongWitness = !signatureMet && witness.proven() && graph.isFinal(witness.nextHop());
+      long next = alongWitness ? witness.nextHop() : graph.finalHop(at);
+      return next == at && !graph.signed(at) ? NOWHERE : next;
+    }
+
+    @Override
+    public boolean showsSignature(long at) {
+      return graph.witness(at).signed();
+    }
   }
 
   /**
@@ -55,51 +98,7 @@ public final class ProofPlan {
    */
   public Outcome add(
       RecordGraph graph, @Nullable CacheMirror mirror, long target, LongPredicate unreadable) {
-    if (positions.containsKey(target)
-        || (mirror != null && mirror.contains(CacheMirror.key(target)))) {
-      return Outcome.PROVEN;
-    }
-    List<Long> path = new ArrayList<>();
-    long at = target;
-    int reason;
-    while (true) {
-      Integer known = positions.get(at);
-      if (known != null) {
-        reason = known;
-        break;
-      }
-      if (arrivals.size() + path.size() >= Limits.PROOF_HEADERS) {
-        return Outcome.UNPROVEN;
-      }
-      if (unreadable.test(at)) {
-        return Outcome.BLOCKED;
-      }
-      path.add(at);
-      if (mirror != null && mirror.contains(CacheMirror.key(at))) {
-        reason = CACHED;
-        break;
-      }
-      Witness witness = graph.witness(at);
-      if (!witness.proven()) {
-        return Outcome.UNPROVEN;
-      }
-      if (witness.distance() == 0) {
-        reason = SIGNED;
-        break;
-      }
-      at = witness.nextHop();
-    }
-    for (int i = path.size() - 1; i >= 0; i--) {
-      place(path.get(i), reason);
-      reason = arrivals.size() - 1;
-    }
-    return Outcome.PROVEN;
-  }
-
-  private void place(long arrival, int reason) {
-    positions.put(arrival, arrivals.size());
-    arrivals.add(arrival);
-    reasons.add(reason);
+    return add(new AlongWitnesses(graph), mirror, target, unreadable);
   }
 
   /**
@@ -109,28 +108,21 @@ public final class ProofPlan {
    *
    * @param target a record that {@link RecordGraph#isFinal}
    * @param mirror the reader's cache, of nothing but final records; null to prove without it
-   * @return false when the record cannot be proven within the final part, or the proof would exceed
-   *     the limit
-   */
-  public boolean addFinal(RecordGraph graph, @Nullable CacheMirror mirror, long target) {
-    return addFinal(graph, mirror, target, arrival -> false) == Outcome.PROVEN;
-  }
-
-  /**
-   * The same, through headers that can be read.
-   *
    * @param unreadable whether a record is damaged here, so that no proof may lead through it
    */
   public Outcome addFinal(
       RecordGraph graph, @Nullable CacheMirror mirror, long target, LongPredicate unreadable) {
-    if (positions.containsKey(target)
-        || (mirror != null && mirror.contains(CacheMirror.key(target)))) {
+    return add(new ToFinalHead(graph), mirror, target, unreadable);
+  }
+
+  private Outcome add(
+      Way way, @Nullable CacheMirror mirror, long target, LongPredicate unreadable) {
+    if (positions.containsKey(target) || cached(mirror, target)) {
       return Outcome.PROVEN;
     }
     List<Long> path = new ArrayList<>();
     long at = target;
     int reason;
-    boolean signed = false;
     while (true) {
       Integer known = positions.get(at);
       if (known != null) {
@@ -144,29 +136,35 @@ public final class ProofPlan {
         return Outcome.BLOCKED;
       }
       path.add(at);
-      if (mirror != null && mirror.contains(CacheMirror.key(at))) {
+      if (cached(mirror, at)) {
         reason = CACHED;
         break;
       }
-      Witness witness = graph.witness(at);
-      signed |= witness.signed();
-      boolean alongWitness = !signed && witness.proven() && graph.isFinal(witness.nextHop());
-      long next = alongWitness ? witness.nextHop() : graph.finalHop(at);
+      long next = way.next(at);
+      if (next == Way.NOWHERE) {
+        return Outcome.UNPROVEN;
+      }
       if (next == at) {
-        if (!graph.signed(at)) {
-          return Outcome.UNPROVEN;
-        }
         reason = SIGNED;
         break;
       }
       at = next;
     }
-    for (int i = path.size() - 1; i >= 0; i--) {
-      boolean top = i == path.size() - 1;
-      place(path.get(i), !top && graph.witness(path.get(i)).signed() ? SIGNED : reason);
-      reason = arrivals.size() - 1;
+    place(path.removeLast(), reason);
+    for (long below : path.reversed()) {
+      place(below, way.showsSignature(below) ? SIGNED : arrivals.size() - 1);
     }
     return Outcome.PROVEN;
+  }
+
+  private static boolean cached(@Nullable CacheMirror mirror, long arrival) {
+    return mirror != null && mirror.contains(CacheMirror.key(arrival));
+  }
+
+  private void place(long arrival, int reason) {
+    positions.put(arrival, arrivals.size());
+    arrivals.add(arrival);
+    reasons.add(reason);
   }
 
   /** Number of headers. */

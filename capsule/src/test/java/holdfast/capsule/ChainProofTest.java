@@ -81,8 +81,11 @@ class ChainProofTest {
           for (RecordHeader header : server.headers) {
             ProofPlan plan = new ProofPlan();
             long arrival = server.graph.arrivalOf(header.name());
-            assertThat(plan.add(server.graph, null, arrival))
-                .isEqualTo(proven.contains(header.name()));
+            assertThat(plan.add(server.graph, null, arrival, Fixture.NONE_DAMAGED))
+                .isEqualTo(
+                    proven.contains(header.name())
+                        ? ProofPlan.Outcome.PROVEN
+                        : ProofPlan.Outcome.UNPROVEN);
             if (!proven.contains(header.name())) {
               assertThat(plan.size()).isZero();
               continue;
@@ -124,7 +127,9 @@ class ChainProofTest {
             ProofPlan plan = new ProofPlan();
             List<Hash> targets = new ArrayList<>();
             for (RecordHeader header : gen.some(server.headers, 8)) {
-              if (plan.add(server.graph, mirror, server.graph.arrivalOf(header.name()))) {
+              long arrival = server.graph.arrivalOf(header.name());
+              if (plan.add(server.graph, mirror, arrival, Fixture.NONE_DAMAGED)
+                  == ProofPlan.Outcome.PROVEN) {
                 targets.add(header.name());
               } else {
                 assertThat(server.model.provenDistances()).doesNotContainKey(header.name());
@@ -166,7 +171,8 @@ class ChainProofTest {
     server.sign(server.headers.getLast(), 0);
     ProofPlan plan = new ProofPlan();
     for (long arrival = 0; arrival < 50; arrival++) {
-      assertThat(plan.add(server.graph, null, arrival)).isTrue();
+      assertThat(plan.add(server.graph, null, arrival, Fixture.NONE_DAMAGED))
+          .isEqualTo(ProofPlan.Outcome.PROVEN);
     }
     assertThat(plan.size()).isEqualTo(50);
     byte[] proof = ChainProof.encode(plan, server);
@@ -437,9 +443,11 @@ class ChainProofTest {
     }
     graph.sign(longest, 0);
     ProofPlan plan = new ProofPlan();
-    assertThat(plan.add(graph, null, 0)).as("one header too many").isFalse();
+    assertThat(plan.add(graph, null, 0, Fixture.NONE_DAMAGED))
+        .as("one header too many")
+        .isEqualTo(ProofPlan.Outcome.UNPROVEN);
     assertThat(plan.size()).isZero();
-    assertThat(plan.add(graph, null, 1)).isTrue();
+    assertThat(plan.add(graph, null, 1, Fixture.NONE_DAMAGED)).isEqualTo(ProofPlan.Outcome.PROVEN);
     assertThat(plan.size()).isEqualTo(longest);
   }
 

@@ -50,13 +50,15 @@ class FinalHeadsTest {
             assertThat(server.graph.isFinal(arrival)).isEqualTo(below.contains(header.name()));
             if (below.contains(header.name())) {
               ProofPlan plan = new ProofPlan();
-              assertThat(plan.addFinal(server.graph, null, arrival)).isTrue();
+              assertThat(plan.addFinal(server.graph, null, arrival, Fixture.NONE_DAMAGED))
+                  .isEqualTo(ProofPlan.Outcome.PROVEN);
               List<ChainProof.Verified> verified = check(server, plan, header.name());
               closing.require(verified, name -> false);
               assertThat(verified.getLast().header()).isEqualTo(header);
             } else {
               ProofPlan plan = new ProofPlan();
-              if (plan.add(server.graph, null, arrival)) {
+              if (plan.add(server.graph, null, arrival, Fixture.NONE_DAMAGED)
+                  == ProofPlan.Outcome.PROVEN) {
                 List<ChainProof.Verified> verified = check(server, plan, header.name());
                 Fixture.violates(Violation.OUTSIDE, () -> closing.require(verified, name -> false));
               }
@@ -160,7 +162,8 @@ class FinalHeadsTest {
     server.sign(head, 0);
     server.graph.close(List.of(head.name()));
     ProofPlan plan = new ProofPlan();
-    assertThat(plan.addFinal(server.graph, null, 0)).isTrue();
+    assertThat(plan.addFinal(server.graph, null, 0, Fixture.NONE_DAMAGED))
+        .isEqualTo(ProofPlan.Outcome.PROVEN);
     List<ChainProof.Verified> verified = check(server, plan, first.name());
     closing(head.name()).require(verified, name -> false);
     assertThat(verified.getLast().voucher()).isEqualTo(new Voucher(1, true));

@@ -14,12 +14,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.function.LongPredicate;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 
 /** A capsule with the private keys of everyone around it. */
 final class Fixture {
   static final SigningKey SERVER = key(0x51);
   static final SigningKey STRANGER = key(0x99);
+
+  /** What a plan is told where every record can be read. */
+  static final LongPredicate NONE_DAMAGED = arrival -> false;
 
   final SigningKey owner = key(0x01);
   final List<SigningKey> writers = new ArrayList<>();

@@ -222,7 +222,7 @@ class FormatVectorsTest {
     graph.insert(second.header(), new long[] {0});
     graph.sign(1, 0);
     ProofPlan plan = new ProofPlan();
-    assertThat(plan.add(graph, null, 0)).isTrue();
+    assertThat(plan.add(graph, null, 0, Fixture.NONE_DAMAGED)).isEqualTo(ProofPlan.Outcome.PROVEN);
     byte[] chain =
         ChainProof.encode(
             plan,

@@ -177,8 +177,9 @@ final class StoreFixture {
     Record record = capsule.record(arrival);
     record.expect(writer.name, name);
     ProofPlan plan = new ProofPlan();
-    boolean proven = capsule.withGraph(graph -> plan.add(graph, null, arrival));
-    assertThat(proven).as("record %s is proven", name.brief()).isTrue();
+    ProofPlan.Outcome outcome =
+        capsule.withGraph(graph -> plan.add(graph, null, arrival, capsule::breaksProofs));
+    assertThat(outcome).as("record %s is proven", name.brief()).isEqualTo(ProofPlan.Outcome.PROVEN);
     ChainProof.verify(
         ChainProof.encode(plan, capsule), writer.name, writer.metadata, null, List.of(name));
     int leaves = record.header().leafCount();
