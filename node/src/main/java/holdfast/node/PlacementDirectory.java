@@ -52,9 +52,11 @@ final class PlacementDirectory implements Directory {
 
   @Override
   public List<Member> members(StoredCapsule capsule) {
-    List<Statement.Placement> newest = newest(capsule);
+    if (capsule.placement() == null) {
+      return List.of();
+    }
     Map<VerifyKey, Member> members = new LinkedHashMap<>();
-    for (Statement.Placement placement : newest) {
+    for (Statement.Placement placement : newest(capsule)) {
       for (Statement.Placement.Member member : placement.members()) {
         try {
           members.putIfAbsent(
@@ -86,9 +88,9 @@ final class PlacementDirectory implements Directory {
             .setCapsule(UnsafeByteOperations.unsafeWrap(capsule.name().toBytes()))
             .setMetadata(UnsafeByteOperations.unsafeWrap(capsule.encodedMetadata()))
             .setOwnerSignature(UnsafeByteOperations.unsafeWrap(capsule.creationSignature()));
-    List<Statement.Placement> newest = newest(capsule);
-    if (!newest.isEmpty()) {
-      about.setPlacement(UnsafeByteOperations.unsafeWrap(newest.getFirst().encode()));
+    Statement.Placement current = capsule.placement();
+    if (current != null) {
+      about.setPlacement(UnsafeByteOperations.unsafeWrap(current.encode()));
     }
     return about.build();
   }
@@ -111,8 +113,8 @@ final class PlacementDirectory implements Directory {
       return null;
     }
     StoredCapsule capsule = ownership.create(metadata, about.getOwnerSignature().toByteArray());
-    List<Statement.Placement> known = newest(capsule);
-    if (known.isEmpty() || Statement.Placement.ORDER.compare(placement, known.getFirst()) > 0) {
+    Statement.Placement known = capsule.placement();
+    if (known == null || Statement.Placement.ORDER.compare(placement, known) > 0) {
       declare(capsule, placement);
     }
     return capsule;
