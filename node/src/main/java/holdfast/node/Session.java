@@ -451,7 +451,7 @@ final class Session implements StreamObserver<Request> {
                   .setClosed(graph.closed()));
       Replication replication = service.replication;
       if (replication != null) {
-        replication.peers(current.name()).forEach(peer -> of.addPeers(peer.toStatus()));
+        of.addAllPeers(replication.peers(current.name()));
       }
       status.setCapsule(of);
     }

@@ -1,5 +1,6 @@
 package holdfast.node.replication;
 
+import com.google.protobuf.UnsafeByteOperations;
 import holdfast.base.Decoder;
 import holdfast.base.Encoder;
 import holdfast.base.Hash;
@@ -7,6 +8,7 @@ import holdfast.base.ProofException;
 import holdfast.store.StoredCapsule;
 import holdfast.sync.Marker;
 import holdfast.sync.Progress;
+import holdfast.wire.PeerStatus;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +32,7 @@ final class Link {
   private int rounds;
   private long lastFullMillis;
   private @Nullable String trouble;
-  private @Nullable String lie;
+  private boolean liar;
   private @Nullable Progress lastProgress;
 
   Link(StoredCapsule stored, Member member) {
@@ -67,10 +69,6 @@ final class Link {
     return true;
   }
 
-  synchronized boolean busy() {
-    return meeting != null;
-  }
-
   /** Markers of the last complete rounds, newest first. */
   synchronized List<Marker> markers() {
     return markers;
@@ -93,7 +91,7 @@ final class Link {
 
   /** Asks for a meeting no later than then, unless the peer is being left alone. */
   synchronized void hurry(long atNanos) {
-    if (failures == 0 && lie == null && atNanos - dueNanos < 0) {
+    if (failures == 0 && !liar && atNanos - dueNanos < 0) {
       dueNanos = atNanos;
     }
   }
@@ -101,13 +99,6 @@ final class Link {
   /** Whether it is time for a round over everything; counts the rounds. */
   synchronized boolean comparesEverything(int every) {
     return ++rounds % every == 0;
-  }
-
-  /** Meets again at once, even if the peer has lied. */
-  synchronized void forgive(long nowNanos) {
-    lie = null;
-    failures = 0;
-    dueNanos = nowNanos;
   }
 
   synchronized void postpone(long atNanos) {
@@ -126,7 +117,7 @@ final class Link {
     meeting = null;
     failures = 0;
     trouble = null;
-    lie = null;
+    liar = false;
     lastProgress = progress;
     lastFullMillis = System.currentTimeMillis();
     dueNanos = dueNext;
@@ -141,21 +132,32 @@ final class Link {
 
   synchronized void lied(String evidence, long dueNext) {
     meeting = null;
-    lie = evidence;
+    liar = true;
     trouble = evidence;
     dueNanos = dueNext;
   }
 
-  synchronized PeerState state() {
+  /** What a client is told of the peer. */
+  synchronized PeerStatus status() {
     Meeting current = meeting;
-    return new PeerState(
-        member,
-        current != null,
-        current == null ? 0 : (System.nanoTime() - takenNanos) / 1_000_000,
-        lastFullMillis,
-        current == null ? null : current.progress(),
-        lastProgress,
-        trouble,
-        lie != null);
+    PeerStatus.Builder status =
+        PeerStatus.newBuilder()
+            .setIdentity(UnsafeByteOperations.unsafeWrap(peer))
+            .setAddress(member.endpoint().toString())
+            .setMeeting(current != null)
+            .setMeetingMillis(current == null ? 0 : (System.nanoTime() - takenNanos) / 1_000_000)
+            .setLastFullMillis(lastFullMillis)
+            .setTrouble(trouble == null ? "" : trouble)
+            .setLiar(liar);
+    Progress progress = current == null ? lastProgress : current.progress();
+    if (progress != null) {
+      status
+          .setEntriesLeft(current == null ? 0 : progress.entriesToSend())
+          .setRecordsSent(progress.recordsSent())
+          .setRecordsReceived(progress.recordsReceived())
+          .setBytesSent(progress.bytesSent())
+          .setBytesReceived(progress.bytesReceived());
+    }
+    return status.build();
   }
 }

@@ -32,11 +32,6 @@ public record MeetingOptions(
     return new MeetingOptions(meetings, newPeriodMillis, newRetryMillis, fullEvery, round, routes);
   }
 
-  /** The same with other bounds of a round. */
-  public MeetingOptions withRound(RoundOptions other) {
-    return new MeetingOptions(meetings, periodMillis, retryMillis, fullEvery, other, routes);
-  }
-
   /** The same with other routes. */
   public MeetingOptions withRoutes(Routes other) {
     return new MeetingOptions(meetings, periodMillis, retryMillis, fullEvery, round, other);

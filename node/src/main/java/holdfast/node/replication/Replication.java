@@ -16,13 +16,13 @@ import holdfast.sync.Marker;
 import holdfast.sync.Progress;
 import holdfast.sync.Round;
 import holdfast.wire.Frame;
+import holdfast.wire.PeerStatus;
 import holdfast.wire.PeersGrpc;
 import io.grpc.stub.CallStreamObserver;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.security.SecureRandom;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -134,19 +134,8 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
   }
 
   /** What is known of the peers of a capsule. */
-  public List<PeerState> peers(Hash capsule) {
-    List<PeerState> states = new ArrayList<>();
-    links.getOrDefault(capsule, Map.of()).values().forEach(link -> states.add(link.state()));
-    return states;
-  }
-
-  /** Meets a peer about a capsule as soon as possible, whatever happened before. */
-  public void meetNow(Hash capsule, VerifyKey peer) {
-    Link link = links.getOrDefault(capsule, Map.of()).get(peer);
-    if (link == null) {
-      throw new HoldfastException(ErrorCode.NOT_FOUND, "no placement names both servers");
-    }
-    link.forgive(System.nanoTime());
+  public List<PeerStatus> peers(Hash capsule) {
+    return links.getOrDefault(capsule, Map.of()).values().stream().map(Link::status).toList();
   }
 
   private void tick() {
