@@ -16,6 +16,7 @@ import holdfast.capsule.Statement;
 import holdfast.capsule.VerificationCache;
 import holdfast.capsule.Voucher;
 import holdfast.wire.Answer;
+import holdfast.wire.Answer.Standing;
 import holdfast.wire.Read;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -27,13 +28,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Checks one answer: first everything, then the cache learns of it. */
 final class AnswerCheck {
-  private static final byte HERE = 0;
-  private static final byte ABSENT = 1;
-  private static final byte UNPROVEN = 2;
-  private static final byte DAMAGED = 3;
-  private static final byte ERASED = 4;
-  private static final byte OUTSIDE = 5;
-
   private final CapsuleReader reader;
   private final Hash capsule;
   private final VerificationCache cache;
@@ -76,12 +70,12 @@ final class AnswerCheck {
     List<@Nullable Record> records = records(statuses);
     Set<Hash> targets = new LinkedHashSet<>();
     for (int i = 0; i < statuses.length; i++) {
-      if (statuses[i] == HERE) {
+      if (statuses[i] == Standing.HERE_VALUE) {
         targets.add(read.names.get(i));
       }
     }
     for (int i = 0; i < leafStatuses.length; i++) {
-      if (leafStatuses[i] == HERE) {
+      if (leafStatuses[i] == Standing.HERE_VALUE) {
         targets.add(read.leaves.get(i).record());
       }
     }
@@ -123,7 +117,7 @@ final class AnswerCheck {
     List<@Nullable Record> records = new ArrayList<>(statuses.length);
     for (int i = 0; i < statuses.length; i++) {
       Record record = null;
-      if (statuses[i] == HERE || statuses[i] == UNPROVEN) {
+      if (statuses[i] == Standing.HERE_VALUE || statuses[i] == Standing.UNPROVEN_VALUE) {
         if (read.content != Read.Content.NOTHING) {
           record = Record.read(encoded, in);
           record.expect(capsule, read.names.get(i));
@@ -139,9 +133,9 @@ final class AnswerCheck {
           }
           received.put(read.names.get(i), record.header());
         }
-      } else if (statuses[i] == OUTSIDE) {
+      } else if (statuses[i] == Standing.OUTSIDE_VALUE) {
         requireClosed();
-      } else if (statuses[i] != ABSENT && statuses[i] != DAMAGED) {
+      } else if (statuses[i] != Standing.ABSENT_VALUE && statuses[i] != Standing.DAMAGED_VALUE) {
         throw in.malformed("gives an unknown status");
       }
       records.add(record);
@@ -160,13 +154,13 @@ final class AnswerCheck {
 
   private ReadResult result(Hash name, byte status, @Nullable Record received)
       throws ProofException {
-    if (status == ABSENT) {
+    if (status == Standing.ABSENT_VALUE) {
       return new ReadResult.Absent(name);
     }
-    if (status == DAMAGED) {
+    if (status == Standing.DAMAGED_VALUE) {
       return new ReadResult.Damaged(name);
     }
-    if (status == OUTSIDE) {
+    if (status == Standing.OUTSIDE_VALUE) {
       return new ReadResult.Outside(name);
     }
     Record record = received;
@@ -178,7 +172,7 @@ final class AnswerCheck {
       }
       record = new Record(verified.header(), Record.State.HEADER_ONLY, null);
     }
-    if (status == UNPROVEN) {
+    if (status == Standing.UNPROVEN_VALUE) {
       return new ReadResult.Unproven(name, record);
     }
     if (record.state() == Record.State.ERASED || record.state() == Record.State.PARTLY_ERASED) {
@@ -239,13 +233,13 @@ final class AnswerCheck {
     for (int i = 0; i < statuses.length; i++) {
       ReadResult.LeafName name = read.leaves.get(i);
       switch (statuses[i]) {
-        case HERE, UNPROVEN -> {
+        case Standing.HERE_VALUE, Standing.UNPROVEN_VALUE -> {
           byte[] sealed = in.bytes32(Limits.LEAF_BYTES);
           List<Hash> siblings = new ArrayList<>();
           for (int left = in.u8(); left > 0; left--) {
             siblings.add(in.hash());
           }
-          if (statuses[i] == UNPROVEN) {
+          if (statuses[i] == Standing.UNPROVEN_VALUE) {
             results.add(missing(name, ReadResult.LeafResult.Why.UNPROVEN));
           } else {
             RecordHeader header = headerOf(name.record());
@@ -255,13 +249,14 @@ final class AnswerCheck {
                     name, header, Bytes.wrap(sealed), voucher(name.record())));
           }
         }
-        case ABSENT -> results.add(missing(name, ReadResult.LeafResult.Why.ABSENT));
-        case DAMAGED -> results.add(missing(name, ReadResult.LeafResult.Why.DAMAGED));
-        case OUTSIDE -> {
+        case Standing.ABSENT_VALUE -> results.add(missing(name, ReadResult.LeafResult.Why.ABSENT));
+        case Standing.DAMAGED_VALUE ->
+            results.add(missing(name, ReadResult.LeafResult.Why.DAMAGED));
+        case Standing.OUTSIDE_VALUE -> {
           requireClosed();
           results.add(missing(name, ReadResult.LeafResult.Why.OUTSIDE));
         }
-        case ERASED -> {
+        case Standing.ERASED_VALUE -> {
           requireErased(name);
           results.add(missing(name, ReadResult.LeafResult.Why.ERASED));
         }

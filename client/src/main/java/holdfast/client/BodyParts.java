@@ -10,6 +10,7 @@ import holdfast.capsule.Metadata;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
+import holdfast.wire.Answer.Standing;
 import holdfast.wire.BodyPart;
 import holdfast.wire.CommitPart;
 import holdfast.wire.ReadBody;
@@ -25,9 +26,6 @@ import java.util.Objects;
 final class BodyParts {
   /** Bytes of leaves in one message. */
   static final int PART_BYTES = 4 << 20;
-
-  private static final int ERASED = 4;
-  private static final int OUTSIDE = 5;
 
   private BodyParts() {}
 
@@ -51,7 +49,7 @@ final class BodyParts {
     for (int next = 0; next < header.leafCount(); ) {
       BodyPart part = ask(session, header.name(), next, timeoutMillis);
       erasures = erasures(part, session.metadata());
-      if (part.getStatus() == ERASED) {
+      if (part.getStatus() == Standing.ERASED_VALUE) {
         return checked(new Record(header, Record.State.ERASED, null), erasures);
       }
       requireHere(part.getStatus(), header.name());
@@ -108,16 +106,16 @@ final class BodyParts {
 
   private static void requireHere(int status, Hash name) throws ProofException {
     switch (status) {
-      case 0 -> {}
-      case 1 ->
+      case Standing.HERE_VALUE -> {}
+      case Standing.ABSENT_VALUE ->
           throw new ProofException(
               Violation.MISSING,
               "the server has the header of record " + name.brief() + " and not its body");
-      case 3 ->
+      case Standing.DAMAGED_VALUE ->
           throw new HoldfastException(
               ErrorCode.DAMAGED,
               "record " + name.brief() + " is damaged on the server, which does not serve it");
-      case OUTSIDE -> throw CapsuleReader.outside(name);
+      case Standing.OUTSIDE_VALUE -> throw CapsuleReader.outside(name);
       default -> throw new ProofException(Violation.MALFORMED, "a part of a body says nothing");
     }
   }

@@ -16,6 +16,7 @@ import holdfast.capsule.OfflineProof;
 import holdfast.capsule.Receipt;
 import holdfast.crypto.Secret;
 import holdfast.wire.Answer;
+import holdfast.wire.Answer.Standing;
 import holdfast.wire.Read;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
@@ -28,12 +29,6 @@ import org.jspecify.annotations.Nullable;
  * path of a leaf if one was asked for.
  */
 public final class ProofMaterial {
-  private static final byte HERE = 0;
-  private static final byte UNPROVEN = 2;
-  private static final byte DAMAGED = 3;
-  private static final byte ERASED = 4;
-  private static final byte OUTSIDE = 5;
-
   private final Metadata metadata;
   private final byte[] chain;
   private final List<ChainProof.Verified> verified;
@@ -92,15 +87,15 @@ public final class ProofMaterial {
   private static void requireHere(byte status, Hash record, int leaf) {
     String what = "record " + record.brief() + (leaf < 0 ? "" : "/" + leaf);
     switch (status) {
-      case HERE -> {}
-      case UNPROVEN ->
+      case Standing.HERE_VALUE -> {}
+      case Standing.UNPROVEN_VALUE ->
           throw new HoldfastException(
               ErrorCode.UNPROVEN, what + " is stored, and no signature leads to it yet");
-      case DAMAGED ->
+      case Standing.DAMAGED_VALUE ->
           throw new HoldfastException(
               ErrorCode.DAMAGED, what + " is damaged on the server, which does not serve it");
-      case OUTSIDE -> throw CapsuleReader.outside(record);
-      case ERASED ->
+      case Standing.OUTSIDE_VALUE -> throw CapsuleReader.outside(record);
+      case Standing.ERASED_VALUE ->
           throw new HoldfastException(ErrorCode.NOT_FOUND, what + " was erased by the owner");
       default ->
           throw new HoldfastException(ErrorCode.NOT_FOUND, "the server does not have " + what);

@@ -19,6 +19,7 @@ import holdfast.store.StoredCapsule;
 import holdfast.wire.Absent;
 import holdfast.wire.AbsentAnswer;
 import holdfast.wire.Answer;
+import holdfast.wire.Answer.Standing;
 import holdfast.wire.BodyPart;
 import holdfast.wire.CacheReset;
 import holdfast.wire.Page;
@@ -57,13 +58,6 @@ final class Reading {
   private static final int ATTEMPTS = 16;
 
   private static final int LEAF_REF = Hash.SIZE + 4;
-
-  private static final byte HERE = 0;
-  private static final byte ABSENT = 1;
-  private static final byte UNPROVEN = 2;
-  private static final byte DAMAGED = 3;
-  private static final byte ERASED = 4;
-  private static final byte OUTSIDE = 5;
 
   private final Session session;
   private final CapsuleService service;
@@ -237,9 +231,9 @@ final class Reading {
       for (int i = 0; i < arrivals.length; i++) {
         long arrival = arrivals[i];
         if (arrival < 0) {
-          standing[i] = ABSENT;
+          standing[i] = Standing.ABSENT_VALUE;
         } else if (closed && !graph.isFinal(arrival)) {
-          standing[i] = OUTSIDE;
+          standing[i] = Standing.OUTSIDE_VALUE;
         } else if (prove) {
           ProofPlan.Outcome outcome =
               closed
@@ -247,9 +241,9 @@ final class Reading {
                   : plan.add(graph, cache, arrival, capsule::breaksProofs);
           standing[i] =
               switch (outcome) {
-                case PROVEN -> HERE;
-                case UNPROVEN -> UNPROVEN;
-                case BLOCKED -> DAMAGED;
+                case PROVEN -> Standing.HERE_VALUE;
+                case UNPROVEN -> Standing.UNPROVEN_VALUE;
+                case BLOCKED -> Standing.DAMAGED_VALUE;
               };
         }
       }
@@ -264,7 +258,7 @@ final class Reading {
     }
     service.metrics.damaged.increment();
     LOG.error("damaged data was met and is not served: {}", e.getMessage());
-    return DAMAGED;
+    return Standing.DAMAGED_VALUE;
   }
 
   /** Puts one answer together. */
@@ -291,7 +285,7 @@ final class Reading {
     }
 
     void name(long arrival, byte standing) {
-      if (standing == ABSENT || standing == OUTSIDE) {
+      if (standing == Standing.ABSENT_VALUE || standing == Standing.OUTSIDE_VALUE) {
         statuses.u8(standing);
         return;
       }
@@ -318,7 +312,7 @@ final class Reading {
     }
 
     private static void refuseBlocked(long arrival, byte standing) {
-      if (standing == DAMAGED) {
+      if (standing == Standing.DAMAGED_VALUE) {
         throw new HoldfastException(
             ErrorCode.DAMAGED,
             "record number " + arrival + " is damaged, or what proves it here is");
@@ -326,7 +320,7 @@ final class Reading {
     }
 
     void leaf(long arrival, byte standing, int leaf) {
-      if (standing == ABSENT || standing == OUTSIDE) {
+      if (standing == Standing.ABSENT_VALUE || standing == Standing.OUTSIDE_VALUE) {
         leafStatuses.u8(standing);
         return;
       }
@@ -334,7 +328,7 @@ final class Reading {
         refuseBlocked(arrival, standing);
         RecordHeader header = capsule.headerOf(arrival);
         if (leaf >= header.leafCount()) {
-          leafStatuses.u8(ABSENT);
+          leafStatuses.u8(Standing.ABSENT_VALUE);
           return;
         }
         byte[] sealed = sealedLeaves.sealed(arrival, header, leaf);
@@ -343,7 +337,7 @@ final class Reading {
           if (erasure != null) {
             erasures.add(erasure);
           }
-          leafStatuses.u8(ERASED);
+          leafStatuses.u8(Standing.ERASED_VALUE);
           return;
         }
         List<Hash> siblings =
@@ -420,7 +414,7 @@ final class Reading {
     Located located = locate(capsule, List.of(name), false, null, told != null);
     byte standing = located.standing()[0];
     BodyPart.Builder part = BodyPart.newBuilder();
-    if (standing == HERE) {
+    if (standing == Standing.HERE_VALUE) {
       try {
         standing = fill(part, capsule, located.arrivals()[0], ask.getFrom());
       } catch (HoldfastException e) {
@@ -433,17 +427,17 @@ final class Reading {
   private static byte fill(BodyPart.Builder part, StoredCapsule capsule, long arrival, int from) {
     RecordHeader header = capsule.headerOf(arrival);
     if (from < 0 || from >= header.leafCount()) {
-      return ABSENT;
+      return Standing.ABSENT_VALUE;
     }
     StoredCapsule.Leaves leaves = capsule.leaves(arrival, header, from, PART_BYTES);
     capsule
         .erasuresOf(header)
         .forEach(statement -> part.addErasures(Session.bytes(statement.encode())));
     if (leaves == null) {
-      return ERASED;
+      return Standing.ERASED_VALUE;
     }
     part.setLeaves(Session.bytes(leaves.encoded())).setNext(leaves.next());
-    return HERE;
+    return Standing.HERE_VALUE;
   }
 
   /** Says whether a record is here; that it is not, under the server's signature. */
