@@ -4,6 +4,7 @@ import holdfast.base.Bytes;
 import holdfast.base.ProofException;
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.Statement;
 import holdfast.client.Server;
 import holdfast.crypto.Secret;
 import holdfast.crypto.SigningKey;
@@ -54,6 +55,11 @@ final class Bed implements AutoCloseable {
 
   Server server() {
     return server;
+  }
+
+  /** This server as a member of a placement. */
+  Statement.Placement.Member member() {
+    return new Statement.Placement.Member(node.identity(), node.endpoint().toString());
   }
 
   /** Stops the server and starts it again on its data; returns how long the start took. */

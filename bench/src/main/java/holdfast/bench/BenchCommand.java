@@ -15,6 +15,8 @@ import picocli.CommandLine.Option;
       SequentialBench.class,
       ClientsBench.class,
       SyncBench.class,
+      ReplicasBench.class,
+      CatchUpBench.class,
       MicroBench.class
     })
 public final class BenchCommand {
