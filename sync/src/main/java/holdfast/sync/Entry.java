@@ -17,6 +17,9 @@ public record Entry(long position, Hash record, long arrival, int signer) {
   /** In place of a signer: the entry is the record itself. */
   public static final int RECORD = -1;
 
+  /** Entries that are read at once. */
+  static final int PAGE = 4096;
+
   /** What stands for this entry in sets and digests. */
   public Hash name() {
     return nameOf(record, signer);

@@ -1,6 +1,5 @@
 package holdfast.sync;
 
-import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.Record;
@@ -272,16 +271,5 @@ final class Pusher {
       batch = Math.min(options.batchRecords(), Math.min(MOST_WALKED, 2 * batch));
       window = Math.min(options.window(), Math.min(MOST_UNHEARD, window + 1));
     }
-  }
-
-  /** Arrival numbers that are present among these names. */
-  static List<Long> present(Replica replica, List<Hash> names) {
-    List<Long> found = new ArrayList<>();
-    for (long arrival : replica.arrivalsOf(names)) {
-      if (arrival >= 0 && replica.proven(arrival) && replica.exchanged(arrival)) {
-        found.add(arrival);
-      }
-    }
-    return found;
   }
 }

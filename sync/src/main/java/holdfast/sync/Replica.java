@@ -5,6 +5,7 @@ import holdfast.capsule.Metadata;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** What a round reads of its own side: the proven set of one capsule, and the record graph. */
@@ -23,6 +24,13 @@ public interface Replica {
 
   /** The entries at positions {@code from} to {@code to - 1}, in order; see {@link Entry}. */
   List<Entry> entries(long from, long to);
+
+  /** Visits the same entries in the same order, holding a page of them at a time. */
+  default void eachEntry(long from, long to, Consumer<Entry> visitor) {
+    for (long at = from; at < to; at += Entry.PAGE) {
+      entries(at, Math.min(to, at + Entry.PAGE)).forEach(visitor);
+    }
+  }
 
   /** The arrival number of each record, -1 for those that are not here. */
   long[] arrivalsOf(List<Hash> names);

@@ -1,5 +1,7 @@
 package holdfast.sync;
 
+import holdfast.base.Hash;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** How a round finds out what each side lacks. All end in equal sets; they differ in cost. */
@@ -22,6 +24,9 @@ public enum Strategy {
   /** A rateless set sketch: cost follows the size of the difference. */
   SKETCH(5);
 
+  /** Entries of both sides whose names are shorter than the first message of a sketch. */
+  private static final int NAMED = 256;
+
   private final int number;
 
   Strategy(int number) {
@@ -41,5 +46,32 @@ public enum Strategy {
       }
     }
     return null;
+  }
+
+  /** This one or, if it adapts, what finds the difference of such sets in few turns and bytes. */
+  Strategy fitting(long one, long other) {
+    if (this != ADAPTIVE) {
+      return this;
+    }
+    long all = one + other;
+    if (all <= NAMED) {
+      return NAIVE;
+    }
+    return Math.abs(one - other) > all / 10 ? TREE : SKETCH;
+  }
+
+  /** Whether it finds out by Lu's algorithm what the difference did not show. */
+  boolean walks() {
+    return this == STAGED || this == LU;
+  }
+
+  /** What finds out with the peer's twin which of these names the peer lacks. */
+  Reconciler reconciler(boolean initiator, Hash salt, List<Hash> names) {
+    return switch (this) {
+      case STAGED -> new BloomReconciler(initiator, salt, names);
+      case NAIVE -> new NaiveReconciler(initiator, names);
+      case TREE -> new TreeReconciler(initiator, salt, names);
+      case SKETCH, LU, ADAPTIVE -> new SketchReconciler(initiator, salt, names);
+    };
   }
 }

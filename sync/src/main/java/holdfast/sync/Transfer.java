@@ -1,0 +1,206 @@
+package holdfast.sync;
+
+import holdfast.base.Hash;
+import holdfast.base.ProofException;
+import holdfast.capsule.Record;
+import holdfast.capsule.Statement;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * PUSH: each side sends what the other lacks, and answers what it is sent once that is durable.
+ * Ends when both have said that they have sent everything.
+ */
+final class Transfer {
+  /** Pushes of the peer at most that are not answered yet. */
+  private static final int UNANSWERED = 4096;
+
+  private final Replica replica;
+  private final Scope scope;
+  private final Intake intake;
+  private final Pusher pusher;
+  private final TreeMap<Integer, Taking> taking = new TreeMap<>();
+  private final Set<Integer> durable = new HashSet<>();
+  private int nextPush;
+  private boolean endSaid;
+  private boolean endHeard;
+  private long moved;
+  private long recordsReceived;
+
+  /** A push of the peer that is not answered yet. */
+  private record Taking(
+      List<Hash> records, List<Statement.WriterSignature> signatures, boolean asksHave) {}
+
+  Transfer(Replica replica, Scope scope, RoundOptions options) {
+    this.replica = replica;
+    this.scope = scope;
+    this.intake = new Intake(replica, options);
+    this.pusher = new Pusher(replica, options);
+  }
+
+  /** What is erased is neither taken nor sent from here on. */
+  void respect(StatementExchange.Erased erased) {
+    intake.erasures(erased.here());
+    pusher.erasures(erased.atPeer());
+  }
+
+  /** Plans to send exactly these. */
+  void plan(RoundSet.Bits lacked) {
+    pusher.plan(lacked);
+  }
+
+  /** Plans to send these and their ancestors, until told "have" (Lu's algorithm). */
+  void walk(List<Long> starts) {
+    pusher.walk(starts);
+  }
+
+  /** The stage begins. */
+  void begin() {
+    endSaid = false;
+    endHeard = false;
+  }
+
+  /** Sends as much as the peer's answers allow. */
+  void send(Outbox out) {
+    pusher.pump(out::send);
+    if (!endSaid && pusher.idle() && !pusher.stale()) {
+      endSaid = true;
+      out.send(new Message.PushEnd());
+    }
+  }
+
+  /** Whether something is to be sent that was erased by a statement that the peer lacks. */
+  boolean stale() {
+    return pusher.stale();
+  }
+
+  /** Whether both sides have sent everything, and all of it is stored and answered. */
+  boolean complete() {
+    return endSaid && endHeard && taking.isEmpty();
+  }
+
+  // ---- What the peer sends
+  // -----------------------------------------------------------------------------------
+
+  void hear(Message.Push push, Outbox out) throws ProofException {
+    if (endHeard || push.number() != nextPush || taking.size() >= UNANSWERED) {
+      throw Stage.PUSH.unexpected(push);
+    }
+    nextPush++;
+    List<Record> records = Message.records(push);
+    List<Statement.WriterSignature> signatures =
+        Message.signatures(push, replica.metadata().name());
+    recordsReceived += records.size();
+    Intake.Accepted accepted = intake.take(records, signatures);
+    List<Hash> names = new ArrayList<>(records.size());
+    records.forEach(record -> names.add(record.name()));
+    accepted.records().forEach(record -> names.add(record.name()));
+    taking.put(push.number(), new Taking(names, signatures, push.asksHave()));
+    if (accepted.isEmpty()) {
+      answer(push.number(), out);
+    } else {
+      out.ask(new Effect.Store(push.number(), accepted.records(), accepted.signatures()));
+    }
+  }
+
+  void hear(Message.Taken taken) throws ProofException {
+    pusher.taken(taken);
+  }
+
+  void hearEnd() {
+    endHeard = true;
+  }
+
+  /** What a push brought is durable. */
+  void stored(int push, Outbox out) {
+    if (!taking.containsKey(push)) {
+      throw new AssertionError("nothing was to be stored under " + push);
+    }
+    answer(push, out);
+  }
+
+  /** Answers pushes in the order in which they came, whichever is durable first. */
+  private void answer(int push, Outbox out) {
+    durable.add(push);
+    while (!taking.isEmpty() && durable.remove(taking.firstKey())) {
+      Map.Entry<Integer, Taking> oldest = taking.pollFirstEntry();
+      take(oldest.getKey(), oldest.getValue(), out);
+    }
+  }
+
+  /** What the peer named and is here belongs to the round's set, whenever it came. */
+  private void take(int number, Taking push, Outbox out) {
+    RoundSet set = scope.set();
+    long[] arrivals = replica.arrivalsOf(push.records());
+    for (int i = 0; i < arrivals.length; i++) {
+      if (arrivals[i] >= 0
+          && replica.proven(arrivals[i])
+          && replica.exchanged(arrivals[i])
+          && set.add(arrivals[i], push.records().get(i), Entry.RECORD)) {
+        moved++;
+      }
+    }
+    List<Hash> signed = push.signatures().stream().map(Statement.WriterSignature::record).toList();
+    long[] signedAt = replica.arrivalsOf(signed);
+    for (int i = 0; i < signedAt.length; i++) {
+      int signer = push.signatures().get(i).signer();
+      if (signedAt[i] >= 0
+          && replica.exchanged(signedAt[i])
+          && set.add(signedAt[i], signed.get(i), signer)) {
+        moved++;
+      }
+    }
+    out.send(new Message.Taken(number, push.asksHave() ? have(arrivals) : List.of()));
+  }
+
+  /** Names below the pushed records that are proven here: the peer need not go on there. */
+  private List<Hash> have(long[] arrivals) {
+    Set<Long> parents = new HashSet<>();
+    for (long arrival : arrivals) {
+      if (arrival >= 0) {
+        for (long parent : replica.pointers(arrival)) {
+          if (parent >= 0 && replica.proven(parent)) {
+            parents.add(parent);
+          }
+        }
+      }
+    }
+    for (long arrival : arrivals) {
+      parents.remove(arrival);
+    }
+    return parents.stream().limit(Message.NAMES).map(replica::nameOf).sorted().toList();
+  }
+
+  // ---- How far it is
+  // -----------------------------------------------------------------------------------------
+
+  /** Entries that pushes of the peer have added to what the round is about. */
+  long moved() {
+    return moved;
+  }
+
+  /** Bytes of what the peer sent and nothing proves yet. */
+  long heldBytes() {
+    return intake.heldBytes();
+  }
+
+  long recordsReceived() {
+    return recordsReceived;
+  }
+
+  long recordsSent() {
+    return pusher.recordsSent();
+  }
+
+  long recordBytesSent() {
+    return pusher.recordBytes();
+  }
+
+  long entriesToSend() {
+    return pusher.left();
+  }
+}
