@@ -148,6 +148,7 @@ public final class Connection implements AutoCloseable {
    * @return where requests go
    */
   public ClientCallStreamObserver<Request> open(StreamObserver<Reply> replies) {
+    tryNow();
     return (ClientCallStreamObserver<Request>) CapsulesGrpc.newStub(channel).session(replies);
   }
 
@@ -157,7 +158,17 @@ public final class Connection implements AutoCloseable {
    * @return where frames go
    */
   public ClientCallStreamObserver<Frame> openRound(StreamObserver<Frame> frames) {
+    tryNow();
     return (ClientCallStreamObserver<Frame>) PeersGrpc.newStub(channel).round(frames);
+  }
+
+  /**
+   * After failures the channel would wait, up to two minutes, and meanwhile refuse every call
+   * without having tried: a server that is back would stay out of reach. Whoever opens sessions
+   * waits between attempts by itself.
+   */
+  private void tryNow() {
+    channel.resetConnectBackoff();
   }
 
   /** Explains why a session ended. */
