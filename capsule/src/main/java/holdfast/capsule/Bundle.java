@@ -9,6 +9,8 @@ import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.crypto.VerifyKey;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -20,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *   head    magic HFCAPSU1 ‖ u32 length and metadata ‖ 64-byte signature of the owner under the creation
+ *           ‖ of an increment, whose magic is HFCAPSI1: u32 number of base heads ‖ their names, ascending
  *           ‖ u32 number of statements, each u32 length and statement ‖ u64 number of records
  *   frames  u32 length and records in transport form, parents first where they are present; at most 4 MiB
  *   end     u32 0 ‖ SHA-256 of everything before
@@ -29,10 +32,23 @@ import org.jspecify.annotations.Nullable;
  * record must be proven by the signatures among the statements, every leaf that is left out must be
  * erased by one of them, and with a succession among them every record must lie below its final
  * heads.
+ *
+ * <p>An <em>increment</em> holds what came after an earlier bundle. It names the heads of what it
+ * goes on from, its <em>base</em>, and leaves out what lies there. It is proven all the same by
+ * what is in it alone: a signature covers what lies below it, and what is new lies below nothing
+ * old, but for a record that filled a hole. For such a one the <em>links</em> come too: headers of
+ * the base, without bodies, that lead to it from a signature. So an increment shows that its
+ * records belong to the capsule; what lies below them it does not hold, and does not show.
  */
 public final class Bundle {
   /** The first eight bytes of a bundle. */
   public static final Bytes MAGIC = Bytes.utf8("HFCAPSU1");
+
+  /** The first eight bytes of an increment. */
+  public static final Bytes INCREMENT_MAGIC = Bytes.utf8("HFCAPSI1");
+
+  /** Heads of the base of an increment at most. */
+  public static final int BASE_HEADS = 1 << 20;
 
   /** Bytes of one frame at most, if it holds more than one record. */
   public static final int FRAME_BYTES = 4 << 20;
@@ -45,15 +61,44 @@ public final class Bundle {
 
   private Bundle() {}
 
-  /** What stands in front of the statements. */
-  public record Head(Metadata metadata, Bytes creationSignature) {
-    /** Encodes magic, metadata and signature. */
+  /**
+   * What stands in front of the statements.
+   *
+   * @param base the heads of what an increment goes on from, ascending; empty for a whole bundle
+   */
+  public record Head(Metadata metadata, Bytes creationSignature, List<Hash> base) {
+    /** Checks the order of the base. */
+    public Head {
+      base = List.copyOf(base);
+      for (int i = 1; i < base.size(); i++) {
+        if (base.get(i - 1).compareTo(base.get(i)) >= 0) {
+          throw new IllegalArgumentException("the heads of a base ascend, each once");
+        }
+      }
+    }
+
+    /** The head of a whole bundle. */
+    public Head(Metadata metadata, Bytes creationSignature) {
+      this(metadata, creationSignature, List.of());
+    }
+
+    /** Whether the bundle holds only what came after its base. */
+    public boolean incremental() {
+      return !base.isEmpty();
+    }
+
+    /** Encodes magic, metadata, signature and base. */
     public byte[] encode() {
-      return new Encoder(512)
-          .raw(MAGIC)
-          .bytes32(metadata.encode())
-          .raw(creationSignature)
-          .toBytes();
+      Encoder out =
+          new Encoder(512)
+              .raw(incremental() ? INCREMENT_MAGIC : MAGIC)
+              .bytes32(metadata.encode())
+              .raw(creationSignature);
+      if (incremental()) {
+        out.u32(base.size());
+        base.forEach(out::hash);
+      }
+      return out.toBytes();
     }
 
     /** Reads metadata and signature and checks them; the magic has been read before. */
@@ -65,12 +110,42 @@ public final class Bundle {
       decoded.verifyCreation(signature);
       return new Head(decoded, Bytes.wrap(signature));
     }
+
+    /**
+     * The head of an increment.
+     *
+     * @param names 32 bytes for each head of the base, as many as {@link #baseCount} said
+     */
+    public Head withBase(byte[] names) throws ProofException {
+      List<Hash> heads = new ArrayList<>(names.length / Hash.SIZE);
+      Decoder in = new Decoder(names, "base of the bundle");
+      while (in.remaining() > 0) {
+        Hash next = in.hash();
+        if (!heads.isEmpty() && heads.getLast().compareTo(next) >= 0) {
+          throw new ProofException(
+              Violation.MALFORMED, "the heads that the bundle goes on from do not ascend");
+        }
+        heads.add(next);
+      }
+      if (heads.isEmpty()) {
+        throw new ProofException(Violation.MALFORMED, "an increment goes on from something");
+      }
+      return new Head(metadata, creationSignature, heads);
+    }
+
+    /** Reads the number of heads of the base. */
+    public static int baseCount(byte[] fourBytes) throws ProofException {
+      return new Decoder(fourBytes, "bundle").u32(BASE_HEADS);
+    }
   }
 
   /** Checks a bundle part by part and counts what it holds. */
   public static final class Verifier implements Record.ErasedBodies {
     private final Metadata metadata;
     private final Hash capsule;
+    private final boolean incremental;
+    private final Set<Hash> base;
+    private final BitSet links = new BitSet();
     private final List<Statement.WriterSignature> signatures = new ArrayList<>();
     private final Set<Hash> statementNames = new HashSet<>();
     private final Set<Hash> erasedRecords = new HashSet<>();
@@ -86,6 +161,8 @@ public final class Bundle {
     public Verifier(Head head) {
       this.metadata = head.metadata();
       this.capsule = metadata.name();
+      this.incremental = head.incremental();
+      this.base = Set.copyOf(head.base());
     }
 
     /** Takes a statement. */
@@ -129,17 +206,29 @@ public final class Bundle {
       }
       for (Record record : records) {
         record.expect(capsule, record.name());
-        if (record.state() == Record.State.HEADER_ONLY) {
+        boolean link = record.state() == Record.State.HEADER_ONLY;
+        if (link && !incremental) {
           throw new ProofException(
               Violation.MALFORMED,
               "the bundle leaves out the body of record " + record.name().brief());
         }
-        record.expectErased(this);
+        if (!link) {
+          record.expectErased(this);
+        }
+        if (!link && base.contains(record.name())) {
+          throw new ProofException(
+              Violation.MALFORMED,
+              "the bundle holds record " + record.name().brief() + " and goes on from it");
+        }
         if (graph.arrivalOf(record.name()) >= 0) {
           throw new ProofException(
               Violation.MALFORMED, "the bundle holds record " + record.name().brief() + " twice");
         }
-        graph.insert(record.header(), graph.arrivalsOf(record.header().pointers()));
+        long arrival = graph.insert(record.header(), graph.arrivalsOf(record.header().pointers()));
+        if (link) {
+          links.set((int) arrival);
+          continue;
+        }
         leaves += record.header().leafCount();
         sealedBytes += record.header().sealedSize();
         erased += record.state() == Record.State.WHOLE ? 0 : 1;
@@ -156,6 +245,10 @@ public final class Bundle {
       }
       for (Statement.WriterSignature signature : signatures) {
         long arrival = graph.arrivalOf(signature.record());
+        if (arrival < 0 && incremental) {
+          // Of a record of the base, signed again since.
+          continue;
+        }
         if (arrival < 0) {
           throw new ProofException(
               Violation.MISSING,
@@ -170,6 +263,13 @@ public final class Bundle {
           throw new ProofException(
               Violation.BROKEN_CHAIN,
               "record number " + arrival + " of the bundle is not proven by any signature in it");
+        }
+      }
+      for (int link = links.nextSetBit(0); link >= 0; link = links.nextSetBit(link + 1)) {
+        if (Arrays.stream(graph.pointers(link)).allMatch(target -> target < 0)) {
+          throw new ProofException(
+              Violation.MALFORMED,
+              "record number " + link + " of the bundle is a header that leads to nothing in it");
         }
       }
       if (closing != null) {
@@ -193,7 +293,22 @@ public final class Bundle {
       return closing;
     }
 
-    /** The graph of the records taken so far. */
+    /** Records that the bundle holds; headers of the base that lead to them are not counted. */
+    public long records() {
+      return graph.size() - links();
+    }
+
+    /** Headers of the base that lead to records of the bundle. */
+    public long links() {
+      return links.cardinality();
+    }
+
+    /** Whether what was taken in as this number is only the header of a record of the base. */
+    public boolean isLink(long arrival) {
+      return links.get((int) arrival);
+    }
+
+    /** The graph of the records taken so far, and of the headers of the base. */
     public RecordGraph graph() {
       return graph;
     }

@@ -206,4 +206,105 @@ class BundleTest {
   private void unexplained(byte[] signature, Record record, Erased... erased) {
     refused(Violation.MISSING, parts(signature, record, erased));
   }
+
+  // ---- Increments ----------------------------------------------------------------------------
+
+  private Record sealed(int content, Hash... pointers) {
+    return fixture
+        .sealer(new Gen(content), 0)
+        .seal(List.of(new byte[] {(byte) content}), content, List.of(pointers));
+  }
+
+  private static Record link(Record record) {
+    return new Record(record.header(), Record.State.HEADER_ONLY, null);
+  }
+
+  private Bundle.Head since(Hash... base) {
+    return new Bundle.Head(
+        head.metadata(), head.creationSignature(), List.of(Hash.sortedDistinct(List.of(base))));
+  }
+
+  private Parts parts(List<byte[]> statements, Record... records) {
+    return new Parts(statements, List.of(Record.encodeAll(List.of(records))), records.length);
+  }
+
+  @Test
+  void anIncrementIsProvenByWhatIsInIt() throws Exception {
+    Record base = sealed(1);
+    Record middle = sealed(2, base.name());
+    Record top = sealed(3, middle.name());
+    byte[] signature = fixture.sign(top.header(), 0).encode();
+    byte[] older = fixture.sign(base.header(), 0).encode();
+    Bundle.Verifier verifier = parts(List.of(signature), middle, top).verify(since(base.name()));
+    assertThat(verifier.records()).isEqualTo(2);
+    assertThat(verifier.links()).isZero();
+    // Of the base a signature may be there, and shows nothing of what is new.
+    parts(List.of(signature, older), middle, top).verify(since(base.name()));
+    Fixture.violates(
+        Violation.BROKEN_CHAIN,
+        () -> parts(List.of(older), middle, top).verify(since(base.name())));
+    Fixture.violates(
+        Violation.BROKEN_CHAIN, () -> parts(List.of(), middle, top).verify(since(base.name())));
+    Fixture.violates(
+        Violation.MALFORMED,
+        () -> parts(List.of(signature), base, middle, top).verify(since(base.name())));
+  }
+
+  @Test
+  void aLinkIsProvenAndLeadsToSomething() throws Exception {
+    Record late = sealed(1);
+    Record middle = sealed(2, late.name());
+    Record top = sealed(3, middle.name());
+    Record stray = sealed(4);
+    byte[] signature = fixture.sign(top.header(), 0).encode();
+    Bundle.Head since = since(top.name());
+    Bundle.Verifier verifier =
+        parts(List.of(signature), late, link(middle), link(top)).verify(since);
+    assertThat(verifier.records()).isEqualTo(1);
+    assertThat(verifier.links()).isEqualTo(2);
+    assertThat(verifier.leaves()).isEqualTo(1);
+    assertThat(verifier.isLink(0)).isFalse();
+    assertThat(verifier.isLink(1)).isTrue();
+    Fixture.violates(
+        Violation.BROKEN_CHAIN, () -> parts(List.of(signature), late, link(middle)).verify(since));
+    Fixture.violates(
+        Violation.MALFORMED,
+        () ->
+            parts(
+                    List.of(signature, fixture.sign(stray.header(), 0).encode()),
+                    late,
+                    link(middle),
+                    link(top),
+                    link(stray))
+                .verify(since));
+    refused(Violation.MALFORMED, parts(List.of(signature), late, link(middle), link(top)));
+  }
+
+  @Test
+  void theBaseStandsInOrderAndBeforeEverything() throws Exception {
+    Hash one = sealed(1).name();
+    Hash two = sealed(2).name();
+    Bundle.Head since = since(one, two);
+    byte[] encoded = since.encode();
+    assertThat(Arrays.copyOf(encoded, 8)).isEqualTo(Bundle.INCREMENT_MAGIC.toArray());
+    byte[] names = Arrays.copyOfRange(encoded, encoded.length - 64, encoded.length);
+    assertThat(head.withBase(names)).isEqualTo(since);
+    byte[] swapped = new byte[64];
+    System.arraycopy(names, 0, swapped, 32, 32);
+    System.arraycopy(names, 32, swapped, 0, 32);
+    Fixture.violates(Violation.MALFORMED, () -> head.withBase(swapped));
+    byte[] twice = names.clone();
+    System.arraycopy(names, 0, twice, 32, 32);
+    Fixture.violates(Violation.MALFORMED, () -> head.withBase(twice));
+    Fixture.violates(Violation.MALFORMED, () -> head.withBase(new byte[0]));
+    Mutator.eachLengthChanged(
+        names,
+        changed -> {
+          if (changed.length % Hash.SIZE != 0) {
+            Fixture.violates(() -> head.withBase(changed));
+          }
+        });
+    Fixture.violates(
+        () -> Bundle.Head.baseCount(new holdfast.base.Encoder().u32((1 << 20) + 1).toBytes()));
+  }
 }

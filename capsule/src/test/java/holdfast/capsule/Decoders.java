@@ -172,6 +172,26 @@ enum Decoders {
       assertThat(verifier.graph().provenCount()).isEqualTo(verifier.graph().size());
     }
   },
+  INCREMENT_PARTS {
+    @Override
+    void decode(byte[] input) throws ProofException {
+      Decoder in = new Decoder(input, "parts");
+      Bundle.Head head =
+          Bundle.Head.of(in.bytes16(4096), in.bytes16(64))
+              .withBase(in.raw(Bundle.Head.baseCount(in.raw(4)) * holdfast.base.Hash.SIZE));
+      assertThat(head.encode()).startsWith(Bundle.INCREMENT_MAGIC.toArray());
+      Bundle.Verifier verifier = new Bundle.Verifier(head);
+      for (int count = Bundle.statementCount(in.raw(4)); count > 0; count--) {
+        verifier.statement(in.bytes16(4096));
+      }
+      while (in.remaining() > 8) {
+        verifier.frame(in.bytes32(1 << 20));
+      }
+      verifier.finish(in.u64());
+      in.end();
+      assertThat(verifier.graph().provenCount()).isEqualTo(verifier.graph().size());
+    }
+  },
   GRAPH_BLOCK {
     @Override
     void decode(byte[] input) throws ProofException {
@@ -246,6 +266,7 @@ enum Decoders {
       case EVIDENCE_FILE -> List.of(evidence().encode());
       case PROOF_FILE -> List.of(proofFile());
       case BUNDLE_PARTS -> List.of(bundleParts());
+      case INCREMENT_PARTS -> List.of(incrementParts());
       case GRAPH_BLOCK -> List.of(block());
     };
   }
@@ -373,6 +394,25 @@ enum Decoders {
         .bytes16(FIXTURE.sign(second.header(), 0).encode())
         .bytes32(Record.encodeAll(List.of(first, second)))
         .u64(2)
+        .toBytes();
+  }
+
+  private static byte[] incrementParts() {
+    Sealer sealer = FIXTURE.sealer(new Gen(2), 0);
+    Record first = sealer.seal(List.of(new byte[1]), 1, List.of());
+    Record second = sealer.seal(List.of(new byte[5]), 2, List.of(first.name()));
+    Record third = sealer.seal(List.of(new byte[7]), 3, List.of());
+    Record link = new Record(second.header(), Record.State.HEADER_ONLY, null);
+    return new Encoder()
+        .bytes16(FIXTURE.metadata.encode())
+        .bytes16(FIXTURE.metadata.signCreation(FIXTURE.owner))
+        .u32(1)
+        .hash(second.name())
+        .u32(2)
+        .bytes16(FIXTURE.sign(second.header(), 0).encode())
+        .bytes16(FIXTURE.sign(third.header(), 0).encode())
+        .bytes32(Record.encodeAll(List.of(first, link, third)))
+        .u64(3)
         .toBytes();
   }
 

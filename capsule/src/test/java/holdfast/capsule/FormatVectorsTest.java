@@ -259,6 +259,28 @@ class FormatVectorsTest {
     verifier.statement(signature);
     verifier.frame(frame);
     verifier.finish(2);
+    increment("increment file", head, first.name(), signature, Record.encodeAll(List.of(second)));
+    Record link = new Record(second.header(), Record.State.HEADER_ONLY, null);
+    increment(
+        "increment file with a link",
+        head,
+        second.name(),
+        signature,
+        Record.encodeAll(List.of(first, link)));
+  }
+
+  private void increment(String name, Bundle.Head whole, Hash base, byte[] signature, byte[] frame)
+      throws ProofException {
+    Bundle.Head head = new Bundle.Head(whole.metadata(), whole.creationSignature(), List.of(base));
+    Bundle.Verifier verifier = new Bundle.Verifier(head);
+    verifier.statement(signature);
+    int records = verifier.frame(frame).size();
+    verifier.finish(records);
+    Encoder out = new Encoder().raw(head.encode()).u32(1).bytes32(signature).u64(records);
+    out.bytes32(frame).u32(0);
+    byte[] sum = new byte[Hash.SIZE];
+    Sha256.get().plain(out.toBytes(), 0, out.size(), sum, 0);
+    put(name, out.raw(sum).toBytes());
   }
 
   // ---- The files -----------------------------------------------------------------------------

@@ -1,9 +1,19 @@
 package holdfast.cli;
 
+import holdfast.base.Hash;
+import holdfast.base.ProofException;
+import holdfast.client.BundleBase;
 import holdfast.client.BundleExport;
+import holdfast.client.BundleFile;
 import holdfast.client.CapsuleReader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** Writes a capsule to a file. */
@@ -15,14 +25,28 @@ import picocli.CommandLine.Parameters;
     footer = {
       "Records that no signature proves yet are left out. Content keys are not in the file.",
       "",
-      "Example:",
-      "  holdfast export 3f2a -o backup.capsule && holdfast verify backup.capsule",
+      "With --since the file is an increment: what an earlier bundle does not hold, or what does not",
+      "lie below the records named. It verifies by itself, and is imported where the earlier one is.",
       "",
-      "JSON: capsule, file, records, statements, leftOut, bytes"
+      "Examples:",
+      "  holdfast export 3f2a -o backup.capsule && holdfast verify backup.capsule",
+      "  holdfast export 3f2a --since backup.capsule -o monday.capsule",
+      "",
+      "JSON: capsule, file, records, statements, leftOut, bytes, since (names of records), links"
     })
 final class ExportCommand extends ServerCommand {
   @Parameters(paramLabel = "CAPSULE", description = "The capsule.")
   String capsule = "";
+
+  @Option(
+      names = "--since",
+      paramLabel = "BUNDLE|RECORD",
+      arity = "1..*",
+      split = ",",
+      description =
+          "Leave out what is in this earlier bundle, or what lies below these records, as 'heads'"
+              + " printed them.")
+  List<String> since = new ArrayList<>();
 
   @Mixin OutputFile output = new OutputFile();
 
@@ -35,7 +59,10 @@ final class ExportCommand extends ServerCommand {
     try (Target target = open(capsule);
         CapsuleReader reader = target.reader();
         Progress progress = new Progress(terminal, "records written")) {
-      BundleExport.Written written = BundleExport.write(reader, output.path, progress::at);
+      BundleExport.Written written =
+          since.isEmpty()
+              ? BundleExport.write(reader, output.path, progress::at)
+              : BundleExport.write(reader, base(reader), output.path, progress::at);
       print(
           Json.object()
               .put("capsule", target.capsule())
@@ -43,16 +70,40 @@ final class ExportCommand extends ServerCommand {
               .put("records", written.records())
               .put("statements", written.statements())
               .put("leftOut", written.leftOut())
-              .put("bytes", written.bytes()),
+              .put("bytes", written.bytes())
+              .put("since", written.base().stream().map(Hash::toString).toList())
+              .put("links", written.links()),
           output.path
               + ": "
               + written.records()
-              + " records, "
+              + " records"
+              + (since.isEmpty() ? ", " : " that are new, ")
               + bytes(written.bytes())
               + (written.leftOut() == 0
                   ? ""
                   : "; " + written.leftOut() + " unproven records left out"));
     }
     return 0;
+  }
+
+  private BundleBase base(CapsuleReader reader) throws IOException, ProofException {
+    Path file = Path.of(since.getFirst());
+    if (since.size() == 1 && Files.exists(file)) {
+      if (file.toAbsolutePath().normalize().equals(output.path.toAbsolutePath().normalize())) {
+        throw Failure.usage(
+            "the increment would replace the bundle that it goes on from", "Name another file: -o");
+      }
+      return BundleBase.of(BundleFile.verify(file));
+    }
+    List<Hash> names = new ArrayList<>();
+    for (String one : since) {
+      if (!one.matches("[0-9a-fA-F]{1,64}")) {
+        throw Failure.usage(
+            "'" + one + "' is no bundle that is there, and no name of a record",
+            "Give one earlier bundle, or the names of records: --since NAME,NAME");
+      }
+      names.add(reader.resolve(digits(one, "record")));
+    }
+    return BundleBase.below(names);
   }
 }

@@ -15,7 +15,8 @@ import picocli.CommandLine.Parameters;
     footerHeading = "%n",
     footer = {
       "No key is needed: everything in a bundle is proven. Importing again is harmless. What the owner",
-      "has erased stays erased.",
+      "has erased stays erased. An increment ('export --since') is refused where what it goes on from",
+      "is not there and proven; the message names what is missing.",
       "",
       "Example:",
       "  holdfast import backup.capsule --server archive.example:7420",

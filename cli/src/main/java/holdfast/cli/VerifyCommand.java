@@ -1,5 +1,7 @@
 package holdfast.cli;
 
+import static java.util.stream.Collectors.joining;
+
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
@@ -17,6 +19,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -38,11 +41,13 @@ import picocli.CommandLine.Parameters;
       "  holdfast verify backup.capsule --capsule 3f2a… --writer ed25519:…",
       "",
       "JSON: kind, ok, capsule, anchored, and of a proof: record, time, writer, signer, authored,",
-      "leaf, content (base64), text, receipts; of a bundle: records, leaves, bytes, erased, signatures;",
+      "leaf, content (base64), text, receipts; of a bundle: records, leaves, bytes, erased, signatures,",
+      "incremental, since (what it goes on from), links;",
       "of both: closed, successor; of evidence: server, record, promised, denied"
     })
 final class VerifyCommand extends BaseCommand {
   private static final int LEAST_DIGITS = 16;
+  private static final int SHOWN_HEADS = 8;
   private static final long MOST_PROOF_BYTES = 128L << 20;
 
   @Parameters(paramLabel = "FILE", description = "A .proof, .capsule or .evidence file.")
@@ -250,9 +255,13 @@ final class VerifyCommand extends BaseCommand {
     BundleFile bundle = BundleFile.verify(file);
     Metadata metadata = bundle.head().metadata();
     requireCapsule(metadata.name());
-    RecordGraph graph = bundle.contents().graph();
+    var contents = bundle.contents();
+    RecordGraph graph = contents.graph();
     long authored = 0;
     for (long arrival = 0; arrival < graph.size(); arrival++) {
+      if (contents.isLink(arrival)) {
+        continue;
+      }
       Witness witness = graph.witness(arrival);
       authored += witness.authored() ? 1 : 0;
       boolean byWanted =
@@ -264,10 +273,12 @@ final class VerifyCommand extends BaseCommand {
             "record number " + arrival + " is not shown to be written by " + wanted);
       }
     }
-    var contents = bundle.contents();
     Json object =
         common("bundle", metadata.name(), contents.closing())
-            .put("records", graph.size())
+            .put("incremental", bundle.head().incremental())
+            .put("since", bundle.head().base().stream().map(Hash::toString).toList())
+            .put("links", contents.links())
+            .put("records", contents.records())
             .put("authored", authored)
             .put("leaves", contents.leaves())
             .put("bytes", contents.sealedBytes())
@@ -278,7 +289,7 @@ final class VerifyCommand extends BaseCommand {
     print(
         object,
         "Verified: "
-            + graph.size()
+            + contents.records()
             + " records with "
             + contents.leaves()
             + " leaves, "
@@ -288,9 +299,10 @@ final class VerifyCommand extends BaseCommand {
             + " signatures of authorised writers.\n"
             + anchor(metadata.name())
             + "\n"
+            + (bundle.head().incremental() ? increment(bundle) + "\n" : "")
             + authored
             + " records are shown to be by the writer they name"
-            + (authored == graph.size() ? "." : "; for the others another writer vouches.")
+            + (authored == contents.records() ? "." : "; for the others another writer vouches.")
             + (contents.erased() == 0
                 ? ""
                 : "\n"
@@ -298,5 +310,14 @@ final class VerifyCommand extends BaseCommand {
                     + (contents.erased() == 1 ? " body was" : " bodies were")
                     + " erased, wholly or partly, by the owner.")
             + (contents.closing() == null ? "" : "\n" + closed(contents.closing())));
+  }
+
+  private static String increment(BundleFile bundle) {
+    List<Hash> base = bundle.head().base();
+    return "Incremental: it holds only what came after "
+        + (base.size() == 1 ? "record " : base.size() + " records, ")
+        + base.stream().limit(SHOWN_HEADS).map(Hash::toString).collect(joining(", "))
+        + (base.size() > SHOWN_HEADS ? ", …" : "")
+        + ".\nWhat lies below these is not in it, and it does not show that anybody has it.";
   }
 }

@@ -335,6 +335,66 @@ class CommandsTest {
   }
 
   @Test
+  void anIncrementCarriesWhatIsNew() throws Exception {
+    String capsule = create();
+    String before = append(capsule, "a\nb\nc\n", "--lines", "--batch", "1").getLast();
+    String first = folder.resolve("first.capsule").toString();
+    cli.ok("export", capsule, "-o", first);
+    String after = append(capsule, "d").getFirst();
+    String second = folder.resolve("second.capsule").toString();
+    assertThat(cli.json("export", capsule, "--since", first, "-o", second))
+        .containsEntry("records", 1.0)
+        .containsEntry("since", List.of(before))
+        .containsEntry("links", 0.0);
+    assertThat(cli.ok("verify", second, "--capsule", capsule))
+        .contains("1 records", "Incremental: it holds only what came after record " + before);
+    assertThat(cli.json("verify", second))
+        .containsEntry("incremental", true)
+        .containsEntry("since", List.of(before));
+    assertThat(cli.json("verify", first)).containsEntry("incremental", false);
+    String named = folder.resolve("named.capsule").toString();
+    cli.ok("export", capsule, "--since", before.substring(0, 20), "-o", named);
+    assertThat(java.nio.file.Files.readAllBytes(java.nio.file.Path.of(named)))
+        .hasSizeLessThan((int) java.nio.file.Files.size(java.nio.file.Path.of(first)));
+    cli.run("export", capsule, "--since", "no such file", "-o", named).failsWith(2);
+    cli.run("export", capsule, "--since", first, "-o", first).failsWith(2);
+    cli.run("export", capsule, "--since", capsule, "-o", named).failsWith(1);
+    cli.run("export", create(), "--since", first, "-o", named).failsWith(2);
+    Node other = Cli.serve(folder.resolve("second"));
+    try {
+      Cli there = new Cli(folder.resolve("home"), other);
+      Cli.Ran refused = there.run("import", second).failsWith(1);
+      assertThat(refused.err()).contains(before, "nothing was stored");
+      there.run("read", capsule, after).failsWith(1);
+      there.ok("import", first);
+      assertThat(there.ok("import", second)).isEqualTo(capsule);
+      assertThat(there.ok("heads", capsule)).isEqualTo(after);
+    } finally {
+      other.close();
+    }
+  }
+
+  @Test
+  void everyChangedByteOfAnIncrementIsAViolation() throws Exception {
+    String capsule = create();
+    append(capsule, "a");
+    String first = folder.resolve("first.capsule").toString();
+    cli.ok("export", capsule, "-o", first);
+    append(capsule, "b");
+    java.nio.file.Path second = folder.resolve("second.capsule");
+    cli.ok("export", capsule, "--since", first, "-o", second.toString());
+    byte[] bytes = java.nio.file.Files.readAllBytes(second);
+    for (int at = 0; at < bytes.length; at += 3) {
+      byte[] changed = bytes.clone();
+      changed[at] ^= 0x40;
+      java.nio.file.Files.write(second, changed);
+      cli.run("verify", second.toString()).failsWith(3);
+    }
+    java.nio.file.Files.write(second, java.util.Arrays.copyOf(bytes, bytes.length - 1));
+    cli.run("verify", second.toString()).failsWith(3);
+  }
+
+  @Test
   void anImportBringsNothingBackThatTheOwnerErased() {
     String capsule = create();
     String record = append(capsule, "a").getFirst();

@@ -13,12 +13,15 @@ import holdfast.capsule.Metadata;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.Statement;
+import holdfast.capsule.Witness;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.function.LongConsumer;
 
@@ -33,22 +36,41 @@ import java.util.function.LongConsumer;
 public final class BundleExport {
   private static final int PAGE_RECORDS = 4000;
 
+  /** Records that are asked for though they are not wanted, rather than asking twice. */
+  private static final int GAP_RECORDS = 16;
+
   /** Memory that a record in the graph, or a signature, takes at most, roughly. */
   private static final int BYTES_FOR_EACH = 500;
 
   private final CapsuleReader reader;
+  private final BundleBase base;
   private final Hash capsule;
   private final RecordGraph graph = new RecordGraph(new InMemoryOrderedMap(), Integer.MAX_VALUE);
   private final List<Statement> statements = new ArrayList<>();
+  private final BitSet held = new BitSet();
+  private final BitSet links = new BitSet();
+
+  /** What stands in the frames: records that are wanted, and links. */
+  private final BitSet carried = new BitSet();
+
   private long records;
 
-  private BundleExport(CapsuleReader reader) {
+  private BundleExport(CapsuleReader reader, BundleBase base) {
     this.reader = reader;
+    this.base = base;
     this.capsule = reader.metadata().name();
   }
 
-  /** What was written. */
-  public record Written(long records, long statements, long leftOut, long bytes) {}
+  /**
+   * What was written.
+   *
+   * @param records records with their bodies
+   * @param leftOut records that nothing proves, or that lie outside a closed capsule
+   * @param base the heads that an increment goes on from; empty for a whole bundle
+   * @param links headers of the base that lead to records of the increment
+   */
+  public record Written(
+      long records, long statements, long leftOut, List<Hash> base, long links, long bytes) {}
 
   /**
    * Writes a capsule to a file, which appears when it is complete.
@@ -57,7 +79,20 @@ public final class BundleExport {
    */
   public static Written write(CapsuleReader reader, Path file, LongConsumer progress)
       throws IOException, ProofException {
-    BundleExport export = new BundleExport(reader);
+    return write(reader, BundleBase.nothing(), file, progress);
+  }
+
+  /**
+   * Writes what came after a base to a file; all of the capsule when the base is empty.
+   *
+   * @throws HoldfastException when the base is of another capsule, or a record whose ancestors are
+   *     to be left out is not here
+   */
+  public static Written write(
+      CapsuleReader reader, BundleBase base, Path file, LongConsumer progress)
+      throws IOException, ProofException {
+    BundleExport export = new BundleExport(reader, base);
+    export.requireSameCapsule();
     CompleteFile.write(
         file,
         out -> {
@@ -67,7 +102,9 @@ public final class BundleExport {
     return new Written(
         export.records,
         export.statements.size(),
-        export.graph.size() - export.records,
+        export.leftOut(),
+        base.heads(),
+        export.links.cardinality(),
         Files.size(file));
   }
 
@@ -84,7 +121,8 @@ public final class BundleExport {
           throw new ProofException(
               Violation.MALFORMED, "the server lists record " + record.name().brief() + " twice");
         }
-        graph.insert(record.header(), graph.arrivalsOf(record.header().pointers()));
+        long arrival = graph.insert(record.header(), graph.arrivalsOf(record.header().pointers()));
+        held.set((int) arrival, base.holds(record.name()));
       }
       requireRoom();
       from = page.next();
@@ -98,16 +136,109 @@ public final class BundleExport {
     for (Statement statement : all) {
       if (statement instanceof Statement.WriterSignature signature) {
         long arrival = graph.arrivalOf(signature.record());
-        if (arrival < 0 || !belongs(arrival)) {
-          continue;
+        if (arrival >= 0 && belongs(arrival)) {
+          graph.sign(arrival, signature.signer());
         }
-        graph.sign(arrival, signature.signer());
       }
-      statements.add(statement);
     }
+    leaveOutWhatIsHeld();
     for (long arrival = 0; arrival < graph.size(); arrival++) {
-      records += wanted(arrival) ? 1 : 0;
+      carried.set((int) arrival, wanted(arrival));
     }
+    records = carried.cardinality();
+    findLinks();
+    carried.or(links);
+    for (Statement statement : all) {
+      if (!(statement instanceof Statement.WriterSignature signature) || wanted(signature)) {
+        statements.add(statement);
+      }
+    }
+  }
+
+  private void requireSameCapsule() {
+    Hash other = base.capsule();
+    if (other != null && !other.equals(capsule)) {
+      throw new HoldfastException(
+          ErrorCode.INVALID,
+          "the earlier bundle is of capsule " + other.brief() + ", not of " + capsule.brief());
+    }
+  }
+
+  /** Marks what lies below the heads of the base, beside what the earlier bundle held. */
+  private void leaveOutWhatIsHeld() {
+    BitSet below = new BitSet();
+    ArrayDeque<Long> next = new ArrayDeque<>();
+    for (Hash head : base.below()) {
+      long arrival = graph.arrivalOf(head);
+      if (arrival < 0 || !provenHere(arrival)) {
+        throw new HoldfastException(
+            ErrorCode.NOT_FOUND,
+            "record "
+                + head.brief()
+                + (arrival < 0 ? " is not here" : " is not proven here")
+                + ", so what lies below it is not known; export from a server that has it, or all");
+      }
+      next.add(arrival);
+    }
+    for (Long arrival = next.poll(); arrival != null; arrival = next.poll()) {
+      if (!below.get(arrival.intValue())) {
+        below.set(arrival.intValue());
+        for (long target : graph.pointers(arrival)) {
+          if (target >= 0) {
+            next.add(target);
+          }
+        }
+      }
+    }
+    held.or(below);
+  }
+
+  /** Finds the headers of the base that what is new is proven by, where nothing new proves it. */
+  private void findLinks() {
+    ArrayDeque<Long> next = new ArrayDeque<>();
+    for (long arrival = 0; arrival < graph.size(); arrival++) {
+      if (wanted(arrival)) {
+        next.add(arrival);
+      }
+    }
+    for (Long arrival = next.poll(); arrival != null; arrival = next.poll()) {
+      Witness witness = graph.witness(arrival);
+      if (!witness.signed()) {
+        link(witness.nextHop(), next);
+      }
+      if (graph.closed()) {
+        link(graph.finalHop(arrival), next);
+      }
+    }
+  }
+
+  private void link(long arrival, ArrayDeque<Long> next) {
+    if (held.get((int) arrival) && !links.get((int) arrival)) {
+      links.set((int) arrival);
+      next.add(arrival);
+    }
+  }
+
+  /**
+   * Whether a signature is written: of what is in the file always; of a record of the base when the
+   * receiver is known not to have it.
+   */
+  private boolean wanted(Statement.WriterSignature signature) {
+    long arrival = graph.arrivalOf(signature.record());
+    if (arrival < 0 || !belongs(arrival)) {
+      return false;
+    }
+    return !held.get((int) arrival)
+        || links.get((int) arrival)
+        || (base.holds(signature.record()) && !base.holds(signature));
+  }
+
+  private long leftOut() {
+    long unproven = 0;
+    for (long arrival = 0; arrival < graph.size(); arrival++) {
+      unproven += provenHere(arrival) ? 0 : 1;
+    }
+    return unproven;
   }
 
   /** Whether a record lies below the final heads, if the capsule is closed. */
@@ -115,30 +246,37 @@ public final class BundleExport {
     return !graph.closed() || graph.isFinal(arrival);
   }
 
-  private boolean wanted(long arrival) {
+  private boolean provenHere(long arrival) {
     return belongs(arrival) && graph.witness(arrival).proven();
+  }
+
+  private boolean wanted(long arrival) {
+    return provenHere(arrival) && !held.get((int) arrival);
   }
 
   private void write(HashingStream out, LongConsumer progress) throws IOException, ProofException {
     Metadata metadata = reader.metadata();
-    out.write(new Bundle.Head(metadata, Bytes.wrap(reader.ownerSignature())).encode());
+    Bytes creation = Bytes.wrap(reader.ownerSignature());
+    out.write(new Bundle.Head(metadata, creation, base.heads()).encode());
     out.write(new Encoder().u32(statements.size()).toBytes());
     for (Statement statement : statements) {
       out.write(new Encoder().bytes32(statement.encode()).toBytes());
     }
-    out.write(new Encoder().u64(records).toBytes());
-    long written = 0;
-    for (long from = 0; written < records; ) {
-      CapsuleReader.ArrivalPage page = reader.page(from, PAGE_RECORDS, true);
+    int all = carried.cardinality();
+    out.write(new Encoder().u64(all).toBytes());
+    int written = 0;
+    for (int from = carried.nextSetBit(0); from >= 0; ) {
+      CapsuleReader.ArrivalPage page = reader.page(from, run(from), true);
       List<Record> frame = new ArrayList<>();
       long frameBytes = 0;
       for (Record listed : page.records()) {
         long arrival = graph.arrivalOf(listed.name());
-        if (arrival < 0 || !wanted(arrival)) {
+        if (arrival < 0 || !carried.get((int) arrival)) {
           continue;
         }
-        Record record = reader.whole(listed);
-        requireExplained(record);
+        // Once only, whatever the server lists.
+        carried.clear((int) arrival);
+        Record record = links.get((int) arrival) ? headerOf(listed) : explained(listed);
         if (!frame.isEmpty() && frameBytes + record.encodedSize() > Bundle.FRAME_BYTES) {
           written += write(out, frame);
           frame.clear();
@@ -149,13 +287,34 @@ public final class BundleExport {
       }
       written += write(out, frame);
       progress.accept(written);
-      from = page.next();
-      if (page.end() && written < records) {
-        throw new ProofException(
-            Violation.MISSING, "the server leaves out records that it listed before");
-      }
+      from = page.end() ? -1 : carried.nextSetBit(Math.toIntExact(page.next()));
+    }
+    if (written < all) {
+      throw new ProofException(
+          Violation.MISSING, "the server leaves out records that it listed before");
     }
     out.finish();
+  }
+
+  private Record explained(Record listed) throws ProofException {
+    Record record = reader.whole(listed);
+    requireExplained(record);
+    return record;
+  }
+
+  private static Record headerOf(Record record) {
+    return new Record(record.header(), Record.State.HEADER_ONLY, null);
+  }
+
+  /** How many records are asked for at once: as many as are wanted, with small gaps. */
+  private int run(int from) {
+    int end = from + 1;
+    for (int next = carried.nextSetBit(end);
+        next >= 0 && next - end < GAP_RECORDS && next - from < PAGE_RECORDS;
+        next = carried.nextSetBit(end)) {
+      end = next + 1;
+    }
+    return end - from;
   }
 
   private static int write(HashingStream out, List<Record> frame) throws IOException {

@@ -1,5 +1,6 @@
 package holdfast.client;
 
+import holdfast.base.Bytes;
 import holdfast.base.Decoder;
 import holdfast.base.Hash;
 import holdfast.base.Limits;
@@ -19,6 +20,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -48,21 +50,28 @@ public final class BundleFile {
     this.verifier = verifier;
   }
 
-  /** Whether a file begins like a bundle. */
+  /** Whether a file begins like a bundle, whole or an increment. */
   public static boolean looksLike(byte[] start) {
-    byte[] magic = Bundle.MAGIC.unsafeArray();
-    return start.length >= magic.length
-        && java.util.Arrays.equals(start, 0, magic.length, magic, 0, magic.length);
+    return begins(start, Bundle.MAGIC) || begins(start, Bundle.INCREMENT_MAGIC);
+  }
+
+  private static boolean begins(byte[] start, Bytes magic) {
+    return start.length >= magic.size()
+        && Arrays.equals(start, 0, magic.size(), magic.unsafeArray(), 0, magic.size());
   }
 
   /** Reads a bundle and checks all of it. */
   public static BundleFile verify(Path file) throws IOException, ProofException {
     try (Source in = new Source(Files.newInputStream(file), Files.size(file))) {
-      if (!looksLike(in.read(Bundle.MAGIC.size()))) {
-        throw malformed("does not begin with HFCAPSU1");
+      byte[] magic = in.read(Bundle.MAGIC.size());
+      if (!looksLike(magic)) {
+        throw malformed("does not begin with HFCAPSU1 or HFCAPSI1");
       }
       byte[] metadata = in.sized(Limits.METADATA_BYTES);
       Bundle.Head head = Bundle.Head.of(metadata, in.read(VerifyKey.SIGNATURE_SIZE));
+      if (begins(magic, Bundle.INCREMENT_MAGIC)) {
+        head = head.withBase(in.read(Bundle.Head.baseCount(in.read(4)) * Hash.SIZE));
+      }
       Bundle.Verifier verifier = new Bundle.Verifier(head);
       List<Statement> statements = new ArrayList<>();
       for (int left = Bundle.statementCount(in.read(4)); left > 0; left--) {

@@ -1,7 +1,11 @@
 package holdfast.client;
 
+import static java.util.stream.Collectors.joining;
+
 import com.google.protobuf.ByteString;
+import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
 import holdfast.base.Limits;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
@@ -27,10 +31,18 @@ import java.util.stream.IntStream;
  * before any record, so that nothing erased is stored on the way.
  *
  * <p>Bringing a bundle twice is success: everything in it is there already.
+ *
+ * <p>An increment is brought only to a server that has proven what it goes on from; else nothing of
+ * it is stored, and what is missing is said. It would do no harm there, since every record in it is
+ * proven; but a copy with a gap would pass for a whole one.
  */
 public final class BundleImport {
   private static final long TIMEOUT_MILLIS = 60_000;
   private static final int RECORDS_PER_BATCH = Limits.RECORDS_PER_BATCH / 4;
+  private static final int HEADERS_AT_ONCE = 1000;
+
+  /** Missing records that a message names. */
+  private static final int NAMED = 3;
 
   private final CapsuleSession session;
   private final Hash capsule;
@@ -51,6 +63,9 @@ public final class BundleImport {
    */
   public static long bring(Server server, BundleFile bundle, LongConsumer progress)
       throws IOException, ProofException {
+    if (bundle.head().incremental()) {
+      requireBase(server, bundle);
+    }
     server.create(bundle.head().metadata(), bundle.head().creationSignature().toArray());
     Hash capsule = bundle.capsule();
     try (CapsuleSession session =
@@ -63,11 +78,81 @@ public final class BundleImport {
           progress.accept(bringing.records);
         }
       });
+      if (bundle.head().incremental()) {
+        bringing.signaturesOfBase(server);
+      }
       if (!last.isEmpty()) {
         session.declare(last);
       }
       return bringing.records;
     }
+  }
+
+  /** Refuses a server on which something that the increment goes on from is not proven. */
+  private static void requireBase(Server server, BundleFile bundle) throws ProofException {
+    List<Hash> base = bundle.head().base();
+    List<Hash> missing = new ArrayList<>();
+    try (CapsuleReader reader =
+        server.openReader(bundle.capsule(), List.of(), ReaderOptions.withoutCache())) {
+      for (int at = 0; at < base.size(); at += HEADERS_AT_ONCE) {
+        List<Hash> asked = base.subList(at, Math.min(base.size(), at + HEADERS_AT_ONCE));
+        for (ReadResult result : reader.readHeaders(asked)) {
+          if (!(result instanceof ReadResult.Proven)) {
+            missing.add(result.name());
+          }
+        }
+      }
+    } catch (HoldfastException e) {
+      if (e.code() != ErrorCode.UNKNOWN_CAPSULE) {
+        throw e;
+      }
+      missing.addAll(base);
+    }
+    if (!missing.isEmpty()) {
+      throw new HoldfastException(
+          ErrorCode.NOT_FOUND,
+          "this bundle holds only what came after "
+              + base.size()
+              + (base.size() == 1 ? " record" : " records")
+              + ", and the server has no proven copy of "
+              + missing.size()
+              + " of them: "
+              + missing.stream().limit(NAMED).map(Hash::toString).collect(joining(", "))
+              + (missing.size() > NAMED ? ", …" : "")
+              + "; nothing was stored. Import the bundle that it goes on from first");
+    }
+  }
+
+  /** Brings signatures of records that the server held before, as far as it holds them. */
+  private void signaturesOfBase(Server server) throws ProofException {
+    List<Hash> names = List.copyOf(signatures.keySet());
+    try (CapsuleReader reader =
+        server.openReader(capsule, List.of(), ReaderOptions.withoutCache())) {
+      for (int at = 0; at < names.size(); at += HEADERS_AT_ONCE) {
+        List<Hash> asked = names.subList(at, Math.min(names.size(), at + HEADERS_AT_ONCE));
+        List<Hash> signed = new ArrayList<>();
+        List<ByteString> encoded = new ArrayList<>();
+        for (ReadResult result : reader.readHeaders(asked)) {
+          if (result instanceof ReadResult.Proven) {
+            for (var signature : signatures.getOrDefault(result.name(), List.of())) {
+              signed.add(signature.record());
+              encoded.add(ServerSession.bytes(signature.encode()));
+            }
+          }
+        }
+        if (!signed.isEmpty()) {
+          expect(
+              bring(List.of(), encoded),
+              List.of(new ReceiptCheck.Expected(Receipt.Kind.SIGN, signed)));
+        }
+      }
+    }
+  }
+
+  private List<Receipt.Entry> expect(Reply reply, List<ReceiptCheck.Expected> operations)
+      throws ProofException {
+    return ReceiptCheck.verify(reply, session.server(), capsule, Receipt.Level.SYNCED, operations)
+        .entries();
   }
 
   /**
@@ -108,27 +193,29 @@ public final class BundleImport {
     return successions;
   }
 
-  private void records(List<Record> batch) throws ProofException {
+  private void records(List<Record> frame) throws ProofException {
+    List<Record> batch =
+        frame.stream().filter(one -> one.state() != Record.State.HEADER_ONLY).toList();
+    if (batch.isEmpty()) {
+      return;
+    }
     List<Hash> names = new ArrayList<>();
     List<Hash> signed = new ArrayList<>();
     List<ByteString> encoded = new ArrayList<>();
     for (Record record : batch) {
       names.add(record.name());
-      for (var signature : signatures.getOrDefault(record.name(), List.of())) {
+      List<Statement.WriterSignature> own = signatures.remove(record.name());
+      for (var signature : own == null ? List.<Statement.WriterSignature>of() : own) {
         encoded.add(ServerSession.bytes(signature.encode()));
         signed.add(signature.record());
       }
     }
     List<Receipt.Entry> entries =
-        ReceiptCheck.verify(
-                bring(batch, encoded),
-                session.server(),
-                capsule,
-                Receipt.Level.SYNCED,
-                List.of(
-                    new ReceiptCheck.Expected(Receipt.Kind.WRITE, names),
-                    new ReceiptCheck.Expected(Receipt.Kind.SIGN, signed)))
-            .entries();
+        expect(
+            bring(batch, encoded),
+            List.of(
+                new ReceiptCheck.Expected(Receipt.Kind.WRITE, names),
+                new ReceiptCheck.Expected(Receipt.Kind.SIGN, signed)));
     for (int i = 0; i < batch.size(); i++) {
       requireKept(batch.get(i), entries.get(i).outcome());
     }
@@ -138,9 +225,9 @@ public final class BundleImport {
   /** Sends a batch, in parts when it is one large record; waits for the receipt. */
   private Reply bring(List<Record> batch, List<ByteString> encodedSignatures)
       throws ProofException {
-    Record first = batch.getFirst();
+    Record first = batch.size() == 1 ? batch.getFirst() : null;
     List<Request.Builder> requests =
-        batch.size() == 1 && first.body() != null && first.encodedSize() > BodyParts.PART_BYTES
+        first != null && first.body() != null && first.encodedSize() > BodyParts.PART_BYTES
             ? BodyParts.commit(
                 first,
                 true,
