@@ -136,6 +136,7 @@ public final class Main implements Runnable {
     commands.put("cluster", () -> ClusterCommand.commandLine(terminal));
     commands.put("demo", () -> new DemoCommand(terminal));
     commands.put("key", () -> KeyCommand.commandLine(terminal));
+    commands.put("ca", () -> CaCommand.commandLine(terminal));
     commands.put("create", () -> new CreateCommand(terminal));
     commands.put("append", () -> new AppendCommand(terminal));
     commands.put("log", () -> new LogCommand(terminal));

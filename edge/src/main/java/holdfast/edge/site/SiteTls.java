@@ -1,0 +1,128 @@
+package holdfast.edge.site;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.SecureRandom;
+import java.security.cert.CertificateException;
+import java.security.cert.X509Certificate;
+import java.time.InstantSource;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManager;
+import javax.net.ssl.X509KeyManager;
+import javax.net.ssl.X509TrustManager;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a TLS server of the site is made of: the certificate it shows, and which certificates of
+ * clients it takes. A client without a certificate is for the server to judge; one with a
+ * certificate that is not good is refused in the handshake.
+ *
+ * <p>All files are read again when they change. While one of them cannot be used, what was read
+ * before holds.
+ */
+public final class SiteTls {
+  private final ServerKey key;
+  private final @Nullable ClientTrust clients;
+  private final SSLContext context;
+
+  private SiteTls(ServerKey key, @Nullable ClientTrust clients) {
+    this.key = key;
+    this.clients = clients;
+    try {
+      context = SSLContext.getInstance("TLS");
+      context.init(
+          new X509KeyManager[] {key},
+          clients == null ? new TrustManager[] {NoClients.INSTANCE} : new TrustManager[] {clients},
+          new SecureRandom());
+    } catch (GeneralSecurityException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "TLS is not available", e);
+    }
+  }
+
+  /** Of a server that asks clients for no certificate. */
+  public static SiteTls server(Path chain, Path privateKey) {
+    return new SiteTls(new ServerKey(chain, privateKey), null);
+  }
+
+  /**
+   * Of a server that takes clients' certificates too.
+   *
+   * @param authority the file of the authority whose certificates are taken
+   * @param revoked the file that says what it has revoked; null to go without
+   * @param clock tells what has expired
+   */
+  public static SiteTls mutual(
+      Path chain, Path privateKey, Path authority, @Nullable Path revoked, InstantSource clock) {
+    X509Certificate root = Pem.certificates(authority).getFirst();
+    if (root.getBasicConstraints() < 0) {
+      throw new HoldfastException(
+          ErrorCode.INVALID, authority + " is the certificate of no authority");
+    }
+    return new SiteTls(
+        new ServerKey(chain, privateKey),
+        new ClientTrust(root, revoked == null ? null : new RevocationList(revoked, root), clock));
+  }
+
+  /** The context of connections; whether a client must show a certificate is set with them. */
+  public SSLContext context() {
+    return context;
+  }
+
+  /** What shows the server's certificate. */
+  public X509KeyManager keyManager() {
+    return key;
+  }
+
+  /** What judges clients' certificates. */
+  public X509TrustManager trustManager() {
+    return clients == null ? NoClients.INSTANCE : clients;
+  }
+
+  /** Whether clients' certificates are taken. */
+  public boolean takesCertificates() {
+    return clients != null;
+  }
+
+  /** The certificate that is shown now. */
+  public X509Certificate certificate() {
+    return key.certificate();
+  }
+
+  /**
+   * Who is at the other end of a connection, by the certificate that its handshake has accepted. To
+   * be asked with every request: a connection, or a session that is resumed, may outlast its
+   * certificate.
+   *
+   * @throws CertificateException when it has expired or was revoked since
+   */
+  public Holder holder(X509Certificate accepted) throws CertificateException {
+    if (clients == null) {
+      throw new CertificateException("this server takes no certificates");
+    }
+    return clients.stillGood(accepted);
+  }
+
+  /** Takes no certificate at all. */
+  private static final class NoClients implements X509TrustManager {
+    static final NoClients INSTANCE = new NoClients();
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String authType)
+        throws CertificateException {
+      throw new CertificateException("this server takes no certificates");
+    }
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String authType)
+        throws CertificateException {
+      throw new CertificateException("no server is checked here");
+    }
+
+    @Override
+    public X509Certificate[] getAcceptedIssuers() {
+      return new X509Certificate[0];
+    }
+  }
+}
