@@ -4,11 +4,18 @@ import holdfast.base.Hash;
 import holdfast.sync.MemoryReplica;
 import holdfast.sync.RoundOptions;
 import holdfast.sync.Strategy;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -74,8 +81,16 @@ final class SyncBench implements Callable<Integer> {
       description = "How differences are found (${DEFAULT-VALUE}).")
   List<String> strategies = List.of();
 
+  @Option(
+      names = "--plot",
+      paramLabel = "FILE.svg",
+      description =
+          "Draw the times of the longest round trip over the difference, the first shape.")
+  @Nullable Path plot;
+
   @Mixin BenchCommand.Output output = new BenchCommand.Output();
 
+  private final Map<String, List<Chart.Point>> drawn = new LinkedHashMap<>();
   private final SecureRandom random = new SecureRandom();
 
   @Override
@@ -100,7 +115,22 @@ final class SyncBench implements Callable<Integer> {
         }
       }
     }
+    draw();
     return 0;
+  }
+
+  private void draw() throws IOException {
+    if (plot != null) {
+      Files.writeString(
+          plot,
+          Chart.lines(
+              "Bringing two replicas of "
+                  + String.format(Locale.ROOT, "%,d", records)
+                  + " records together",
+              "records by which they differ (" + shapes.getFirst() + ")",
+              "seconds, round trip " + roundTrips.getLast() + " ms",
+              drawn));
+    }
   }
 
   private History history(int valueSize, Shape shape, int difference) {
@@ -152,6 +182,14 @@ final class SyncBench implements Callable<Integer> {
     }
     if (!counts) {
       return;
+    }
+    if (difference > 0
+        && shape.equals(shapes.getFirst())
+        && valueSize == valueSizes.getFirst()
+        && roundTrip == roundTrips.getLast()) {
+      drawn
+          .computeIfAbsent(strategy, name -> new ArrayList<>())
+          .add(new Chart.Point(difference, result.seconds()));
     }
     new Report()
         .put("bench", "sync")
