@@ -71,6 +71,8 @@ final class MeasuredProcess {
 
   private MeasuredProcess() {}
 
+  // Calls into the C library are what this class is for.
+  @SuppressWarnings("restricted")
   private static MethodHandle function(String name, MemoryLayout... arguments) {
     return LINKER.downcallHandle(
         LIBC.find(name)

@@ -33,14 +33,14 @@ class ChartTest {
                         new Chart.Point(1, 1),
                         new Chart.Point(10, 10),
                         new Chart.Point(100, 100)))));
-    String[] points =
-        ((Element) svg.getElementsByTagName("polyline").item(0)).getAttribute("points").split(" ");
-    assertThat(points).hasSize(3);
+    Element line = (Element) svg.getElementsByTagName("polyline").item(0);
+    String[] numbers = line.getAttribute("points").split("[ ,]", -1);
+    assertThat(numbers).hasSize(6);
     double[] x = new double[3];
     double[] y = new double[3];
     for (int i = 0; i < 3; i++) {
-      x[i] = Double.parseDouble(points[i].split(",")[0]);
-      y[i] = Double.parseDouble(points[i].split(",")[1]);
+      x[i] = Double.parseDouble(numbers[2 * i]);
+      y[i] = Double.parseDouble(numbers[2 * i + 1]);
     }
     assertThat(x[1] - x[0]).isEqualTo(x[2] - x[1]).isPositive();
     assertThat(y[1] - y[0]).isEqualTo(y[2] - y[1]).isNegative();

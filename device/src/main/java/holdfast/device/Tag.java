@@ -15,6 +15,8 @@ public enum Tag {
   /** A device's signature that shows, at enrolment, that it holds its key. */
   ENROL("hf1.deve");
 
+  // Written once, here; handed out only as copies.
+  @SuppressWarnings("ImmutableEnumChecker")
   private final Octets bytes;
 
   Tag(String text) {

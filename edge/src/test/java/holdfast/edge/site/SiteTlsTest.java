@@ -7,6 +7,7 @@ import holdfast.base.HoldfastException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -133,9 +134,12 @@ final class SiteTlsTest {
         SSLServerSocket listening = listening(tls)) {
       Future<String> heard = one.submit(() -> serve(tls, listening));
       try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), listening.getLocalPort())) {
-        socket.getOutputStream().write("GET / HTTP/1.1\r\nHost: a\r\n\r\n".getBytes());
+        socket
+            .getOutputStream()
+            .write("GET / HTTP/1.1\r\nHost: a\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
         assertThat(heard.get()).startsWith("refused");
-        assertThat(new String(socket.getInputStream().readAllBytes())).doesNotContain("HTTP");
+        assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1))
+            .doesNotContain("HTTP");
       }
     }
   }
