@@ -1,17 +1,11 @@
 package holdfast.capsule;
 
 import holdfast.base.Hash;
-import holdfast.base.ProofException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.function.LongPredicate;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What one replica knows about the records of one capsule: when they arrived, how they point at
@@ -23,43 +17,27 @@ import org.jspecify.annotations.Nullable;
  * source of most bugs of earlier implementations).
  *
  * <p>Changes are staged: {@link #flush} writes them through the {@link OrderedMap}, {@link
- * #discard} forgets them together with everything cached. Witnesses are updated eagerly, by a
- * pruned breadth-first walk from whatever became provable: a record just signed, a record that
- * fills a hole below a proven one. Ranks only fall, so the walk ends.
+ * #discard} forgets them together with everything cached. Entries of records are in {@link
+ * GraphBlocks}, names in {@link NameIndex}, holes in {@link MissingNames}, witnesses in {@link
+ * ProvenSet}, which hears of whatever becomes provable: a record just signed, a record that fills a
+ * hole below a proven one.
  *
  * <p>Not safe for use by several threads.
  */
 public final class RecordGraph {
-  private static final byte NAMES = 'N';
-  private static final byte BLOCKS = 'G';
-  private static final byte TIPS = 'H';
-  private static final byte PROVEN_HEADS = 'P';
-  private static final byte ROOTS = 'R';
-  private static final byte MISSING_NAMES = 'M';
-  private static final byte STATE = 'S';
-  private static final byte[] PRESENT = new byte[0];
+  private static final int STATE_BYTES = 25;
 
   private final OrderedMap map;
-  private final ProvenLog log;
-  private final NameCache names = new NameCache();
-  private final LinkedHashMap<Long, GraphBlock> cache;
-  private final Map<Long, GraphBlock> dirty = new HashMap<>();
-  private final Map<Hash, Long> stagedNames = new HashMap<>();
-  private final Map<Long, Boolean> tips = new HashMap<>();
-  private final Map<Long, Boolean> provenHeads = new HashMap<>();
-  private final Map<Long, Boolean> roots = new HashMap<>();
-  private final Map<Hash, List<Hole>> stagedHoles = new HashMap<>();
-  private final List<byte[]> filledHoles = new ArrayList<>();
-
-  private long next;
-  private long holes;
-  private long proven;
+  private final GraphBlocks blocks;
+  private final NameIndex names;
+  private final MissingNames missing;
+  private final ArrivalSet tips;
+  private final ArrivalSet roots;
+  private final ProvenSet proven;
   private boolean closed;
-  private boolean stateDirty;
-  private long lastBlockIndex = -1;
-  private @Nullable GraphBlock lastBlock;
 
-  private record Hole(long child, int pointer) {}
+  /** What {@link #state} was when it was last written or read. */
+  private byte[] stored = new byte[0];
 
   /**
    * Opens the graph kept in {@code map}, empty at first.
@@ -68,134 +46,95 @@ public final class RecordGraph {
    */
   public RecordGraph(OrderedMap map, int cachedBlocks) {
     this.map = map;
-    this.log = new ProvenLog(map);
-    this.cache =
-        new LinkedHashMap<>(16, 0.75f, true) {
-          private static final long serialVersionUID = 1L;
-
-          @Override
-          protected boolean removeEldestEntry(Map.Entry<Long, GraphBlock> eldest) {
-            return size() > cachedBlocks && !dirty.containsKey(eldest.getKey());
-          }
-        };
-    loadState();
+    this.blocks = new GraphBlocks(map, cachedBlocks);
+    this.names = new NameIndex(map, blocks::size);
+    this.missing = new MissingNames(map, blocks);
+    this.tips = new ArrivalSet(map, GraphTables.TIPS);
+    this.roots = new ArrivalSet(map, GraphTables.ROOTS);
+    this.proven = new ProvenSet(map, blocks);
+    load();
   }
 
-  private void loadState() {
-    byte[] state = map.get(new byte[] {STATE});
-    if (state == null) {
-      next = 0;
-      holes = 0;
-      proven = 0;
-      closed = false;
-      return;
-    }
-    ByteBuffer in = ByteBuffer.wrap(state);
-    next = in.getLong();
-    holes = in.getLong();
-    proven = in.getLong();
+  /** Begins with what the map holds. */
+  private void load() {
+    byte[] found = map.get(new byte[] {GraphTables.STATE});
+    stored = found == null ? new byte[STATE_BYTES] : found;
+    ByteBuffer in = ByteBuffer.wrap(stored);
+    blocks.load(in.getLong());
+    missing.load(in.getLong());
+    proven.load(in.getLong());
     closed = in.get() != 0;
+  }
+
+  private byte[] state() {
+    return ByteBuffer.allocate(STATE_BYTES)
+        .putLong(blocks.size())
+        .putLong(missing.count())
+        .putLong(proven.count())
+        .put((byte) (closed ? 1 : 0))
+        .array();
   }
 
   // ---- Reading -------------------------------------------------------------------------------
 
   /** Number of records present; also the next arrival number. */
   public long size() {
-    return next;
+    return blocks.size();
   }
 
   /** Number of records in the proven set. */
   public long provenCount() {
-    return proven;
+    return proven.count();
   }
 
   /** The order in which records and signatures entered the proven set. */
   public ProvenLog log() {
-    return log;
+    return proven.log();
   }
 
   /** Number of pointers to records that are not here. */
   public long holeCount() {
-    return holes;
+    return missing.count();
   }
 
   /** The arrival number of a record, or -1 when it is not here. */
   public long arrivalOf(Hash name) {
-    long staged = stagedArrival(name);
-    if (staged >= 0) {
-      return staged;
-    }
-    byte[] stored = map.get(nameKey(name));
-    if (stored == null) {
-      return -1;
-    }
-    long arrival = ByteBuffer.wrap(stored).getLong();
-    names.put(name, arrival, next);
-    return arrival;
-  }
-
-  /** The arrival number if it is known without asking the map; else -1. */
-  private long stagedArrival(Hash name) {
-    long cached = names.get(name);
-    return cached >= 0 ? cached : stagedNames.getOrDefault(name, -1L);
+    return names.arrivalOf(name);
   }
 
   /** The arrival numbers of many records at once; -1 for each that is not here. */
   public long[] arrivalsOf(List<Hash> wanted) {
-    long[] arrivals = new long[wanted.size()];
-    List<Integer> unknown = new ArrayList<>();
-    for (int i = 0; i < arrivals.length; i++) {
-      arrivals[i] = stagedArrival(wanted.get(i));
-      if (arrivals[i] < 0) {
-        unknown.add(i);
-      }
-    }
-    if (!unknown.isEmpty()) {
-      byte[][] keys = new byte[unknown.size()][];
-      for (int i = 0; i < keys.length; i++) {
-        keys[i] = nameKey(wanted.get(unknown.get(i)));
-      }
-      byte[] @Nullable [] values = map.getAll(keys);
-      for (int i = 0; i < keys.length; i++) {
-        byte[] value = values[i];
-        if (value != null) {
-          int at = unknown.get(i);
-          arrivals[at] = ByteBuffer.wrap(value).getLong();
-          names.put(wanted.get(at), arrivals[at], next);
-        }
-      }
-    }
-    return arrivals;
+    return names.arrivalsOf(wanted);
   }
 
   /** The witness of a present record. */
   public Witness witness(long arrival) {
-    GraphBlock block = block(arrival);
-    int at = slot(arrival);
+    GraphBlock block = blocks.of(arrival);
+    int at = GraphBlocks.slot(arrival);
     return new Witness(block.rank[at], block.hop[at]);
   }
 
   /** Whether a present record carries a signature itself, by whichever writer. */
   public boolean signed(long arrival) {
-    return block(arrival).has(slot(arrival), GraphBlock.SIGNED);
+    return blocks.of(arrival).has(GraphBlocks.slot(arrival), GraphBlock.SIGNED);
   }
 
   /** The writer index that a present record claims. */
   public int writer(long arrival) {
-    return block(arrival).writer(slot(arrival));
+    return blocks.of(arrival).writer(GraphBlocks.slot(arrival));
   }
 
   /** The arrival numbers of a record's backpointers; -1 for those that are missing. */
   public long[] pointers(long arrival) {
-    GraphBlock block = block(arrival);
-    int at = slot(arrival);
+    GraphBlock block = blocks.of(arrival);
+    int at = GraphBlocks.slot(arrival);
     return Arrays.copyOfRange(block.pointers, block.pointerStart[at], block.pointerStart[at + 1]);
   }
 
   /** What became of the record's body. */
   public Record.State bodyState(long arrival) {
-    GraphBlock block = block(arrival);
-    int at = slot(arrival);
+    GraphBlock block = blocks.of(arrival);
+    int at = GraphBlocks.slot(arrival);
     if (block.has(at, GraphBlock.ERASED)) {
       return Record.State.ERASED;
     }
@@ -206,42 +145,29 @@ public final class RecordGraph {
 
   /** Heads of the proven set: proven records at which no proven record points. */
   public long[] provenHeads(int limit) {
-    return members(PROVEN_HEADS, provenHeads, limit);
+    return proven.heads().members(limit);
   }
 
   /** Present records that are not proven and at which no present record points. */
   public long[] unprovenTips(int limit) {
-    return members(TIPS, tips, limit, arrival -> !witness(arrival).proven());
+    return tips.members(limit, arrival -> !witness(arrival).proven());
   }
 
   /** Heads in the paper's sense: present records without incoming physical pointer. */
   public long[] heads(int limit) {
-    return members(TIPS, tips, limit);
+    return tips.members(limit);
   }
 
   /** Roots: present records without outgoing physical pointer. */
   public long[] roots(int limit) {
-    return members(ROOTS, roots, limit);
+    return roots.members(limit);
   }
 
   /**
    * Names that a present record points at and that are absent, each once, at most {@code limit}.
    */
   public List<Hash> missingNames(int limit) {
-    List<Hash> missing = new ArrayList<>(stagedHoles.keySet());
-    map.scan(
-        new byte[] {MISSING_NAMES},
-        new byte[] {MISSING_NAMES + 1},
-        (key, value) -> {
-          Hash name = Hash.read(key, 1);
-          if ((missing.isEmpty() || !missing.getLast().equals(name))
-              && !stagedHoles.containsKey(name)
-              && arrivalOf(name) < 0) {
-            missing.add(name);
-          }
-          return missing.size() < limit;
-        });
-    return missing.size() > limit ? missing.subList(0, limit) : missing;
+    return missing.names(limit, name -> arrivalOf(name) < 0);
   }
 
   /**
@@ -252,27 +178,21 @@ public final class RecordGraph {
    */
   public long mayLieWithin(long from, long leastMillis, long endMillis) {
     long arrival = from;
-    while (arrival < next) {
-      GraphBlock block = block(arrival);
+    while (arrival < size()) {
+      GraphBlock block = blocks.of(arrival);
       if (block.leastTime < endMillis && block.greatestTime >= leastMillis) {
         return arrival;
       }
       arrival = ((arrival >>> GraphBlock.SHIFT) + 1) << GraphBlock.SHIFT;
     }
-    return next;
+    return size();
   }
 
   /** Whether a proven record points at this name, which is absent. */
   public boolean awaitedByProven(Hash name) {
-    if (holes == 0) {
-      return false;
-    }
-    for (Hole hole : holesAt(name)) {
-      if (hole.child() >= 0 && witness(hole.child()).proven()) {
-        return true;
-      }
-    }
-    return false;
+    return missing.count() > 0
+        && missing.at(name).stream()
+            .anyMatch(hole -> !hole.ofSuccession() && witness(hole.child()).proven());
   }
 
   /** Whether a succession has closed the capsule. */
@@ -282,7 +202,7 @@ public final class RecordGraph {
 
   /** Whether a present record is a final head of a succession, or an ancestor of one. */
   public boolean isFinal(long arrival) {
-    return block(arrival).has(slot(arrival), GraphBlock.FINAL);
+    return blocks.of(arrival).has(GraphBlocks.slot(arrival), GraphBlock.FINAL);
   }
 
   /**
@@ -292,17 +212,12 @@ public final class RecordGraph {
    * @return its arrival number; {@code arrival} itself for a final head
    */
   public long finalHop(long arrival) {
-    return block(arrival).finalHop(slot(arrival));
+    return blocks.of(arrival).finalHop(GraphBlocks.slot(arrival));
   }
 
   /** Whether a closed capsule still takes this record: an ancestor of the final heads. */
   public boolean belongsToFinal(Hash name) {
-    for (Hole hole : holesAt(name)) {
-      if (hole.child() < 0 || block(hole.child()).has(slot(hole.child()), GraphBlock.FINAL)) {
-        return true;
-      }
-    }
-    return false;
+    return missing.at(name).stream().anyMatch(hole -> hole.ofSuccession() || isFinal(hole.child()));
   }
 
   // ---- Changing ------------------------------------------------------------------------------
@@ -324,7 +239,7 @@ public final class RecordGraph {
       RecordHeader header = headers.get(i);
       if (arrivals[i] < 0) {
         // A record may stand in a batch twice.
-        arrivals[i] = stagedArrival(header.name());
+        arrivals[i] = names.known(header.name());
       }
       if (arrivals[i] < 0) {
         long[] targets = new long[header.pointerCount()];
@@ -353,59 +268,50 @@ public final class RecordGraph {
    * @return its arrival number
    */
   public long insert(RecordHeader header, long[] targets) {
-    Hash name = header.name();
-    long arrival = next++;
-    stateDirty = true;
+    long arrival = blocks.size();
     boolean physical = false;
     for (int i = 0; i < targets.length; i++) {
       if (targets[i] < 0) {
-        stagedHoles
-            .computeIfAbsent(header.pointer(i), absent -> new ArrayList<>())
-            .add(new Hole(arrival, i));
-        holes++;
+        missing.add(header.pointer(i), new MissingNames.Hole(arrival, i));
       } else {
         physical = true;
-        GraphBlock parent = change(targets[i]);
-        int at = slot(targets[i]);
+        GraphBlock parent = blocks.change(targets[i]);
+        int at = GraphBlocks.slot(targets[i]);
         if (!parent.has(at, GraphBlock.HAS_CHILD)) {
           parent.flags[at] |= GraphBlock.HAS_CHILD;
-          leave(tips, targets[i]);
+          tips.leave(targets[i]);
         }
       }
     }
-    GraphBlock block = change(arrival);
-    block.add(header.writer(), header.timeMillis(), targets);
-    stagedNames.put(name, arrival);
-    names.put(name, arrival, next);
+    blocks.append(header.writer(), header.timeMillis(), targets);
+    names.put(header.name(), arrival);
     if (!physical) {
-      roots.put(arrival, true);
+      roots.join(arrival);
     }
-    boolean hasChild = holes > 0 && fill(name, arrival);
+    boolean hasChild = missing.count() > 0 && fill(header.name(), arrival);
     if (!hasChild) {
-      tips.put(arrival, true);
+      tips.join(arrival);
     }
     return arrival;
   }
 
   /** Connects the children that were waiting for this record; true when there were any. */
   private boolean fill(Hash name, long arrival) {
-    List<Hole> waiting = holesAt(name);
     boolean hasChild = false;
     long towardsFinal = -1;
     int best = Witness.UNPROVEN;
     long hop = 0;
     boolean provenChild = false;
-    for (Hole hole : waiting) {
-      holes--;
-      if (hole.child() < 0) {
+    for (MissingNames.Hole hole : missing.fill(name)) {
+      if (hole.ofSuccession()) {
         towardsFinal = arrival;
         continue;
       }
       hasChild = true;
-      GraphBlock child = change(hole.child());
-      int at = slot(hole.child());
+      GraphBlock child = blocks.change(hole.child());
+      int at = GraphBlocks.slot(hole.child());
       child.pointers[child.pointerStart[at] + hole.pointer()] = arrival;
-      leave(roots, hole.child());
+      roots.leave(hole.child());
       if (towardsFinal < 0 && child.has(at, GraphBlock.FINAL)) {
         towardsFinal = hole.child();
       }
@@ -416,9 +322,8 @@ public final class RecordGraph {
         hop = hole.child();
       }
     }
-    forget(name);
-    GraphBlock block = change(arrival);
-    int at = slot(arrival);
+    GraphBlock block = blocks.change(arrival);
+    int at = GraphBlocks.slot(arrival);
     if (hasChild) {
       block.flags[at] |= GraphBlock.HAS_CHILD;
     }
@@ -430,40 +335,9 @@ public final class RecordGraph {
       markFinalBelow(List.of(arrival));
     }
     if (best != Witness.UNPROVEN) {
-      improve(arrival, best, hop);
+      proven.improve(arrival, best, hop);
     }
     return hasChild;
-  }
-
-  private List<Hole> holesAt(Hash name) {
-    List<Hole> found = new ArrayList<>(stagedHoles.getOrDefault(name, List.of()));
-    byte[] prefix = ByteBuffer.allocate(33).put(MISSING_NAMES).put(name.toBytes()).array();
-    map.scan(
-        prefix,
-        after(prefix),
-        (key, value) -> {
-          ByteBuffer in = ByteBuffer.wrap(key, 33, 10);
-          long child = in.getLong();
-          int pointer = in.getShort() & 0xFFFF;
-          // A hole filled earlier in this batch is still in the map, not in the graph.
-          if (child < 0 || pointers(child)[pointer] == GraphBlock.MISSING) {
-            found.add(new Hole(child, pointer));
-          }
-          return true;
-        });
-    return found;
-  }
-
-  private void forget(Hash name) {
-    stagedHoles.remove(name);
-    byte[] prefix = ByteBuffer.allocate(33).put(MISSING_NAMES).put(name.toBytes()).array();
-    map.scan(
-        prefix,
-        after(prefix),
-        (key, value) -> {
-          filledHoles.add(key);
-          return true;
-        });
   }
 
   /**
@@ -472,75 +346,24 @@ public final class RecordGraph {
    * @return whether that improved any witness
    */
   public boolean sign(long arrival, int signer) {
-    if (!log.holdsStaged(arrival, signer)) {
-      log.addSignature(arrival, signer);
+    if (!proven.log().holdsStaged(arrival, signer)) {
+      proven.log().addSignature(arrival, signer);
     }
     if (!signed(arrival)) {
-      change(arrival).flags[slot(arrival)] |= GraphBlock.SIGNED;
+      blocks.change(arrival).flags[GraphBlocks.slot(arrival)] |= GraphBlock.SIGNED;
     }
     int rank = signer == writer(arrival) ? 0 : Witness.VOUCHED;
     if (!Witness.better(rank, witness(arrival).rank())) {
       return false;
     }
-    improve(arrival, rank, arrival);
+    proven.improve(arrival, rank, arrival);
     return true;
-  }
-
-  /**
-   * The eager update: a breadth-first walk towards the ancestors, pruned where nothing improves.
-   */
-  private void improve(long start, int startRank, long startHop) {
-    ArrayDeque<Long> queue = new ArrayDeque<>();
-    settle(start, startRank, startHop);
-    queue.add(start);
-    while (!queue.isEmpty()) {
-      long child = queue.poll();
-      GraphBlock block = block(child);
-      int at = slot(child);
-      int rank = block.rank[at];
-      int writer = block.writer(at);
-      for (int p = block.pointerStart[at]; p < block.pointerStart[at + 1]; p++) {
-        long parent = block.pointers[p];
-        if (parent == GraphBlock.MISSING) {
-          continue;
-        }
-        GraphBlock parentBlock = block(parent);
-        int parentAt = slot(parent);
-        if (!parentBlock.has(parentAt, GraphBlock.HAS_PROVEN_CHILD)) {
-          parentBlock = change(parent);
-          parentBlock.flags[parentAt] |= GraphBlock.HAS_PROVEN_CHILD;
-          if (parentBlock.rank[parentAt] != Witness.UNPROVEN) {
-            leave(provenHeads, parent);
-          }
-        }
-        int candidate = Witness.through(rank, parentBlock.writer(parentAt) == writer);
-        if (Witness.better(candidate, parentBlock.rank[parentAt])) {
-          settle(parent, candidate, child);
-          queue.add(parent);
-        }
-      }
-    }
-  }
-
-  private void settle(long arrival, int rank, long hop) {
-    GraphBlock block = change(arrival);
-    int at = slot(arrival);
-    if (block.rank[at] == Witness.UNPROVEN) {
-      proven++;
-      log.addRecord(arrival);
-      stateDirty = true;
-      if (!block.has(at, GraphBlock.HAS_PROVEN_CHILD)) {
-        provenHeads.put(arrival, true);
-      }
-    }
-    block.rank[at] = rank;
-    block.hop[at] = hop;
   }
 
   /** Records that a body, or some leaves of it, are erased. */
   public void markErased(long arrival, boolean wholly) {
-    GraphBlock block = change(arrival);
-    int at = slot(arrival);
+    GraphBlock block = blocks.change(arrival);
+    int at = GraphBlocks.slot(arrival);
     block.flags[at] =
         (byte) (block.flags[at] | (wholly ? GraphBlock.ERASED : GraphBlock.PARTLY_ERASED));
   }
@@ -548,24 +371,22 @@ public final class RecordGraph {
   /** Closes the capsule: from now on only ancestors of the final heads are taken. */
   public void close(List<Hash> finalHeads) {
     closed = true;
-    stateDirty = true;
     List<Long> present = new ArrayList<>();
     for (Hash head : finalHeads) {
       long arrival = arrivalOf(head);
       if (arrival >= 0) {
         makeFinal(arrival, arrival);
         present.add(arrival);
-      } else if (holesAt(head).stream().noneMatch(hole -> hole.child() < 0)) {
-        // An absent final head is awaited like a missing name, by no child.
-        stagedHoles.computeIfAbsent(head, absent -> new ArrayList<>()).add(new Hole(-1, 0));
-        holes++;
+      } else {
+        // It is awaited like a missing name, by no child.
+        missing.addFinalHead(head);
       }
     }
     markFinalBelow(present);
   }
 
   private void makeFinal(long arrival, long towards) {
-    change(arrival).makeFinal(slot(arrival), towards);
+    blocks.change(arrival).makeFinal(GraphBlocks.slot(arrival), towards);
   }
 
   /** Marks all ancestors, breadth first, so that the ways to the final heads are the shortest. */
@@ -582,188 +403,40 @@ public final class RecordGraph {
     }
   }
 
-  /** Takes a member out of a set; one that only joined since the last flush leaves no trace. */
-  private static void leave(Map<Long, Boolean> changes, long arrival) {
-    if (!changes.remove(arrival, true)) {
-      changes.put(arrival, false);
-    }
-  }
-
   // ---- Staging -------------------------------------------------------------------------------
 
   /** Writes everything staged through the map, in one go. The host makes it atomic. */
   public void flush() {
-    // In order, because neighbouring inserts are cheaper for a store that sorts.
-    Hash[] sorted = stagedNames.keySet().toArray(new Hash[0]);
-    Arrays.sort(sorted);
-    for (Hash name : sorted) {
-      map.put(
-          nameKey(name),
-          ByteBuffer.allocate(8).putLong(stagedNames.getOrDefault(name, -1L)).array());
+    names.flush();
+    blocks.flush();
+    tips.flush();
+    roots.flush();
+    missing.flush();
+    proven.flush();
+    byte[] now = state();
+    if (!Arrays.equals(now, stored)) {
+      map.put(new byte[] {GraphTables.STATE}, now);
+      stored = now;
     }
-    stagedNames.clear();
-    for (Map.Entry<Long, GraphBlock> entry : dirty.entrySet()) {
-      long index = entry.getKey();
-      map.put(key(BLOCKS, index), entry.getValue().encode(index << GraphBlock.SHIFT));
-      entry.getValue().dirty = false;
-    }
-    dirty.clear();
-    flushSet(TIPS, tips);
-    flushSet(PROVEN_HEADS, provenHeads);
-    flushSet(ROOTS, roots);
-    for (byte[] filled : filledHoles) {
-      map.remove(filled);
-    }
-    filledHoles.clear();
-    for (Map.Entry<Hash, List<Hole>> entry : stagedHoles.entrySet()) {
-      for (Hole hole : entry.getValue()) {
-        byte[] key =
-            ByteBuffer.allocate(43)
-                .put(MISSING_NAMES)
-                .put(entry.getKey().toBytes())
-                .putLong(hole.child())
-                .putShort((short) hole.pointer())
-                .array();
-        map.put(key, PRESENT);
-      }
-    }
-    stagedHoles.clear();
-    if (stateDirty) {
-      ByteBuffer state = ByteBuffer.allocate(25);
-      state.putLong(next).putLong(holes).putLong(proven).put((byte) (closed ? 1 : 0));
-      map.put(new byte[] {STATE}, state.array());
-      stateDirty = false;
-    }
-    log.flush();
   }
 
   /** Forgets everything staged and cached, after a write that failed. */
   public void discard() {
-    stagedNames.clear();
-    dirty.clear();
-    cache.clear();
-    tips.clear();
-    provenHeads.clear();
-    roots.clear();
-    stagedHoles.clear();
-    filledHoles.clear();
-    names.clear();
-    stateDirty = false;
-    lastBlockIndex = -1;
-    lastBlock = null;
-    loadState();
-    log.discard();
+    names.discard();
+    tips.discard();
+    roots.discard();
+    proven.discard();
+    load();
   }
 
   /** About how many bytes of memory are held by what can be read again from the map. */
   public long memoryBytes() {
-    return cache.size() * GraphBlock.MEMORY_BYTES + names.memoryBytes();
+    return blocks.memoryBytes() + names.memoryBytes();
   }
 
   /** Drops what can be read again from the map. What is staged stays. */
   public void forgetDecoded() {
-    cache.clear();
-    names.clear();
-    lastBlockIndex = -1;
-    lastBlock = null;
-  }
-
-  private void flushSet(byte table, Map<Long, Boolean> changes) {
-    for (Map.Entry<Long, Boolean> change : changes.entrySet()) {
-      byte[] key = key(table, change.getKey());
-      if (change.getValue()) {
-        map.put(key, PRESENT);
-      } else {
-        map.remove(key);
-      }
-    }
-    changes.clear();
-  }
-
-  private long[] members(byte table, Map<Long, Boolean> changes, int limit) {
-    return members(table, changes, limit, arrival -> true);
-  }
-
-  private long[] members(byte table, Map<Long, Boolean> changes, int limit, LongPredicate wanted) {
-    List<Long> found = new ArrayList<>();
-    map.scan(
-        new byte[] {table},
-        new byte[] {(byte) (table + 1)},
-        (key, value) -> {
-          long arrival = ByteBuffer.wrap(key, 1, 8).getLong();
-          if (changes.getOrDefault(arrival, true) && wanted.test(arrival)) {
-            found.add(arrival);
-          }
-          return found.size() < limit;
-        });
-    for (Map.Entry<Long, Boolean> change : changes.entrySet()) {
-      if (change.getValue() && !found.contains(change.getKey()) && wanted.test(change.getKey())) {
-        found.add(change.getKey());
-      }
-    }
-    return found.stream().mapToLong(Long::longValue).sorted().limit(limit).toArray();
-  }
-
-  private GraphBlock block(long arrival) {
-    long index = arrival >>> GraphBlock.SHIFT;
-    if (index == lastBlockIndex && lastBlock != null) {
-      return lastBlock;
-    }
-    if (arrival < 0 || arrival >= next) {
-      throw new AssertionError("there is no record " + arrival + " among " + next);
-    }
-    GraphBlock block = dirty.get(index);
-    if (block == null) {
-      block = cache.get(index);
-    }
-    if (block == null) {
-      byte[] stored = map.get(key(BLOCKS, index));
-      try {
-        block =
-            stored == null
-                ? new GraphBlock()
-                : GraphBlock.decode(stored, index << GraphBlock.SHIFT);
-      } catch (ProofException e) {
-        throw new AssertionError("graph block " + index + " is damaged: " + e.getMessage(), e);
-      }
-      cache.put(index, block);
-    }
-    lastBlockIndex = index;
-    lastBlock = block;
-    return block;
-  }
-
-  private GraphBlock change(long arrival) {
-    GraphBlock block = block(arrival);
-    if (!block.dirty) {
-      block.dirty = true;
-      dirty.put(arrival >>> GraphBlock.SHIFT, block);
-    }
-    return block;
-  }
-
-  private static int slot(long arrival) {
-    return (int) (arrival & (GraphBlock.SIZE - 1));
-  }
-
-  private static byte[] nameKey(Hash name) {
-    byte[] key = new byte[1 + Hash.SIZE];
-    key[0] = NAMES;
-    name.write(key, 1);
-    return key;
-  }
-
-  private static byte[] key(byte table, long number) {
-    return ByteBuffer.allocate(9).put(table).putLong(number).array();
-  }
-
-  private static byte[] after(byte[] prefix) {
-    byte[] end = prefix.clone();
-    for (int i = end.length - 1; i >= 0; i--) {
-      if (++end[i] != 0) {
-        return end;
-      }
-    }
-    throw new AssertionError("a table byte is never 0xFF");
+    blocks.forgetDecoded();
+    names.forgetDecoded();
   }
 }
