@@ -47,6 +47,23 @@ record Daemon(Path folder) {
   void start(Terminal terminal, List<String> jvm, List<String> arguments) throws IOException {
     PrivateFiles.createFolders(folder);
     List<String> command = new ArrayList<>(apart());
+    command.addAll(java(terminal, jvm));
+    command.addAll(arguments);
+    ProcessBuilder builder =
+        new ProcessBuilder(command)
+            .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
+    builder.environment().putAll(terminal.environment);
+    builder.environment().put("HOLDFAST_HOME", terminal.home().folder().toString());
+    Process process = builder.start();
+    Instant started = process.info().startInstant().orElseGet(Instant::now);
+    PrivateFiles.write(pidFile(), process.pid() + " " + started.toEpochMilli() + "\n");
+  }
+
+  /** What runs this command in a JVM with these options; its arguments come behind. */
+  static List<String> java(Terminal terminal, List<String> jvm) {
+    List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"));
@@ -59,17 +76,7 @@ record Daemon(Path folder) {
     String more = terminal.environment.getOrDefault("HOLDFAST_JAVA_OPTS", "").strip();
     command.addAll(more.isEmpty() ? List.of() : List.of(more.split("\\s+", -1)));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
-    command.addAll(arguments);
-    ProcessBuilder builder =
-        new ProcessBuilder(command)
-            .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
-            .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
-    builder.environment().putAll(terminal.environment);
-    builder.environment().put("HOLDFAST_HOME", terminal.home().folder().toString());
-    Process process = builder.start();
-    Instant started = process.info().startInstant().orElseGet(Instant::now);
-    PrivateFiles.write(pidFile(), process.pid() + " " + started.toEpochMilli() + "\n");
+    return command;
   }
 
   /** What keeps a process apart from the terminal; each becomes the process it is to run. */

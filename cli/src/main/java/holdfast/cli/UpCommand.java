@@ -7,6 +7,9 @@ import holdfast.net.Routes;
 import holdfast.node.Node;
 import holdfast.node.NodeOptions;
 import holdfast.store.StoreOptions;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -89,6 +92,12 @@ final class UpCommand extends BaseCommand {
           "How many bytes a second are read again to find rot; 0 for none. Default: 4 MiB.")
   long scrubRate = NodeOptions.DEFAULT_SCRUB_RATE;
 
+  @Option(
+      names = "--until-input-ends",
+      hidden = true,
+      description = "Stop when standard input ends, as it does when who started this is gone.")
+  boolean untilInputEnds;
+
   UpCommand(Terminal terminal) {
     super(terminal);
   }
@@ -115,6 +124,9 @@ final class UpCommand extends BaseCommand {
     Thread stop = new Thread(() -> stop(node), "holdfast-stop");
     Runtime.getRuntime().addShutdownHook(stop);
     announce(node, folder);
+    if (untilInputEnds) {
+      Thread.ofPlatform().daemon().name("holdfast-input").start(() -> awaitInputEnd(terminal.in));
+    }
     try {
       String reason = node.awaitFailure();
       terminal.note("holdfast: the server cannot go on: " + reason);
@@ -145,6 +157,16 @@ final class UpCommand extends BaseCommand {
               + " "
               + identity);
     }
+  }
+
+  private static void awaitInputEnd(InputStream in) {
+    try {
+      in.transferTo(OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      // Whoever writes there is gone, then.
+      System.exit(0);
+    }
+    System.exit(0);
   }
 
   /** Runs when the process is told to stop. An orderly stop is a success, not death by a signal. */

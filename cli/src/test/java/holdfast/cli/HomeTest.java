@@ -296,17 +296,4 @@ class HomeTest {
       }
     }
   }
-
-  @Test
-  void demoProvesAndCatches() throws Exception {
-    Path file = folder.resolve("lines.txt");
-    Files.writeString(file, "a line\n".repeat(3000));
-    Cli cli = new Cli(folder.resolve("home"));
-    assertThat(cli.json("demo", file.toString()))
-        .containsEntry("lines", 3000.0)
-        .containsEntry("proven", true)
-        .containsEntry("caught", true);
-    assertThat(Files.exists(cli.home)).isFalse();
-    cli.run("demo", folder.resolve("none").toString()).failsWith(1);
-  }
 }
