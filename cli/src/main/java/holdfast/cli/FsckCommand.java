@@ -1,6 +1,12 @@
 package holdfast.cli;
 
+import holdfast.client.Server;
+import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
+import holdfast.net.Endpoint;
+import holdfast.store.CapsuleStore;
 import holdfast.store.Fsck;
+import holdfast.store.Salvage;
 import holdfast.store.StoreOptions;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -9,6 +15,8 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -19,12 +27,20 @@ import picocli.CommandLine.Option;
     description = "Checks all data of a stopped server: every byte, name, signature and link.",
     footerHeading = "%n",
     footer = {
-      "Changes nothing, unless --accept-loss is given. Exit code 3 when there are problems.",
+      "Changes nothing, unless --accept-loss or --repair is given. Exit code 3 when there are problems.",
       "",
-      "Example:",
+      "--repair asks the servers on which the capsules are placed, or those of --from, for what is",
+      "damaged or lost here, proves each record, and stores it. A database with damaged blocks is",
+      "written anew first, and the old one kept beside it: there has to be room for both. Exit code 0",
+      "when all is well then, 1 when all is well here but a server could not be asked, 3 when problems",
+      "are left.",
+      "",
+      "Examples:",
       "  holdfast fsck --data /srv/holdfast",
+      "  holdfast fsck --data /srv/holdfast --repair --from two.example:7420",
       "",
-      "JSON: {problem} for each, then capsules, records, problems, clean"
+      "JSON: {step} and {problem} for each, then capsules, records, problems, clean; with --repair also",
+      "repaired, fetched, statements, left, rewritten, unasked"
     })
 final class FsckCommand extends BaseCommand {
   @Option(
@@ -38,12 +54,29 @@ final class FsckCommand extends BaseCommand {
       description = "Let the server start without what was acknowledged and is lost.")
   boolean acceptLoss;
 
+  @Option(
+      names = "--repair",
+      description = "Mend what is damaged or lost with what other servers have.")
+  boolean repair;
+
+  @Option(
+      names = "--from",
+      paramLabel = "HOST:PORT",
+      arity = "1..*",
+      split = ",",
+      description =
+          "With --repair: the servers to ask. Default: those on which the capsules are placed.")
+  List<String> from = new ArrayList<>();
+
   FsckCommand(Terminal terminal) {
     super(terminal);
   }
 
   @Override
   int run() throws Exception {
+    if (!repair && !from.isEmpty()) {
+      throw Failure.usage("--from says whom to ask for a repair", "Add --repair.");
+    }
     Path folder = data == null ? terminal.home().data() : data;
     if (!Files.isDirectory(folder)) {
       throw Failure.failed(
@@ -57,24 +90,74 @@ final class FsckCommand extends BaseCommand {
       if (acceptLoss) {
         Fsck.acceptLoss(folder, StoreOptions.defaults());
       }
+      boolean rewritten = repair && Salvage.run(folder, StoreOptions.defaults(), this::step);
+      FolderRepair.Outcome mended = repair ? mend(folder) : null;
       Fsck.Report report =
           Fsck.check(
               folder,
               StoreOptions.defaults(),
               problem -> print(Json.object().put("problem", problem), "problem: " + problem));
-      print(
+      Json object =
           Json.object()
               .put("capsules", report.capsules())
               .put("records", report.records())
               .put("problems", report.problems())
-              .put("clean", report.clean()),
+              .put("clean", report.clean());
+      String text =
           report.capsules()
               + " capsules and "
               + report.records()
               + " records checked: "
-              + (report.clean() ? "all is well" : report.problems() + " problems"));
-      return report.clean() ? 0 : Failure.VIOLATION;
+              + (report.clean() ? "all is well" : report.problems() + " problems");
+      if (mended != null) {
+        object
+            .put("repaired", mended.repaired())
+            .put("fetched", mended.fetched())
+            .put("statements", mended.statements())
+            .put("left", mended.left())
+            .put("rewritten", rewritten)
+            .put("unasked", mended.unasked());
+        text = account(mended) + "\n" + text;
+      }
+      print(object, text);
+      return report.clean() ? unasked(mended) : Failure.VIOLATION;
     }
+  }
+
+  private static int unasked(FolderRepair.@Nullable Outcome mended) {
+    return mended == null || mended.unasked().isEmpty() ? 0 : Failure.FAILED;
+  }
+
+  private void step(String what) {
+    print(Json.object().put("step", what), what);
+  }
+
+  private FolderRepair.Outcome mend(Path folder) throws IOException {
+    VerifyKey self =
+        SigningKey.parsePem(Files.readString(folder.resolve("identity.pem"))).verifyKey();
+    List<Server> named = new ArrayList<>();
+    try (CapsuleStore store = CapsuleStore.open(folder, StoreOptions.defaults())) {
+      for (String one : from) {
+        named.add(Server.at(Endpoint.parse(one), terminal.home().trust()));
+      }
+      return FolderRepair.run(store, named, self, this::step);
+    } finally {
+      named.forEach(Server::close);
+    }
+  }
+
+  private static String account(FolderRepair.Outcome mended) {
+    return mended.repaired()
+        + " damaged records mended, "
+        + mended.left()
+        + " not; "
+        + mended.fetched()
+        + " lost records and "
+        + mended.statements()
+        + " statements fetched"
+        + (mended.unasked().isEmpty()
+            ? ""
+            : "\nNot all servers could be asked: " + String.join(", ", mended.unasked()));
   }
 
   private static void requireAlone(FileChannel file, Path folder) throws IOException {

@@ -90,6 +90,12 @@ final class Repair {
     return intact;
   }
 
+  List<Hash> mendable() {
+    Map<Hash, Long> damaged = damaged();
+    damaged.values().removeIf(arrival -> !capsule.wantsCopy(arrival));
+    return List.copyOf(damaged.keySet());
+  }
+
   /** The arrival numbers of records that are damaged, by name. */
   private Map<Hash, Long> damaged() {
     Map<Hash, Long> arrivals = new HashMap<>();

@@ -11,6 +11,7 @@ import holdfast.capsule.RecordHeader;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -131,6 +132,23 @@ public final class Scrubber implements AutoCloseable {
     do {
       step();
     } while (position.underWay());
+  }
+
+  /** Goes through everything from the beginning, at full speed; for a store that nobody uses. */
+  public void wholePass() {
+    if (position.underWay()) {
+      pass();
+    }
+    pass();
+  }
+
+  /**
+   * The names of damaged records of a capsule that intact copies would mend.
+   *
+   * @return as many as are known; a header that is lost may have taken the name with it
+   */
+  public List<Hash> mendable(StoredCapsule capsule) {
+    return new Repair(store, capsule).mendable();
   }
 
   /**
