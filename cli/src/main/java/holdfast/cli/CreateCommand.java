@@ -5,15 +5,20 @@ import holdfast.base.Hash;
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Statement;
+import holdfast.client.CapsuleReader;
 import holdfast.client.Home;
+import holdfast.client.Placing;
+import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
 import holdfast.crypto.Secret;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
+import holdfast.net.Endpoint;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -30,8 +35,9 @@ import picocli.CommandLine.Option;
       "Examples:",
       "  holdfast create --key me.pem",
       "  C=$(holdfast create --key me.pem --writer ed25519:… --description 'cold store, line 2')",
+      "  holdfast create --key me.pem --copies 3",
       "",
-      "JSON: capsule, owner, writers, server"
+      "JSON: capsule, owner, writers, server; with --copies also placed (the servers)"
     })
 final class CreateCommand extends ServerCommand {
   @Mixin OwnerKey key = new OwnerKey();
@@ -51,6 +57,14 @@ final class CreateCommand extends ServerCommand {
       description = "What it is, for people. Not secret.")
   String description = "";
 
+  @Option(
+      names = "--copies",
+      paramLabel = "N",
+      description =
+          "Create it on N of the servers of the cluster, or of those pinned here, chosen by its name, and"
+              + " place it there.")
+  @Nullable Integer copies;
+
   CreateCommand(Terminal terminal) {
     super(terminal);
   }
@@ -59,6 +73,11 @@ final class CreateCommand extends ServerCommand {
   int run() throws Exception {
     Home home = terminal.home();
     SigningKey owner = key.read(terminal);
+    if (copies != null) {
+      Metadata metadata = metadata(owner, writers(owner), description);
+      List<Endpoint> chosen = Choice.among(home).choose(metadata.name(), copies);
+      return createOn(home, owner, metadata, chosen);
+    }
     try (Server target = connect()) {
       Metadata metadata = create(home, target, owner, writers(owner), description);
       print(
@@ -70,6 +89,37 @@ final class CreateCommand extends ServerCommand {
           metadata.name().toString());
     }
     return 0;
+  }
+
+  private int createOn(Home home, SigningKey owner, Metadata metadata, List<Endpoint> chosen)
+      throws holdfast.base.ProofException {
+    List<Server> servers = new ArrayList<>();
+    try {
+      chosen.forEach(one -> servers.add(Server.at(one, home.trust())));
+      put(home, servers.getFirst(), owner, metadata);
+      Placing.Placed placed;
+      try (CapsuleReader reader =
+          servers.getFirst().openReader(metadata.name(), List.of(), ReaderOptions.withoutCache())) {
+        placed = Placing.place(reader, servers, owner);
+      }
+      home.keep(placed.placement());
+      print(
+          Json.object()
+              .put("capsule", metadata.name())
+              .put("owner", metadata.owner())
+              .put("writers", metadata.writers().stream().map(w -> w.key().toString()).toList())
+              .put("server", chosen.getFirst())
+              .put("placed", chosen.stream().map(Endpoint::toString).toList()),
+          metadata.name().toString());
+      if (!placed.complete()) {
+        throw Failure.failed(
+            "the capsule is created, and not every server has acknowledged the placement",
+            "Run: holdfast place " + metadata.name() + " --copies " + chosen.size());
+      }
+      return 0;
+    } finally {
+      servers.forEach(Server::close);
+    }
   }
 
   private List<Metadata.Writer> writers(SigningKey owner) {
@@ -88,21 +138,31 @@ final class CreateCommand extends ServerCommand {
   static Metadata create(
       Home home, Server server, SigningKey owner, List<Metadata.Writer> writers, String description)
       throws holdfast.base.ProofException {
+    Metadata metadata = metadata(owner, writers, description);
+    put(home, server, owner, metadata);
+    return metadata;
+  }
+
+  private static Metadata metadata(
+      SigningKey owner, List<Metadata.Writer> writers, String description) {
     SecureRandom random = new SecureRandom();
     byte[] nonce = new byte[Metadata.NONCE_SIZE];
     random.nextBytes(nonce);
     long now = System.currentTimeMillis();
-    Metadata metadata =
-        new Metadata(
-            owner.verifyKey(), writers, description, now, "", Bytes.wrap(nonce), new TreeMap<>());
+    return new Metadata(
+        owner.verifyKey(), writers, description, now, "", Bytes.wrap(nonce), new TreeMap<>());
+  }
+
+  private static void put(Home home, Server server, SigningKey owner, Metadata metadata)
+      throws holdfast.base.ProofException {
     Hash name = metadata.name();
     ContentKey contentKey = freshContentKey(0);
     home.keep(name, contentKey);
     server.create(metadata, owner);
     home.remember(name, server.endpoint());
     server.declare(
-        Statement.Grant.sign(name, now, contentKey, owner.readerKey().publicHalf(), owner));
-    return metadata;
+        Statement.Grant.sign(
+            name, metadata.createdMillis(), contentKey, owner.readerKey().publicHalf(), owner));
   }
 
   static ContentKey freshContentKey(int epoch) {

@@ -7,6 +7,7 @@ import holdfast.crypto.SigningKey;
 import holdfast.net.Endpoint;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -22,8 +23,12 @@ import picocli.CommandLine.Parameters;
       "too, get the placement. Writers and readers go by it from then on. A server that is not on this",
       "machine has to be pinned first: its identity becomes part of what the owner signs.",
       "",
-      "Example:",
+      "With --copies the servers are chosen so that capsules spread evenly, and that a server which",
+      "joins or leaves moves only what it takes over or had.",
+      "",
+      "Examples:",
       "  holdfast place 3f2a --on one.example:7420,two.example:7420,three.example:7420 --key me.pem",
+      "  holdfast place 3f2a --copies 3 --key me.pem",
       "",
       "JSON: capsule, version, statement, complete, servers (server, identity, member, acknowledged,",
       "reason)"
@@ -35,11 +40,18 @@ final class PlaceCommand extends ServerCommand {
   @Option(
       names = "--on",
       paramLabel = "HOST:PORT",
-      required = true,
       arity = "1..*",
       split = ",",
       description = "The servers that are to keep it, all of them.")
   List<String> on = new ArrayList<>();
+
+  @Option(
+      names = "--copies",
+      paramLabel = "N",
+      description =
+          "In place of --on: N of the servers of the cluster, or of those pinned here, chosen by the"
+              + " capsule's name.")
+  @Nullable Integer copies;
 
   @Mixin OwnerKey key = new OwnerKey();
 
@@ -49,14 +61,19 @@ final class PlaceCommand extends ServerCommand {
 
   @Override
   int run() throws Exception {
+    if (on.isEmpty() == (copies == null)) {
+      throw Failure.usage(
+          "where the capsule is to be kept is said by --on or by --copies",
+          "Give one of them: --on HOST:PORT,… or --copies N");
+    }
     SigningKey owner = key.read(terminal);
     List<Server> servers = new ArrayList<>();
     try (Target target = openNamed(capsule);
         Source source = source(target)) {
       CapsuleReader reader = source.ask(one -> one);
       OwnerKey.require(reader, owner);
-      for (String one : on) {
-        servers.add(Server.at(Endpoint.parse(one), terminal.home().trust()));
+      for (Endpoint one : members(target)) {
+        servers.add(Server.at(one, terminal.home().trust()));
       }
       Placing.Placed placed = Placing.place(reader, servers, owner);
       target.home().keep(placed.placement());
@@ -69,6 +86,12 @@ final class PlaceCommand extends ServerCommand {
       servers.forEach(Server::close);
     }
     return 0;
+  }
+
+  private List<Endpoint> members(Target target) {
+    return copies == null
+        ? on.stream().map(Endpoint::parse).toList()
+        : Choice.among(target.home()).choose(target.capsule(), copies);
   }
 
   private void report(Target target, Placing.Placed placed) {

@@ -194,4 +194,35 @@ class PlacedTest {
     assertThat(cli.ok("place", capsule, "--on", on(0, 1), "--key", key))
         .contains("NOT acknowledged: cannot reach");
   }
+
+  @Test
+  void membersAreChosenWhenOnlyTheirNumberIsGiven() {
+    addresses.forEach(address -> cli.ok("status", "--server", address));
+    List<String> byWeight =
+        servers.stream()
+            .sorted(
+                java.util.Comparator.comparing((Node node) ->
+                        holdfast.capsule.Rendezvous.weight(Hash.parse(capsule), node.identity()))
+                    .reversed())
+            .map(node -> node.identity().toString())
+            .toList();
+    Map<String, Object> placed = cli.json("place", capsule, "--copies", "2", "--key", key);
+    assertThat(members(placed)).containsExactlyInAnyOrderElementsOf(byWeight.subList(0, 2));
+    cli.run("place", capsule, "--copies", "4", "--key", key).failsWith(2);
+    cli.run("place", capsule, "--key", key).failsWith(2);
+    cli.run("place", capsule, "--copies", "2", "--on", on(1), "--key", key).failsWith(2);
+
+    Map<String, Object> created = cli.json("create", "--copies", "2", "--key", key);
+    String made = (String) created.get("capsule");
+    assertThat((List<?>) created.get("placed")).hasSize(2);
+    Map<?, ?> placement = (Map<?, ?>) cli.json("status", made).get("placement");
+    assertThat((List<?>) placement.get("members")).hasSize(2);
+    cli.input("x", "append", made, "--key", key, "--replicas", "2").failsWith(0);
+    cli.run("create", "--copies", "9", "--key", key).failsWith(2);
+  }
+
+  private static List<String> members(Map<String, Object> placed) {
+    return ((List<?>) placed.get("servers"))
+        .stream().map(one -> String.valueOf(((Map<?, ?>) one).get("identity"))).toList();
+  }
 }

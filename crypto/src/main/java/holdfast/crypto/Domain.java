@@ -62,7 +62,11 @@ public enum Domain {
   /** One name in the digest of a set of names. */
   SET_ITEM("hf1.item"),
   /** Key under which the names of a set are hashed in one round of anti-entropy. */
-  SET_KEY("hf1.setk");
+  SET_KEY("hf1.setk"),
+  /** Weight of a server for a capsule, by which servers are chosen. */
+  RENDEZVOUS("hf1.rdzv"),
+  /** A server's signature under its word on how much of a capsule it holds. */
+  HOLDING("hf1.hold");
 
   /** Size of every tag in bytes. */
   public static final int TAG_SIZE = 8;
