@@ -66,7 +66,15 @@ public enum Domain {
   /** Weight of a server for a capsule, by which servers are chosen. */
   RENDEZVOUS("hf1.rdzv"),
   /** A server's signature under its word on how much of a capsule it holds. */
-  HOLDING("hf1.hold");
+  HOLDING("hf1.hold"),
+  /** A device's signature under what it says of a range of its operations. */
+  DEVICE_BATCH("hf1.devb"),
+  /** A device's signature at its enrolment. */
+  DEVICE_ENROLMENT("hf1.deve"),
+  /** Hash of an idempotency key, and of a request that came with one. */
+  IDEMPOTENCY("hf1.idem"),
+  /** Hash of a login, under a key of the process, by which a verified one is known again. */
+  LOGIN("hf1.logn");
 
   /** Size of every tag in bytes. */
   public static final int TAG_SIZE = 8;

@@ -1,0 +1,63 @@
+package holdfast.cli;
+
+import holdfast.edge.EdgeFolder;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code holdfast edge}: the gateway near devices. */
+@Command(
+    name = "edge",
+    description = "Runs and administers an edge: a REST gateway that keeps what devices send.",
+    synopsisSubcommandLabel = "COMMAND",
+    footerHeading = "%n",
+    footer = {
+      "Begin with:",
+      "  holdfast edge up                                       sets it up at the first start",
+      "  holdfast edge user add ann --grant home=write          asks for the password",
+      "  curl --cacert ~/.holdfast/edge/site/ca.pem -u ann -T FILE \\",
+      "       https://localhost:7443/v1/kv/home/KEY"
+    })
+final class EdgeCommand extends BaseCommand {
+  @Spec @Nullable CommandSpec spec;
+
+  EdgeCommand(Terminal terminal) {
+    super(terminal);
+  }
+
+  @Override
+  int run() {
+    if (spec != null) {
+      spec.commandLine().usage(terminal.out);
+    }
+    return 0;
+  }
+
+  /** The commands below this one. */
+  static CommandLine commandLine(Terminal terminal) {
+    return new CommandLine(new EdgeCommand(terminal))
+        .addSubcommand(new EdgeInitCommand(terminal))
+        .addSubcommand(new EdgeUpCommand(terminal))
+        .addSubcommand(new EdgeStatusCommand(terminal))
+        .addSubcommand(EdgeUserCommand.commandLine(terminal));
+  }
+
+  /** Which edge of this machine is meant. */
+  static final class Where {
+    @Option(
+        names = "--data",
+        paramLabel = "DIR",
+        description = "The edge's folder. Default: HOLDFAST_HOME/edge.",
+        order = 980)
+    @Nullable Path data;
+
+    EdgeFolder folder(Terminal terminal) {
+      Path named = data;
+      return EdgeFolder.at(named == null ? terminal.home().folder().resolve("edge") : named);
+    }
+  }
+}

@@ -1,0 +1,272 @@
+package holdfast.edge;
+
+import holdfast.base.Bytes;
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.capsule.ContentKey;
+import holdfast.capsule.Metadata;
+import holdfast.capsule.Statement;
+import holdfast.client.Home;
+import holdfast.client.PrivateFiles;
+import holdfast.client.Server;
+import holdfast.crypto.ReaderKey;
+import holdfast.crypto.Secret;
+import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
+import holdfast.edge.site.Holder;
+import holdfast.edge.site.SiteAuthority;
+import holdfast.net.Endpoint;
+import holdfast.node.Node;
+import holdfast.node.NodeOptions;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.InstantSource;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * The folder of an edge.
+ *
+ * <pre>
+ *   name             what the edge is called
+ *   capsule          the name of its capsule
+ *   keys/writer.pem  the key that writes it
+ *   capsules/NAME/   its content keys
+ *   node/            the data of its own capsule server
+ *   view/            what is derived from the capsule; may be deleted
+ *   site/            the authority of the site, unless another is used
+ *   tls/             certificate and key of the REST interface
+ *   admin            address of the REST interface and the operator's token; made at each start
+ * </pre>
+ */
+public final class EdgeFolder {
+  private static final SecureRandom RANDOM = new SecureRandom();
+  private static final String WRITER = "writer.pem";
+
+  private final Path folder;
+
+  private EdgeFolder(Path folder) {
+    this.folder = folder.toAbsolutePath().normalize();
+  }
+
+  /** The edge in a folder, which may not be set up yet. */
+  public static EdgeFolder at(Path folder) {
+    return new EdgeFolder(folder);
+  }
+
+  /** The folder itself. */
+  public Path path() {
+    return folder;
+  }
+
+  /** Whether the edge is set up. */
+  public boolean initialised() {
+    return Files.exists(folder.resolve("capsule"));
+  }
+
+  /** Where keys are kept. */
+  public Home home() {
+    return Home.at(folder);
+  }
+
+  /** The data folder of the edge's own server. */
+  public Path node() {
+    return folder.resolve("node");
+  }
+
+  Path view() {
+    return folder.resolve("view");
+  }
+
+  /** The folder of the site's authority. */
+  public Path site() {
+    return folder.resolve("site");
+  }
+
+  Path certificate() {
+    return folder.resolve("tls").resolve("server.pem");
+  }
+
+  Path certificateKey() {
+    return folder.resolve("tls").resolve("server.key");
+  }
+
+  private Path admin() {
+    return folder.resolve("admin");
+  }
+
+  /** What the edge is called. */
+  public String name() {
+    return read("name");
+  }
+
+  /** The edge's capsule. */
+  public Hash capsule() {
+    return Hash.parse(read("capsule"));
+  }
+
+  SigningKey writer() {
+    return home().key(home().keys().resolve(WRITER).toString());
+  }
+
+  List<ContentKey> contentKeys() {
+    return home().contentKeys(capsule());
+  }
+
+  private String read(String file) {
+    try {
+      return Files.readString(folder.resolve(file)).strip();
+    } catch (IOException e) {
+      throw new HoldfastException(
+          ErrorCode.NOT_FOUND,
+          "there is no edge in " + folder + "; 'holdfast edge init' makes one",
+          e);
+    }
+  }
+
+  // ---- Set-up -----------------------------------------------------------------------------------
+
+  /**
+   * Sets an edge up: makes its keys, and its capsule on its own server. The operator's key owns the
+   * capsule and can read it; it is not needed here any more afterwards.
+   *
+   * @param name what the edge is called: 1 to 64 of the characters that names of users have
+   * @return the capsule
+   */
+  public Hash init(String name, SigningKey operator) throws ProofException {
+    EdgeLeaf.requireName(name);
+    if (initialised()) {
+      throw new HoldfastException(
+          ErrorCode.INVALID, "there is an edge in " + folder + " already; it is never overwritten");
+    }
+    try {
+      PrivateFiles.createFolders(folder);
+      Path writerFile = home().keys().resolve(WRITER);
+      if (!Files.exists(writerFile)) {
+        PrivateFiles.create(writerFile, SigningKey.generate(RANDOM).toPem());
+      }
+      Endpoint anywhere = new Endpoint("127.0.0.1", 0);
+      try (Node node =
+              Node.start(NodeOptions.of(node(), anywhere, anywhere, Set.of(operator.verifyKey())));
+          Server server = Server.at(node.endpoint(), node.identity())) {
+        Hash capsule = create(server, name, operator, writer().verifyKey());
+        PrivateFiles.write(folder.resolve("name"), name + "\n");
+        PrivateFiles.write(folder.resolve("owner"), operator.verifyKey() + "\n");
+        // Last: with the name of its capsule the edge is set up.
+        PrivateFiles.write(folder.resolve("capsule"), capsule + "\n");
+        return capsule;
+      }
+    } catch (IOException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "cannot write to " + folder + ": " + e, e);
+    }
+  }
+
+  private Hash create(Server server, String name, SigningKey operator, VerifyKey writer)
+      throws ProofException {
+    byte[] nonce = new byte[Metadata.NONCE_SIZE];
+    RANDOM.nextBytes(nonce);
+    byte[] secret = new byte[ContentKey.SIZE];
+    RANDOM.nextBytes(secret);
+    ContentKey contentKey = new ContentKey(0, Secret.copyOf(secret));
+    Arrays.fill(secret, (byte) 0);
+    long now = System.currentTimeMillis();
+    Metadata metadata =
+        new Metadata(
+            operator.verifyKey(),
+            List.of(new Metadata.Writer(writer, "edge " + name)),
+            "edge " + name,
+            now,
+            "ask the operator of the edge",
+            Bytes.wrap(nonce),
+            new TreeMap<>());
+    Hash capsule = metadata.name();
+    home().keep(capsule, contentKey);
+    server.create(metadata, operator);
+    ReaderKey.PublicHalf reader = operator.readerKey().publicHalf();
+    server.declare(Statement.Grant.sign(capsule, now, contentKey, reader, operator));
+    return capsule;
+  }
+
+  /** The key of the operator, who owns the capsule. */
+  public VerifyKey owner() {
+    return VerifyKey.parse(read("owner"));
+  }
+
+  /** The certificate of the REST interface, made by the edge's own authority if there is none. */
+  void requireCertificate(List<String> hosts, InstantSource clock) {
+    try {
+      SiteAuthority authority =
+          SiteAuthority.exists(site())
+              ? SiteAuthority.open(site(), clock)
+              : SiteAuthority.init(
+                  site(), "Holdfast site of " + name(), SiteAuthority.AUTHORITY_VALIDITY, clock);
+      if (!Files.exists(certificateKey())) {
+        SiteAuthority.Issue issue =
+            authority.issue(
+                new Holder(Holder.Kind.EDGE, name()), hosts, SiteAuthority.CERTIFICATE_VALIDITY);
+        PrivateFiles.write(certificate(), issue.chain());
+        PrivateFiles.write(certificateKey(), issue.key());
+      }
+    } catch (IOException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "cannot write to " + folder + ": " + e, e);
+    }
+  }
+
+  // ---- The running edge -------------------------------------------------------------------------
+
+  /**
+   * How commands of the machine's operator reach the edge that runs.
+   *
+   * @param rest where it listens
+   * @param token what shows that one can read the folder
+   * @param authority the file of certificates to trust
+   */
+  public record Admin(Endpoint rest, String token, Path authority) {
+    /** Leaves the token out. */
+    @Override
+    public String toString() {
+      return "Admin[" + rest + "]";
+    }
+  }
+
+  /** Makes a token for this run and says where the edge is. */
+  Admin announce(Endpoint rest, Path authority) {
+    byte[] token = new byte[32];
+    RANDOM.nextBytes(token);
+    Admin made = new Admin(rest, HexFormat.of().formatHex(token), authority);
+    try {
+      PrivateFiles.write(admin(), rest + "\n" + made.token() + "\n" + authority + "\n");
+    } catch (IOException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "cannot write " + admin(), e);
+    }
+    return made;
+  }
+
+  /** How to reach the edge that runs here. */
+  public Admin running() {
+    try {
+      List<String> lines = Files.readAllLines(admin());
+      return new Admin(Endpoint.parse(lines.get(0)), lines.get(1), Path.of(lines.get(2)));
+    } catch (IOException | IndexOutOfBoundsException e) {
+      throw new HoldfastException(
+          ErrorCode.UNREACHABLE,
+          "no edge runs on the folder " + folder + "; start it: holdfast edge up",
+          e);
+    }
+  }
+
+  void withdraw() {
+    try {
+      Files.deleteIfExists(admin());
+    } catch (IOException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "cannot delete " + admin(), e);
+    }
+  }
+}

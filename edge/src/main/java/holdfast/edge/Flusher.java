@@ -1,0 +1,251 @@
+package holdfast.edge;
+
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes what is asked for, in one order. While one record is on its way to the disk the tasks for
+ * the next gather (group commit).
+ *
+ * <pre>
+ *   stage    decide each task, in order; who may not is told at once
+ *   commit   append one record, wait until it is synced
+ *   apply    bring its leaves into the view
+ *   publish  tell those who wait
+ * </pre>
+ *
+ * <p>Nobody is told of success before the commit. When it is not known whether a record was stored,
+ * the view is brought up to date from the capsule before anything else is decided.
+ */
+final class Flusher implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Flusher.class);
+  private static final int LEAVES_PER_FLUSH = 8192;
+  private static final long BYTES_PER_FLUSH = 12L << 20;
+  private static final long RECOVERY_MILLIS = 1000;
+
+  private final View view;
+  private final EdgeCapsule capsule;
+  private final int mostTasks;
+  private final long mostBytes;
+  private final Thread thread;
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition arrived = lock.newCondition();
+  private final ArrayDeque<Task> queue = new ArrayDeque<>();
+  private long queuedBytes;
+  private boolean stopping;
+
+  final LongAdder flushes = new LongAdder();
+  final LongAdder changes = new LongAdder();
+
+  /** Why nothing can be written now; null while all is well. */
+  private volatile @Nullable String trouble;
+
+  private boolean behind;
+
+  /**
+   * A flusher that runs.
+   *
+   * @param mostTasks tasks that may wait
+   * @param mostBytes bytes that they may bring
+   */
+  Flusher(View view, EdgeCapsule capsule, int mostTasks, long mostBytes) {
+    this.view = view;
+    this.capsule = capsule;
+    this.mostTasks = mostTasks;
+    this.mostBytes = mostBytes;
+    this.thread = Thread.ofPlatform().name("holdfast-flush").daemon(true).unstarted(this::run);
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  /** Why nothing can be written now; null while all is well. */
+  @Nullable String trouble() {
+    return trouble;
+  }
+
+  /**
+   * Hands over a task.
+   *
+   * @throws Problem BUSY when too much waits already
+   */
+  void submit(Task task) {
+    lock.lock();
+    try {
+      if (stopping) {
+        throw new Problem(Problem.Code.STOPPING, "the edge is stopping", 1);
+      }
+      if (queue.size() >= mostTasks || queuedBytes + task.bytes() > mostBytes) {
+        throw new Problem(Problem.Code.BUSY, "more is waiting to be written than fits", 1);
+      }
+      queue.add(task);
+      queuedBytes += task.bytes();
+      arrived.signal();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void run() {
+    while (true) {
+      List<Task> tasks;
+      try {
+        tasks = take();
+      } catch (InterruptedException e) {
+        return;
+      }
+      if (tasks.isEmpty()) {
+        return;
+      }
+      try {
+        flush(tasks);
+      } catch (RuntimeException | Error e) {
+        LOG.error("a flush failed", e);
+        behind = true;
+        fail(tasks, new Problem(Problem.Code.UNKNOWN, "the edge failed while it wrote", 1));
+      }
+    }
+  }
+
+  /** Waits for tasks and takes as many as one record holds; none when it is time to stop. */
+  private List<Task> take() throws InterruptedException {
+    lock.lock();
+    try {
+      while (queue.isEmpty()) {
+        if (stopping) {
+          return List.of();
+        }
+        arrived.await();
+      }
+      List<Task> taken = new ArrayList<>(Math.min(queue.size(), LEAVES_PER_FLUSH));
+      int leaves = 0;
+      long bytes = 0;
+      for (Task next = queue.peek(); next != null; next = queue.peek()) {
+        leaves += next.leaves();
+        bytes += next.bytes();
+        if (!taken.isEmpty() && (leaves > LEAVES_PER_FLUSH || bytes > BYTES_PER_FLUSH)) {
+          break;
+        }
+        taken.add(queue.remove());
+        queuedBytes -= next.bytes();
+      }
+      return taken;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void flush(List<Task> tasks) {
+    if (behind && !recover(tasks)) {
+      return;
+    }
+    // Stage.
+    long timeMillis = Math.max(System.currentTimeMillis(), view.mark().timeMillis() + 1);
+    Flush flush = new Flush(view, timeMillis);
+    tasks.forEach(flush::decide);
+    if (flush.leaves().isEmpty()) {
+      return;
+    }
+    List<byte[]> leaves = new ArrayList<>(flush.leaves().size());
+    flush.leaves().forEach(leaf -> leaves.add(leaf.encode()));
+    // Commit.
+    switch (capsule.append(leaves, timeMillis)) {
+      case EdgeCapsule.Appended.Synced(Hash record) -> {
+        trouble = null;
+        publish(flush, record, apply(flush, record));
+      }
+      case EdgeCapsule.Appended.Refused(HoldfastException reason) -> {
+        trouble = reason.getMessage();
+        LOG.warn("a flush was refused: {}", reason.getMessage());
+        Problem problem = Problem.of(reason);
+        flush.waiting().forEach(one -> one.ticket().failed(problem));
+      }
+      case EdgeCapsule.Appended.Unknown(Exception reason) -> {
+        LOG.warn("it is not known what became of a flush", reason);
+        trouble = "it is not known what became of a flush";
+        behind = true;
+        Problem problem =
+            new Problem(
+                Problem.Code.UNKNOWN,
+                "it is not known whether the change was made; with an idempotency key it is safe"
+                    + " to try again",
+                1);
+        flush.waiting().forEach(one -> one.ticket().failed(problem));
+      }
+    }
+  }
+
+  private List<ViewUpdate.Effect> apply(Flush flush, Hash record) {
+    flushes.increment();
+    changes.add(flush.leaves().size());
+    return ViewUpdate.apply(
+        view, record, flush.timeMillis(), view.mark().arrival() + 1, flush.leaves());
+  }
+
+  private static void publish(Flush flush, Hash record, List<ViewUpdate.Effect> effects) {
+    for (Flush.Waiting one : flush.waiting()) {
+      boolean created = one.firstLeaf() < effects.size() && !effects.get(one.firstLeaf()).existed();
+      one.ticket()
+          .done(
+              new Outcome(
+                  new Place(record, one.firstLeaf()), one.changes(), created, one.repeated()));
+    }
+  }
+
+  /** Brings the view up to date after a failure; as long as that does not work nothing is done. */
+  private boolean recover(List<Task> tasks) {
+    try {
+      if (!capsule.catchUp(view)) {
+        throw new HoldfastException(
+            holdfast.base.ErrorCode.DAMAGED,
+            "the view does not follow from the capsule; a restart makes it anew");
+      }
+      behind = false;
+      return true;
+    } catch (HoldfastException | ProofException e) {
+      LOG.warn("the view cannot be brought up to date", e);
+      trouble = e.getMessage();
+      fail(tasks, new Problem(Problem.Code.STOPPING, "the edge recovers from a failure", 1));
+      try {
+        TimeUnit.MILLISECONDS.sleep(RECOVERY_MILLIS);
+      } catch (InterruptedException stop) {
+        Thread.currentThread().interrupt();
+      }
+      return false;
+    }
+  }
+
+  private static void fail(List<Task> tasks, Problem problem) {
+    tasks.forEach(task -> task.ticket().failed(problem));
+  }
+
+  /** Writes what waits, and ends. */
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      stopping = true;
+      arrived.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    try {
+      thread.join(TimeUnit.SECONDS.toMillis(30));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,177 @@
+package holdfast.edge;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.client.Server;
+import holdfast.crypto.VerifyKey;
+import holdfast.edge.site.SiteTls;
+import holdfast.net.Endpoint;
+import holdfast.node.Node;
+import holdfast.node.NodeOptions;
+import holdfast.store.DerivedTable;
+import java.nio.file.Path;
+import java.time.InstantSource;
+import java.util.ArrayDeque;
+import java.util.HashSet;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A running edge: its own capsule server, the view, the flusher, and the REST interface. */
+public final class Gateway implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Gateway.class);
+
+  private final EdgeFolder folder;
+  private final ArrayDeque<AutoCloseable> parts = new ArrayDeque<>();
+  private final Node node;
+  private final View view;
+  private final RestPort rest;
+  private final EdgeFolder.Admin admin;
+  private final SiteTls tls;
+
+  private Gateway(EdgeOptions options) throws ProofException {
+    this.folder = EdgeFolder.at(options.data());
+    Hash capsule = folder.capsule();
+    Set<VerifyKey> owners = new HashSet<>(options.allowOwners());
+    owners.add(folder.owner());
+    try {
+      this.node =
+          part(
+              Node.start(
+                  NodeOptions.of(folder.node(), options.node(), options.nodeHttp(), owners)
+                      .withRoutes(options.routes())));
+      Endpoint local = new Endpoint("127.0.0.1", node.endpoint().port());
+      Server server = part(Server.at(local, node.identity()));
+      EdgeCapsule edgeCapsule =
+          part(new EdgeCapsule(server, capsule, folder.writer(), folder.contentKeys()));
+      this.view = part(openView(edgeCapsule));
+      Flusher flusher =
+          part(new Flusher(view, edgeCapsule, options.queueTasks(), options.queueBytes()));
+      flusher.start();
+      Path authority = authority(options);
+      this.tls = tls(options);
+      Passwords passwords = new Passwords(options.bcryptCost());
+      Logins logins =
+          new Logins(
+              view.users::get,
+              passwords,
+              Logins.LoginLimits.defaults(),
+              () -> System.nanoTime() / 1_000_000);
+      Edge edge =
+          part(
+              new Edge(
+                  folder.name(), view, flusher, edgeCapsule, logins, passwords, node.identity()));
+      this.rest = part(RestPort.listen(options, edge, tls));
+      this.admin = folder.announce(rest.endpoint(), authority);
+      parts.push(folder::withdraw);
+      logins.operatorToken(admin.token());
+    } catch (ProofException | RuntimeException e) {
+      close();
+      throw e;
+    }
+    LOG.info("edge {} serves REST on {}", folder.name(), rest.endpoint());
+  }
+
+  private <T extends AutoCloseable> T part(T made) {
+    parts.push(made);
+    return made;
+  }
+
+  /** Starts an edge that is set up; it serves when this returns. */
+  public static Gateway start(EdgeOptions options) throws ProofException {
+    return new Gateway(options);
+  }
+
+  private View openView(EdgeCapsule capsule) throws ProofException {
+    View opened = View.open(folder.view());
+    try {
+      if (capsule.catchUp(opened)) {
+        return opened;
+      }
+    } catch (ProofException | RuntimeException e) {
+      opened.close();
+      throw e;
+    }
+    LOG.info("the view is made anew from the capsule");
+    opened.close();
+    DerivedTable.delete(folder.view());
+    View fresh = View.open(folder.view());
+    try {
+      if (capsule.catchUp(fresh)) {
+        return fresh;
+      }
+    } catch (ProofException | RuntimeException e) {
+      fresh.close();
+      throw e;
+    }
+    fresh.close();
+    throw new HoldfastException(
+        ErrorCode.DAMAGED, "no view follows from capsule " + capsule.name().brief());
+  }
+
+  private Path authority(EdgeOptions options) {
+    EdgeOptions.Certificate given = options.certificate();
+    if (given == null) {
+      folder.requireCertificate(options.hosts(), InstantSource.system());
+      return folder.site().resolve("ca.pem");
+    }
+    return given.authority() == null ? given.chain() : given.authority();
+  }
+
+  private SiteTls tls(EdgeOptions options) {
+    EdgeOptions.Certificate given = options.certificate();
+    if (given == null) {
+      return SiteTls.mutual(
+          folder.certificate(),
+          folder.certificateKey(),
+          folder.site().resolve("ca.pem"),
+          folder.site().resolve("crl.pem"),
+          InstantSource.system());
+    }
+    Path authority = given.authority();
+    return authority == null
+        ? SiteTls.server(given.chain(), given.key())
+        : SiteTls.mutual(
+            given.chain(), given.key(), authority, given.revoked(), InstantSource.system());
+  }
+
+  /** Where the REST interface listens. */
+  public Endpoint rest() {
+    return rest.endpoint();
+  }
+
+  /** The edge's own capsule server. */
+  public Node node() {
+    return node;
+  }
+
+  /** The file of certificates that clients trust. */
+  public Path authority() {
+    return admin.authority();
+  }
+
+  /** SHA-256 of the certificate that clients are shown. */
+  public String fingerprint() {
+    return holdfast.edge.site.IssuedCertificate.fingerprint(tls.certificate());
+  }
+
+  /** Waits until the server below fails; returns why. */
+  public String awaitFailure() throws InterruptedException {
+    return node.awaitFailure();
+  }
+
+  /** Ends requests, writes what waits, and stops. */
+  @Override
+  public void close() {
+    while (!parts.isEmpty()) {
+      AutoCloseable part = parts.pop();
+      try {
+        part.close();
+      } catch (Exception e) {
+        LOG.warn("a part of the edge did not stop well", e);
+      }
+    }
+  }
+}

@@ -1,0 +1,74 @@
+package holdfast.edge;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.LongSupplier;
+
+/**
+ * Slows down who guesses passwords: after some wrong ones in a row, a name has to wait, twice as
+ * long each time. Used once for users and once for addresses. The table is bounded; what was
+ * longest not heard of is forgotten first.
+ *
+ * <p>Names of users that do not exist are counted like others.
+ */
+final class Lockout {
+  private final int free;
+  private final long firstMillis;
+  private final long mostMillis;
+  private final int most;
+  private final LongSupplier clockMillis;
+  private final LinkedHashMap<String, Failures> table;
+
+  private record Failures(int count, long untilMillis, long lastMillis) {}
+
+  /**
+   * A table.
+   *
+   * @param free wrong logins in a row that cost nothing
+   * @param firstMillis the wait after the first one more
+   * @param mostMillis the longest wait; after ten times as long without a failure all is forgotten
+   * @param most names in the table
+   * @param clockMillis a clock that only goes forward
+   */
+  Lockout(int free, long firstMillis, long mostMillis, int most, LongSupplier clockMillis) {
+    this.free = free;
+    this.firstMillis = firstMillis;
+    this.mostMillis = mostMillis;
+    this.most = most;
+    this.clockMillis = clockMillis;
+    this.table =
+        new LinkedHashMap<>(16, 0.75f, true) {
+          private static final long serialVersionUID = 1L;
+
+          @Override
+          protected boolean removeEldestEntry(Map.Entry<String, Failures> eldest) {
+            return size() > Lockout.this.most;
+          }
+        };
+  }
+
+  /** How long a name has to wait from now on; 0 when it may try. */
+  synchronized long waitMillis(String name) {
+    Failures known = table.get(name);
+    return known == null ? 0 : Math.max(0, known.untilMillis() - clockMillis.getAsLong());
+  }
+
+  /** A login was wrong. */
+  synchronized void failed(String name) {
+    long now = clockMillis.getAsLong();
+    Failures known = table.get(name);
+    int count = known == null || now - known.lastMillis() > 10 * mostMillis ? 1 : known.count() + 1;
+    long wait =
+        count <= free ? 0 : Math.min(mostMillis, firstMillis << Math.min(30, count - free - 1));
+    table.put(name, new Failures(count, now + wait, now));
+  }
+
+  /** A login was right. */
+  synchronized void succeeded(String name) {
+    table.remove(name);
+  }
+
+  synchronized int size() {
+    return table.size();
+  }
+}

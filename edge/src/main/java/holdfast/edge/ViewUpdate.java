@@ -1,0 +1,287 @@
+package holdfast.edge;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import holdfast.base.Bytes;
+import holdfast.base.Hash;
+import holdfast.crypto.Domain;
+import holdfast.crypto.Sha256;
+import holdfast.device.Claim;
+import holdfast.device.Operation;
+import holdfast.store.DerivedTable;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Brings one record into the view. This is the one place where a leaf takes effect, whether it has
+ * just been written or is read again when an edge recovers; so both come to the same view.
+ *
+ * <p>Nothing here asks for the time: what is forgotten is forgotten by the time of the record.
+ */
+final class ViewUpdate {
+  /** How long an idempotency key is remembered. */
+  static final long ANSWERS_MILLIS = 24L * 3600 * 1000;
+
+  /** How much one record makes the view forget at most, so that none takes long. */
+  private static final int FORGOTTEN_AT_ONCE = 4096;
+
+  private final View view;
+  private final Hash record;
+  private final long timeMillis;
+  private final DerivedTable.Batch batch = new DerivedTable.Batch();
+
+  /** What the batch holds, for leaves that depend on leaves before them; empty for a removal. */
+  private final Map<Bytes, byte[]> pending = new HashMap<>();
+
+  private final Map<String, View.SpaceState> spaces = new HashMap<>();
+  private final Map<String, EdgeLeaf.User> users = new HashMap<>();
+  private long number;
+
+  private static final byte[] REMOVED = {};
+
+  private ViewUpdate(View view, Hash record, long timeMillis) {
+    this.view = view;
+    this.record = record;
+    this.timeMillis = timeMillis;
+    this.number = view.mark().number();
+  }
+
+  /**
+   * What a leaf did.
+   *
+   * @param took whether it took effect
+   * @param existed whether the key had a value before
+   */
+  record Effect(boolean took, boolean existed) {
+    static final Effect NONE = new Effect(false, false);
+  }
+
+  /**
+   * Applies a record.
+   *
+   * @param nextArrival the arrival number after that of the record, as far as is known
+   * @param leaves of the record, in order; null where the owner had one erased
+   * @return what each leaf did
+   */
+  static List<Effect> apply(
+      View view,
+      Hash record,
+      long timeMillis,
+      long nextArrival,
+      List<? extends @Nullable EdgeLeaf> leaves) {
+    ViewUpdate update = new ViewUpdate(view, record, timeMillis);
+    try (DerivedTable.Batch batch = update.batch) {
+      List<Effect> effects = update.effects(leaves);
+      update.spaces.keySet().forEach(update::forgetValues);
+      update.spaces.forEach((space, state) -> update.put(ViewKeys.space(space), state.encode()));
+      update.forgetAnswers();
+      View.Mark mark = new View.Mark(record, nextArrival, update.number, timeMillis);
+      update.put(ViewKeys.MARK, mark.encode());
+      view.table.commit(batch);
+      view.spaces.putAll(update.spaces);
+      update.users.forEach((name, user) -> {
+        if (user.removed()) {
+          view.users.remove(name);
+        } else {
+          view.users.put(name, user);
+        }
+      });
+      view.moved(mark);
+      return effects;
+    }
+  }
+
+  // ---- The table with what is pending -----------------------------------------------------------
+
+  private byte @Nullable [] get(byte[] key) {
+    byte[] mine = pending.get(Bytes.wrap(key));
+    return mine == null ? view.table.get(key) : mine == REMOVED ? null : mine;
+  }
+
+  private void put(byte[] key, byte[] value) {
+    batch.put(key, value);
+    pending.put(Bytes.wrap(key), value);
+  }
+
+  private void remove(byte[] key) {
+    batch.remove(key);
+    pending.put(Bytes.wrap(key), REMOVED);
+  }
+
+  /** Puts what no later leaf asks for. */
+  private void note(byte[] key, byte[] value) {
+    batch.put(key, value);
+  }
+
+  private View.SpaceState space(String name) {
+    View.SpaceState mine = spaces.get(name);
+    return mine == null ? view.space(name) : mine;
+  }
+
+  // ---- Leaves -----------------------------------------------------------------------------------
+
+  private List<Effect> effects(List<? extends @Nullable EdgeLeaf> leaves) {
+    List<Effect> effects = new ArrayList<>(leaves.size());
+    int passed = 0;
+    for (int i = 0; i < leaves.size(); i++) {
+      EdgeLeaf leaf = leaves.get(i);
+      Effect effect = Effect.NONE;
+      switch (leaf) {
+        case null -> passed = Math.max(0, passed - 1);
+        case EdgeLeaf.Change change -> {
+          if (passed > 0) {
+            passed--;
+          } else {
+            effect = change(new Place(record, i), change);
+          }
+        }
+        case EdgeLeaf.DeviceBatch claimed -> {
+          boolean fresh = take(new Place(record, i), claimed);
+          passed = fresh ? 0 : claimed.signed().claim().operations();
+          effect = new Effect(fresh, false);
+        }
+        case EdgeLeaf.Answered answered -> answer(answered, i + 1, leaves);
+        case EdgeLeaf.User user -> {
+          if (user.removed()) {
+            remove(ViewKeys.user(user.name()));
+          } else {
+            put(ViewKeys.user(user.name()), user.encodePlain());
+          }
+          users.put(user.name(), user);
+          effect = new Effect(true, false);
+        }
+        case EdgeLeaf.Device device -> {
+          put(ViewKeys.device(device.name()), device.encodePlain());
+          effect = new Effect(true, false);
+        }
+        case EdgeLeaf.SpaceLimits limits -> {
+          View.SpaceState now = space(limits.space());
+          spaces.put(
+              limits.space(),
+              new View.SpaceState(
+                  now.keys(),
+                  now.bytes(),
+                  now.last(),
+                  limits.quotaBytes(),
+                  limits.retentionMillis()));
+          effect = new Effect(true, false);
+        }
+      }
+      effects.add(effect);
+    }
+    return effects;
+  }
+
+  private Effect change(Place place, EdgeLeaf.Change change) {
+    Operation operation = change.operation();
+    String space = operation.space();
+    byte[] key = operation.key().getBytes(UTF_8);
+    byte[] valueKey = ViewKeys.value(space, key);
+    Version.Current before = Version.Current.decode(get(valueKey));
+    Version version = Version.of(++number, place, timeMillis, change);
+    long bytes = before == null ? 0 : -(key.length + (long) before.sizeBytes());
+    int keys = before == null ? 0 : -1;
+    switch (operation) {
+      case Operation.Put put -> {
+        byte[] value = put.value().unsafeArray();
+        put(valueKey, Version.Current.encode(version, value));
+        bytes += key.length + (long) value.length;
+        keys++;
+      }
+      case Operation.Delete _ -> {
+        if (before != null) {
+          remove(valueKey);
+        }
+      }
+    }
+    note(ViewKeys.history(space, operation.key(), number), version.encode());
+    note(ViewKeys.log(space, number), key);
+    spaces.put(space, space(space).plus(keys, bytes, number));
+    return new Effect(true, before != null);
+  }
+
+  /** Takes a claim, unless it, or one that overlaps it, was taken before. */
+  private boolean take(Place place, EdgeLeaf.DeviceBatch leaf) {
+    Claim claim = leaf.signed().claim();
+    byte[] incarnation = ViewKeys.incarnation(leaf.device(), claim.incarnation());
+    byte[] last = get(incarnation);
+    if (last != null && claim.first() <= View.number(last)) {
+      return false;
+    }
+    put(incarnation, java.nio.ByteBuffer.allocate(8).putLong(claim.last()).array());
+    put(
+        ViewKeys.claim(leaf.device(), claim.incarnation(), claim.first()),
+        new View.Taken(claim.last(), nameOf(claim), place).encode());
+    return true;
+  }
+
+  /** What a claim is recognised by. */
+  static Hash nameOf(Claim claim) {
+    return Sha256.get().hash(Domain.DEVICE_BATCH, claim.encode());
+  }
+
+  private void answer(
+      EdgeLeaf.Answered answered, int first, List<? extends @Nullable EdgeLeaf> leaves) {
+    boolean created =
+        first < leaves.size()
+            && leaves.get(first) instanceof EdgeLeaf.Change(var u, var d, var operation)
+            && get(ViewKeys.value(operation.space(), operation.key())) == null;
+    put(
+        ViewKeys.answer(answered.user(), answered.key()),
+        new View.Answer(answered.request(), new Place(record, first), answered.changes(), created)
+            .encode());
+    note(ViewKeys.answerByTime(timeMillis, answered.user(), answered.key()), REMOVED);
+  }
+
+  // ---- Forgetting -------------------------------------------------------------------------------
+
+  /** Forgets what a space keeps no longer. */
+  private void forgetValues(String space) {
+    long retention = space(space).retentionMillis();
+    if (retention == 0) {
+      return;
+    }
+    int[] left = {FORGOTTEN_AT_ONCE};
+    long[] freed = new long[2];
+    view.changes(
+        space,
+        0,
+        (changed, key) -> {
+          Version version = view.version(space, key, changed);
+          if (version != null && timeMillis - version.timeMillis() <= retention) {
+            return false;
+          }
+          batch.remove(ViewKeys.log(space, changed));
+          batch.remove(ViewKeys.history(space, key, changed));
+          byte[] valueKey = ViewKeys.value(space, key);
+          Version.Current current = Version.Current.decode(get(valueKey));
+          if (current != null && current.number() == changed) {
+            remove(valueKey);
+            freed[0]++;
+            freed[1] += key.getBytes(UTF_8).length + (long) current.sizeBytes();
+          }
+          return --left[0] > 0;
+        });
+    View.SpaceState now = space(space);
+    spaces.put(space, now.plus(-freed[0], -freed[1], now.last()));
+  }
+
+  private void forgetAnswers() {
+    if (timeMillis < ANSWERS_MILLIS) {
+      return;
+    }
+    byte[] before = ViewKeys.answerByTime(timeMillis - ANSWERS_MILLIS, "", Hash.ZERO);
+    int[] left = {FORGOTTEN_AT_ONCE};
+    view.table.scan(
+        ViewKeys.first('y'),
+        before,
+        (key, value) -> {
+          batch.remove(key);
+          batch.remove(ViewKeys.answerOfTime(key));
+          return --left[0] > 0;
+        });
+  }
+}
