@@ -10,14 +10,14 @@ import java.util.BitSet;
 import java.util.Collections;
 import java.util.List;
 import java.util.PriorityQueue;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sends records and signatures to the peer, newest first, a bounded number of batches ahead of its
- * answers. Newest first, because then everything can be proven as soon as it arrives: a signature
- * stands at the top, and each batch is pointed at by the one before. Within a batch parents come
- * first, as the receiver's graph likes them.
+ * Sends records and signatures to the peer, a bounded number of batches ahead of its answers: a
+ * known difference in {@link Stretches}, a walk newest first. Within a batch parents come first, as
+ * the receiver's graph likes them.
  */
 final class Pusher {
   private static final int FIRST_WALKED = 16;
@@ -27,9 +27,12 @@ final class Pusher {
   private static final int MOST_UNHEARD = 4;
 
   /** Where the next batch comes from. */
-  private interface Source {
+  interface Source {
     /** Arrival number of the next record, or -1. */
     long next();
+
+    /** A record is on its way. */
+    void sent(long arrival, int bytes);
 
     /** Whether the peer lacks the signatures of a record that is sent. */
     boolean signs(long arrival);
@@ -84,26 +87,11 @@ final class Pusher {
         }
       }
     });
-    BitSet signed = new BitSet();
-    lacked.signatures.values().forEach(signed::or);
     source =
-        new Source() {
-          private int at = lacked.records.length();
-
-          @Override
-          public long next() {
-            at = at == 0 ? -1 : at > 0 ? lacked.records.previousSetBit(at - 1) : -1;
-            return at;
-          }
-
-          @Override
-          public boolean signs(long arrival) {
-            return signed.get((int) arrival);
-          }
-
-          @Override
-          public void have(long arrival) {}
-        };
+        new Stretches(
+            lacked,
+            Math.min(
+                options.stagingBytes() / 4, (long) options.batchBytes() * options.window() / 2));
   }
 
   /** Plans to send these and their ancestors, newest first, until told "have" (Lu's algorithm). */
@@ -138,6 +126,9 @@ final class Pusher {
               queue.add(arrival);
             }
           }
+
+          @Override
+          public void sent(long arrival, int bytes) {}
 
           @Override
           public boolean signs(long arrival) {
@@ -193,7 +184,7 @@ final class Pusher {
       addSignatures(signatures, one[0], (int) one[1]);
       left--;
     }
-    List<Record> records = new ArrayList<>();
+    TreeMap<Long, Record> batched = new TreeMap<>();
     int bytes = 0;
     Source from = source;
     while (from != null && signatures.size() < Message.PUSHED / 2) {
@@ -211,22 +202,23 @@ final class Pusher {
         stale = true;
         return null;
       }
-      records.add(record);
+      batched.put(arrival, record);
       bytes += record.encodedSize();
+      from.sent(arrival, record.encodedSize());
       if (from.signs(arrival)) {
         addSignatures(signatures, arrival, Entry.RECORD);
       }
-      if (records.size() >= batch || bytes >= options.batchBytes()) {
+      if (batched.size() >= batch || bytes >= options.batchBytes()) {
         break;
       }
     }
-    if (records.isEmpty() && signatures.isEmpty()) {
+    if (batched.isEmpty() && signatures.isEmpty()) {
       return null;
     }
     if (!walks) {
-      left -= records.size();
+      left -= batched.size();
     }
-    Collections.reverse(records);
+    List<Record> records = List.copyOf(batched.values());
     byte[] encoded = Record.encodeAll(records);
     recordsSent += records.size();
     recordBytes += encoded.length;
