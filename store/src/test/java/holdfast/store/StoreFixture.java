@@ -178,7 +178,7 @@ final class StoreFixture {
     record.expect(writer.name, name);
     ProofPlan plan = new ProofPlan();
     ProofPlan.Outcome outcome =
-        capsule.withGraph(graph -> plan.add(graph, null, arrival, capsule::breaksProofs));
+        capsule.withGraph(graph -> plan.add(graph, null, arrival, damaged -> false));
     assertThat(outcome).as("record %s is proven", name.brief()).isEqualTo(ProofPlan.Outcome.PROVEN);
     ChainProof.verify(
         ChainProof.encode(plan, capsule), writer.name, writer.metadata, null, List.of(name));
