@@ -21,38 +21,26 @@ import holdfast.wire.AbsentAnswer;
 import holdfast.wire.Answer;
 import holdfast.wire.Answer.Standing;
 import holdfast.wire.BodyPart;
-import holdfast.wire.CacheReset;
-import holdfast.wire.Page;
-import holdfast.wire.Range;
 import holdfast.wire.Read;
 import holdfast.wire.ReadBody;
 import holdfast.wire.Reply;
-import holdfast.wire.Request;
-import holdfast.wire.StatementPage;
-import holdfast.wire.Statements;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The reading half of a session: records, leaves, proofs, and the mirror of the reader's cache. */
+/** Answers what a session reads: records, leaves, parts of bodies, and what proves them. */
 final class Reading {
   private static final Logger LOG = LoggerFactory.getLogger(Reading.class);
-  private static final int PAGE_BYTES = 1 << 20;
 
   /** Room for the largest leaf, and what stands beside it. */
   private static final int ANSWER_BYTES = Limits.LEAF_BYTES + (64 << 10);
 
-  /** A body that is larger does not travel in a page. */
-  private static final int PAGED_BODY_BYTES = 4 << 20;
-
   private static final int PART_BYTES = 4 << 20;
-  private static final int ANSWERS_AWAITED = 64;
 
   /** How often an answer is begun anew because a header on the way was met that is damaged. */
   private static final int ATTEMPTS = 16;
@@ -61,111 +49,13 @@ final class Reading {
 
   private final Session session;
   private final CapsuleService service;
-  private final CRC32C checksum = new CRC32C();
-  private final List<Integer> checksums = new ArrayList<>();
-  private @Nullable CacheMirror mirror;
+  private final SessionMirror mirror;
 
-  /** The succession that the client has been told of; from then on answers keep to it. */
-  private Statement.@Nullable Succession told;
-
-  private long answers;
-  private long acknowledged;
-
-  Reading(Session session) {
+  Reading(Session session, SessionMirror mirror) {
     this.session = session;
+    this.mirror = mirror;
     this.service = session.service;
   }
-
-  // ---- The mirror
-  // ---------------------------------------------------------------------------------
-
-  int mirrorCapacity() {
-    return mirror == null ? 0 : mirror.capacity();
-  }
-
-  /** Sets up the mirror within the global budget; says which of the cached names it took. */
-  byte[] mirror(StoredCapsule capsule, int asked, List<Hash> cached) {
-    close();
-    answers = 0;
-    acknowledged = 0;
-    checksum.reset();
-    checksums.clear();
-    byte[] taken = new byte[cached.size()];
-    int entries = Math.min(Math.max(asked, 0), Limits.CACHE_ENTRIES);
-    long used = service.mirroredEntries.addAndGet(entries);
-    if (used > service.options.mirroredEntries()) {
-      long over = Math.min(entries, used - service.options.mirroredEntries());
-      service.mirroredEntries.addAndGet(-over);
-      entries -= (int) over;
-    }
-    told = capsule.succession();
-    if (entries == 0) {
-      return taken;
-    }
-    CacheMirror made = new CacheMirror(entries);
-    long[] arrivals = capsule.withGraph(graph -> graph.arrivalsOf(cached));
-    // What a reader of a closed capsule has cached, it may have cached before it knew.
-    for (int i = 0; told == null && i < taken.length; i++) {
-      if (arrivals[i] >= 0) {
-        made.add(CacheMirror.key(arrivals[i]));
-        taken[i] = 1;
-      }
-    }
-    mirror = made;
-    return taken;
-  }
-
-  void close() {
-    service.mirroredEntries.addAndGet(-mirrorCapacity());
-    mirror = null;
-  }
-
-  /** Applies what the reader has verified; out of step, both sides begin anew. */
-  void acknowledge(Request request) {
-    CacheMirror current = mirror;
-    long upTo = request.getAcknowledged();
-    if (current == null || upTo <= acknowledged) {
-      return;
-    }
-    long ahead = upTo - acknowledged;
-    if (ahead > checksums.size() || checksums.get((int) ahead - 1) != request.getChecksum()) {
-      reset(CacheReset.getDefaultInstance());
-      return;
-    }
-    current.acknowledge(upTo);
-    checksums.subList(0, (int) ahead).clear();
-    acknowledged = upTo;
-  }
-
-  private void reset(CacheReset why) {
-    CacheMirror current = mirror;
-    mirror = current == null ? null : new CacheMirror(current.capacity());
-    answers = 0;
-    acknowledged = 0;
-    checksum.reset();
-    checksums.clear();
-    session.send(Reply.newBuilder().setCacheReset(why));
-  }
-
-  /** Shows the client the succession before the first reply that is made under it. */
-  void tellIfClosed(@Nullable StoredCapsule capsule) {
-    Statement.Succession closing = capsule == null ? null : capsule.succession();
-    if (closing != null && told == null) {
-      told = closing;
-      reset(CacheReset.newBuilder().setSuccession(Session.bytes(closing.encode())).build());
-    }
-  }
-
-  Statement.@Nullable Succession told() {
-    return told;
-  }
-
-  byte[] toldSuccession() {
-    return told == null ? new byte[0] : told.encode();
-  }
-
-  // ---- Records, leaves, proofs
-  // -----------------------------------------------------------------------
 
   private record LeafRef(Hash record, int leaf) {}
 
@@ -185,14 +75,11 @@ final class Reading {
     StoredCapsule capsule = session.capsule();
     List<Hash> names = Session.names(read.getNames(), Limits.NAMES_PER_REQUEST);
     List<LeafRef> leaves = leafRefs(read.getLeaves().toByteArray());
-    CacheMirror cache = read.getIgnoreCache() ? null : mirror;
-    if (cache != null && (cache.awaiting() >= ANSWERS_AWAITED || cache.overdue())) {
-      cache = null;
-    }
+    CacheMirror cache = read.getIgnoreCache() ? null : mirror.usable();
     List<Hash> wanted = new ArrayList<>(names);
     leaves.forEach(ref -> wanted.add(ref.record()));
     for (int attempt = 1; ; attempt++) {
-      Located located = locate(capsule, wanted, read.getProve(), cache, told != null);
+      Located located = locate(capsule, wanted, read.getProve(), cache, mirror.told() != null);
       Answering answer = new Answering(capsule, read, cache, located.plan());
       for (int i = 0; i < names.size(); i++) {
         answer.name(located.arrivals()[i], located.standing()[i]);
@@ -252,7 +139,7 @@ final class Reading {
   }
 
   /** The status of what is damaged; whatever else went wrong goes on its way. */
-  private byte damaged(HoldfastException e) {
+  byte damaged(HoldfastException e) {
     if (e.code() != ErrorCode.DAMAGED) {
       throw e;
     }
@@ -375,31 +262,24 @@ final class Reading {
         service.metrics.proofs.increment(names + (double) leafStatuses.size());
         service.metrics.proofHeaders.increment(plan.size());
         if (cache != null) {
-          expectAcknowledgement(cache, answer, proof);
+          answer.setAnswer(mirror.await(cache, additions(), proof, leaves.toBytes()));
         }
       }
       return answer.build();
     }
 
-    private void expectAcknowledgement(CacheMirror current, Answer.Builder answer, byte[] proof) {
+    /** What the reader's cache gains: headers, then nodes. */
+    private long[] additions() {
       long[] chain = plan.additions();
       long[] nodes = prover.additions();
-      if (chain.length + nodes.length == 0) {
-        return;
-      }
-      long[] additions = Arrays.copyOf(chain, chain.length + nodes.length);
-      System.arraycopy(nodes, 0, additions, chain.length, nodes.length);
-      answers++;
-      current.await(answers, additions);
-      checksum.update(proof);
-      checksum.update(leaves.toBytes());
-      checksums.add((int) checksum.getValue());
-      answer.setAnswer(answers);
+      long[] all = Arrays.copyOf(chain, chain.length + nodes.length);
+      System.arraycopy(nodes, 0, all, chain.length, nodes.length);
+      return all;
     }
   }
 
   /** A record with its body, or without a body that is there and has no room. */
-  private static Record record(StoredCapsule capsule, long arrival, long room) {
+  static Record record(StoredCapsule capsule, long arrival, long room) {
     RecordHeader header = capsule.headerOf(arrival);
     boolean fits = header.size() + header.sealedSize() + 4L * header.leafCount() < room;
     return fits || !capsule.withGraph(graph -> graph.bodyState(arrival)).hasBody()
@@ -411,7 +291,7 @@ final class Reading {
   void body(long id, ReadBody ask) throws ProofException {
     StoredCapsule capsule = session.capsule();
     Hash name = Session.names(ask.getName(), 1).getFirst();
-    Located located = locate(capsule, List.of(name), false, null, told != null);
+    Located located = locate(capsule, List.of(name), false, null, mirror.told() != null);
     byte standing = located.standing()[0];
     BodyPart.Builder part = BodyPart.newBuilder();
     if (standing == Standing.HERE_VALUE) {
@@ -452,83 +332,5 @@ final class Reading {
       answer.setAnswer(Session.bytes(absence.encode()));
     }
     session.send(Reply.newBuilder().setId(id).setAbsent(answer));
-  }
-
-  // ---- Ranges
-  // -------------------------------------------------------------------------------------------
-
-  void range(long id, Range range) {
-    session.send(Reply.newBuilder().setId(id).setPage(page(session.capsule(), range)));
-  }
-
-  Page page(StoredCapsule capsule, Range range) {
-    int limit = Math.min(range.getLimit() <= 0 ? 1000 : range.getLimit(), Limits.RECORDS_PER_BATCH);
-    boolean timed = range.getToMillis() != 0;
-    long size = capsule.withGraph(graph -> graph.size());
-    Encoder records = new Encoder(4096);
-    Encoder proven = new Encoder();
-    List<Long> damaged = new ArrayList<>();
-    long at = Math.max(0, range.getFrom());
-    for (int count = 0; at < size && count < limit && records.size() < PAGE_BYTES; at++) {
-      long arrival = at;
-      if (timed) {
-        long found =
-            capsule.withGraph(
-                graph -> graph.mayLieWithin(arrival, range.getFromMillis(), range.getToMillis()));
-        at = Math.min(found, size);
-        if (at == size) {
-          break;
-        }
-      }
-      try {
-        if (paged(capsule, range, at, records, proven)) {
-          count++;
-        }
-      } catch (HoldfastException e) {
-        damaged(e);
-        damaged.add(at);
-        count++;
-      }
-    }
-    return Page.newBuilder()
-        .setRecords(Session.bytes(records.toBytes()))
-        .setProven(Session.bytes(proven.toBytes()))
-        .setNext(at)
-        .setEnd(at >= size)
-        .addAllDamaged(damaged)
-        .build();
-  }
-
-  /** Adds a record to a page if it is wanted there. */
-  private static boolean paged(
-      StoredCapsule capsule, Range range, long arrival, Encoder records, Encoder proven) {
-    RecordHeader header = capsule.headerOf(arrival);
-    if (range.getToMillis() != 0
-        && (header.timeMillis() < range.getFromMillis()
-            || header.timeMillis() >= range.getToMillis())) {
-      return false;
-    }
-    boolean isProven = capsule.withGraph(graph -> graph.witness(arrival).proven());
-    if (range.getProvenOnly() && !isProven) {
-      return false;
-    }
-    Record record =
-        switch (range.getContent()) {
-          case RECORDS -> record(capsule, arrival, PAGED_BODY_BYTES);
-          case HEADERS, NOTHING, UNRECOGNIZED -> new Record(header, Record.State.HEADER_ONLY, null);
-        };
-    record.encode(records);
-    proven.u8(isProven ? 1 : 0);
-    return true;
-  }
-
-  void statements(long id, Statements ask) {
-    int limit = Math.min(ask.getLimit() <= 0 ? 1000 : ask.getLimit(), Limits.RECORDS_PER_BATCH);
-    StoredCapsule.StatementPage page =
-        session.capsule().statements(ask.getAfter().toByteArray(), limit, ask.getOwnerOnly());
-    StatementPage.Builder reply =
-        StatementPage.newBuilder().setNext(Session.bytes(page.next())).setEnd(page.end());
-    page.statements().forEach(statement -> reply.addStatements(Session.bytes(statement)));
-    session.send(Reply.newBuilder().setId(id).setStatements(reply));
   }
 }

@@ -8,34 +8,24 @@ import holdfast.base.HoldfastException;
 import holdfast.base.Limits;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
-import holdfast.capsule.Freshness;
 import holdfast.capsule.Possession;
-import holdfast.capsule.RecordGraph;
 import holdfast.capsule.Statement;
 import holdfast.capsule.Versions;
-import holdfast.crypto.Providers;
 import holdfast.net.Inbound;
-import holdfast.node.replication.Replication;
 import holdfast.store.StoredCapsule;
-import holdfast.wire.CapsuleStatus;
 import holdfast.wire.Done;
 import holdfast.wire.Error;
-import holdfast.wire.FreshAnswer;
 import holdfast.wire.Init;
 import holdfast.wire.Opened;
 import holdfast.wire.Page;
 import holdfast.wire.Range;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
-import holdfast.wire.Resolve;
-import holdfast.wire.Resolved;
-import holdfast.wire.ServerStatus;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.security.SecureRandom;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -51,15 +41,9 @@ final class Session implements StreamObserver<Request> {
   private static final Logger LOG = LoggerFactory.getLogger(Session.class);
   private static final SecureRandom RANDOM = new SecureRandom();
   private static final int BATCHES_IN_FLIGHT = 32;
-  private static final int NAMES_RESOLVED = 8;
 
   /** The part of what may wait to be durable beyond which one session is held back. */
   private static final int SHARE = 4;
-
-  /** The version that the server states. */
-  static final String VERSION =
-      java.util.Objects.requireNonNullElse(
-          Session.class.getPackage().getImplementationVersion(), "development");
 
   final CapsuleService service;
   private final ServerCallStreamObserver<Reply> out;
@@ -68,7 +52,10 @@ final class Session implements StreamObserver<Request> {
   private final AtomicBoolean held = new AtomicBoolean();
   private final AtomicBoolean closed = new AtomicBoolean();
   private final Writing writing;
+  private final SessionMirror mirror;
   private final Reading reading;
+  private final Paging paging;
+  private final Inquiries inquiries;
   private final Watching watching;
   private final Inbound inbound;
 
@@ -85,7 +72,10 @@ final class Session implements StreamObserver<Request> {
     this.out = out;
     this.share = Math.max(1, service.options.store().pendingBytes() / SHARE);
     this.writing = new Writing(this);
-    this.reading = new Reading(this);
+    this.mirror = new SessionMirror(this);
+    this.reading = new Reading(this, mirror);
+    this.paging = new Paging(this, reading);
+    this.inquiries = new Inquiries(this);
     this.watching = new Watching(this);
     this.inbound = Inbound.current();
     inbound.onOverflow(() ->
@@ -203,7 +193,7 @@ final class Session implements StreamObserver<Request> {
   private void close() {
     if (closed.compareAndSet(false, true)) {
       writing.close();
-      reading.close();
+      mirror.close();
       watching.close();
       service.closed();
     }
@@ -229,9 +219,9 @@ final class Session implements StreamObserver<Request> {
 
   private void handle(Request request) throws ProofException {
     heed(request);
-    reading.acknowledge(request);
+    mirror.acknowledge(request);
     if (!request.hasInit()) {
-      reading.tellIfClosed(capsule);
+      mirror.tellIfClosed(capsule);
     }
     long id = request.getId();
     switch (request.getOperationCase()) {
@@ -243,17 +233,18 @@ final class Session implements StreamObserver<Request> {
       case DECLARE -> writing.declare(id, request.getDeclare());
       case READ -> reading.read(id, request.getRead());
       case READ_BODY -> reading.body(id, request.getReadBody());
-      case FRESH -> fresh(id, names(request.getFresh().getNonce(), 1).getFirst());
+      case FRESH ->
+          inquiries.fresh(id, names(request.getFresh().getNonce(), 1).getFirst(), mirror.told());
       case ABSENT -> reading.absent(id, request.getAbsent());
-      case RANGE -> reading.range(id, request.getRange());
-      case STATEMENTS -> reading.statements(id, request.getStatements());
+      case RANGE -> paging.range(id, request.getRange());
+      case STATEMENTS -> paging.statements(id, request.getStatements());
       case WATCH -> watching.begin(id, request.getWatch());
       case UNWATCH -> {
         watching.end(request.getUnwatch().getWatch());
         done(id);
       }
-      case RESOLVE -> resolve(id, request.getResolve());
-      case STATUS -> status(id);
+      case RESOLVE -> inquiries.resolve(id, request.getResolve());
+      case STATUS -> inquiries.status(id, capsule);
       case ACKNOWLEDGE -> {}
       case OPERATION_NOT_SET ->
           throw new HoldfastException(
@@ -304,7 +295,7 @@ final class Session implements StreamObserver<Request> {
     byte[] random = new byte[Hash.SIZE];
     RANDOM.nextBytes(random);
     serverNonce = Hash.of(random);
-    byte[] taken = reading.mirror(found, init.getCacheEntries(), cached);
+    byte[] taken = mirror.begin(found, init.getCacheEntries(), cached);
     send(
         Reply.newBuilder()
             .setId(id)
@@ -313,9 +304,9 @@ final class Session implements StreamObserver<Request> {
                     .setMetadata(bytes(found.encodedMetadata()))
                     .setOwnerSignature(bytes(found.creationSignature()))
                     .setServerNonce(bytes(random))
-                    .setCacheEntries(reading.mirrorCapacity())
+                    .setCacheEntries(mirror.capacity())
                     .setCached(bytes(taken))
-                    .setSuccession(bytes(reading.toldSuccession()))
+                    .setSuccession(bytes(mirror.toldSuccession()))
                     .setRecords(found.withGraph(graph -> graph.size()))));
   }
 
@@ -335,46 +326,6 @@ final class Session implements StreamObserver<Request> {
         request.getPossess().getSignature().toByteArray());
     writer = index;
     done(request.getId());
-  }
-
-  /**
-   * The heads as they are now, once all of them are durable. One more than an answer may list is
-   * asked for, so that the answer can say when there are more.
-   */
-  private void fresh(long id, Hash nonce) {
-    StoredCapsule current = capsule();
-    @SuppressWarnings("ArrayRecordComponent") // lives for one request
-    record Heads(long records, long[] proven, long[] tips) {}
-    Statement.Succession closing = reading.told();
-    Heads heads =
-        current.withGraph(graph ->
-            closing == null
-                ? new Heads(
-                    graph.size(),
-                    graph.provenHeads(Limits.HEADS + 1),
-                    graph.unprovenTips(Limits.HEADS + 1))
-                : new Heads(graph.size(), provenOf(graph, closing.finalHeads()), new long[0]));
-    whenSynced(() ->
-        service.workers.execute(() -> {
-          answering(
-              id,
-              () -> {
-                Freshness answer =
-                    Freshness.sign(
-                        service.identity,
-                        current.name(),
-                        nonce,
-                        System.currentTimeMillis(),
-                        heads.records(),
-                        namesOf(current, heads.proven()),
-                        namesOf(current, heads.tips()));
-                send(
-                    Reply.newBuilder()
-                        .setId(id)
-                        .setFresh(FreshAnswer.newBuilder().setAnswer(bytes(answer.encode()))));
-              });
-          batchEnds();
-        }));
   }
 
   /**
@@ -403,61 +354,6 @@ final class Session implements StreamObserver<Request> {
     }
   }
 
-  private static long[] provenOf(RecordGraph graph, List<Hash> finalHeads) {
-    return Arrays.stream(graph.arrivalsOf(finalHeads))
-        .filter(arrival -> arrival >= 0 && graph.witness(arrival).proven())
-        .toArray();
-  }
-
-  private static List<Hash> namesOf(StoredCapsule capsule, long[] arrivals) {
-    return Arrays.stream(arrivals).mapToObj(a -> capsule.headerOf(a).name()).toList();
-  }
-
-  private void resolve(long id, Resolve resolve) {
-    String prefix = resolve.getPrefix();
-    if (!prefix.matches("[0-9a-f]{1,64}")) {
-      throw new HoldfastException(
-          ErrorCode.INVALID, "the beginning of a name is 1 to 64 lower-case hexadecimal digits");
-    }
-    List<Hash> found =
-        resolve.getRecord()
-            ? capsule().namesThatBegin(prefix, NAMES_RESOLVED)
-            : service.store.capsulesThatBegin(prefix, NAMES_RESOLVED);
-    send(Reply.newBuilder().setId(id).setResolved(Resolved.newBuilder().setNames(concat(found))));
-  }
-
-  private void status(long id) {
-    ServerStatus.Builder status =
-        ServerStatus.newBuilder()
-            .setVersion(VERSION)
-            .setStartedMillis(service.startedMillis)
-            .setSessions(service.sessions())
-            .setCapsules(service.store.capsuleCount())
-            .setDiskFreeBytes(service.store.freeBytes())
-            .setDataBytes(service.store.dataBytes())
-            .setCrypto(Providers.description())
-            .setWritable(service.store.writable())
-            .setDamaged(service.store.damagedCount())
-            .setScrubbedMillis(service.scrubber.progress().completedMillis());
-    StoredCapsule current = capsule;
-    if (current != null) {
-      CapsuleStatus.Builder of =
-          current.withGraph(graph ->
-              CapsuleStatus.newBuilder()
-                  .setRecords(graph.size())
-                  .setProven(graph.provenCount())
-                  .setHoles(graph.holeCount())
-                  .setDamaged(current.damagedCount())
-                  .setClosed(graph.closed()));
-      Replication replication = service.replication;
-      if (replication != null) {
-        of.addAllPeers(replication.peers(current.name()));
-      }
-      status.setCapsule(of);
-    }
-    send(Reply.newBuilder().setId(id).setStatus(status));
-  }
-
   // ---- Shared
   // ---------------------------------------------------------------------------------------
 
@@ -477,7 +373,7 @@ final class Session implements StreamObserver<Request> {
 
   /** A page of records, for a watch. */
   Page page(StoredCapsule from, Range range) {
-    return reading.page(from, range);
+    return paging.page(from, range);
   }
 
   static List<Hash> names(ByteString bytes, int limit) throws ProofException {
