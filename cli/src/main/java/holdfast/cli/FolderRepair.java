@@ -7,6 +7,7 @@ import holdfast.base.ProofException;
 import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
+import holdfast.client.ArrivalPage;
 import holdfast.client.CapsuleReader;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
@@ -230,7 +231,7 @@ final class FolderRepair {
       return;
     }
     Set<Hash> damaged = new HashSet<>(scrubber.mendable(capsule));
-    CapsuleReader.ArrivalPage page;
+    ArrivalPage page;
     long from = 0;
     do {
       page = reader.page(from, PAGE_RECORDS, false);

@@ -8,6 +8,7 @@ import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
 import holdfast.capsule.Voucher;
+import holdfast.client.ArrivalPage;
 import holdfast.client.CapsuleReader;
 import java.util.ArrayList;
 import java.util.List;
@@ -106,7 +107,7 @@ final class LogCommand extends ServerCommand {
     long end = to == null ? Long.MAX_VALUE : parseTime(to);
     List<Hash> names = new ArrayList<>();
     long at = 0;
-    CapsuleReader.ArrivalPage page;
+    ArrivalPage page;
     do {
       page = reader.page(at, PAGE, first, end);
       page.records().stream().map(Record::name).forEach(names::add);

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Checks one answer: first everything, then the cache learns of it. */
 final class AnswerCheck {
-  private final CapsuleReader reader;
+  private final ReaderSession reader;
   private final Hash capsule;
   private final VerificationCache cache;
   private final PendingRead.Message read;
@@ -40,7 +40,7 @@ final class AnswerCheck {
   private final Map<Hash, RecordHeader> received = new HashMap<>();
 
   AnswerCheck(
-      CapsuleReader reader, Hash capsule, PendingRead.Message read, Answer answer, boolean adds)
+      ReaderSession reader, Hash capsule, PendingRead.Message read, Answer answer, boolean adds)
       throws ProofException {
     this.reader = reader;
     this.capsule = capsule;

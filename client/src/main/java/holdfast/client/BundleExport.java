@@ -112,7 +112,7 @@ public final class BundleExport {
    * Finds the records that are there now, and which of them the signatures that are there prove.
    */
   private void survey() throws ProofException {
-    CapsuleReader.ArrivalPage page;
+    ArrivalPage page;
     long from = 0;
     do {
       page = reader.page(from, PAGE_RECORDS, false);
@@ -266,7 +266,7 @@ public final class BundleExport {
     out.write(new Encoder().u64(all).toBytes());
     int written = 0;
     for (int from = carried.nextSetBit(0); from >= 0; ) {
-      CapsuleReader.ArrivalPage page = reader.page(from, run(from), true);
+      ArrivalPage page = reader.page(from, run(from), true);
       List<Record> frame = new ArrayList<>();
       long frameBytes = 0;
       for (Record listed : page.records()) {

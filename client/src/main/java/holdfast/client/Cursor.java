@@ -45,7 +45,7 @@ public final class Cursor {
       if (!damaged.isEmpty()) {
         List<Long> told = damaged;
         damaged = List.of();
-        throw CapsuleReader.ArrivalPage.damage(told);
+        throw ArrivalPage.damage(told);
       }
       fetch();
       Fetched first = ahead.poll();
@@ -61,7 +61,7 @@ public final class Cursor {
 
   private void fetch() throws ProofException {
     while (ahead.size() < AHEAD && !end) {
-      CapsuleReader.ArrivalPage page = reader.pageWithDamage(next, PAGE, false);
+      ArrivalPage page = reader.pageWithDamage(next, PAGE, false);
       List<Hash> names = new ArrayList<>(page.records().size());
       for (Record record : page.records()) {
         names.add(record.name());

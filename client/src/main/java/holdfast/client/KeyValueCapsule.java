@@ -99,7 +99,7 @@ public final class KeyValueCapsule implements AutoCloseable {
     long resume = nextArrival;
     boolean gap = false;
     for (boolean end = false; !end; ) {
-      CapsuleReader.ArrivalPage page = reader.page(nextArrival, PAGE, false);
+      ArrivalPage page = reader.page(nextArrival, PAGE, false);
       List<Hash> names = page.records().stream().map(Record::name).toList();
       for (ReadResult result : reader.readAll(names)) {
         switch (result) {
@@ -299,7 +299,7 @@ public final class KeyValueCapsule implements AutoCloseable {
     List<Version> versions = new ArrayList<>();
     long from = 0;
     for (boolean end = false; !end; ) {
-      CapsuleReader.ArrivalPage page = reader.page(from, PAGE, false);
+      ArrivalPage page = reader.page(from, PAGE, false);
       for (ReadResult result : reader.readAll(page.records().stream().map(Record::name).toList())) {
         if (result instanceof ReadResult.Proven one) {
           versions(key, one.record(), versions);

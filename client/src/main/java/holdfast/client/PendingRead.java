@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * which they were asked for.
  */
 public final class PendingRead {
-  private final CapsuleReader reader;
+  private final ReaderSession reader;
   private final Message message;
   private final int nameFrom;
   private final int nameTo;
@@ -69,7 +69,7 @@ public final class PendingRead {
   }
 
   PendingRead(
-      CapsuleReader reader, Message message, List<Hash> names, List<ReadResult.LeafName> leaves) {
+      ReaderSession reader, Message message, List<Hash> names, List<ReadResult.LeafName> leaves) {
     this.reader = reader;
     this.message = message;
     this.nameFrom = message.names.size();

@@ -48,9 +48,9 @@ public final class ProofMaterial {
     this.closing = closing;
   }
 
-  static ProofMaterial ask(
-      CapsuleReader reader, CapsuleSession session, Hash record, int leaf, long timeoutMillis)
+  static ProofMaterial ask(ReaderSession reader, Hash record, int leaf, long timeoutMillis)
       throws ProofException {
+    CapsuleSession session = reader.session();
     Read.Builder read =
         Read.newBuilder().setContent(Read.Content.NOTHING).setProve(true).setIgnoreCache(true);
     if (leaf < 0) {

@@ -98,7 +98,7 @@ public final class Subscription implements AutoCloseable {
     if (!damaged.isEmpty()) {
       List<Long> told = List.copyOf(damaged);
       damaged.clear();
-      throw CapsuleReader.ArrivalPage.damage(told);
+      throw ArrivalPage.damage(told);
     }
     Reply reply;
     try {
@@ -118,7 +118,7 @@ public final class Subscription implements AutoCloseable {
     switch (reply.getResultCase()) {
       case PAGE -> {
         Page page = reply.getPage();
-        CapsuleReader.ArrivalPage arrivals = CapsuleReader.ArrivalPage.of(capsule, page);
+        ArrivalPage arrivals = ArrivalPage.of(capsule, page);
         for (Record record : arrivals.records()) {
           unproven.add(record.name());
         }

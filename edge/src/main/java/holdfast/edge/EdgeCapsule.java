@@ -8,6 +8,7 @@ import holdfast.capsule.Body;
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
+import holdfast.client.ArrivalPage;
 import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
 import holdfast.client.ReadResult;
@@ -186,7 +187,7 @@ final class EdgeCapsule implements AutoCloseable {
     // First by the headers alone: a restored capsule may hold its records in any order.
     List<Hash> names = new ArrayList<>();
     for (boolean end = false; !end; ) {
-      CapsuleReader.ArrivalPage page = from.page(next, PAGE, false);
+      ArrivalPage page = from.page(next, PAGE, false);
       for (Record record : page.records()) {
         if (!follows(record.header(), last)) {
           return false;
@@ -212,7 +213,7 @@ final class EdgeCapsule implements AutoCloseable {
     Map<Hash, RecordHeader> headers = new HashMap<>();
     long next = 0;
     for (boolean end = false; !end; ) {
-      CapsuleReader.ArrivalPage page = from.page(next, PAGE, false);
+      ArrivalPage page = from.page(next, PAGE, false);
       page.records().forEach(record -> headers.put(record.name(), record.header()));
       next = page.next();
       end = page.end() || page.records().isEmpty();

@@ -12,6 +12,7 @@ import holdfast.client.BundleBase;
 import holdfast.client.BundleExport;
 import holdfast.client.BundleFile;
 import holdfast.client.BundleImport;
+import holdfast.client.ArrivalPage;
 import holdfast.client.CapsuleReader;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
@@ -76,7 +77,7 @@ class IncrementTest {
     Set<Object> all = new HashSet<>();
     try (CapsuleReader reader =
         server.openReader(source.capsule, List.of(), ReaderOptions.withoutCache())) {
-      CapsuleReader.ArrivalPage page;
+      ArrivalPage page;
       long from = 0;
       do {
         page = reader.page(from, 1000, false);
