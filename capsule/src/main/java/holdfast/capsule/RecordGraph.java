@@ -6,6 +6,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one replica knows about the records of one capsule: when they arrived, how they point at
@@ -289,6 +290,27 @@ public final class RecordGraph {
       roots.join(arrival);
     }
     boolean hasChild = missing.count() > 0 && fill(header.name(), arrival);
+    if (!hasChild) {
+      tips.join(arrival);
+    }
+    return arrival;
+  }
+
+  /**
+   * Takes in a record of which only the place is known, and perhaps the name: where it points is
+   * lost. Serves while a graph is derived anew, until the header is there again.
+   *
+   * @return its arrival number
+   */
+  public long insertLost(@Nullable Hash name) {
+    long arrival = blocks.size();
+    blocks.append(0, 0, new long[0]);
+    roots.join(arrival);
+    boolean hasChild = false;
+    if (name != null) {
+      names.put(name, arrival);
+      hasChild = missing.count() > 0 && fill(name, arrival);
+    }
     if (!hasChild) {
       tips.join(arrival);
     }

@@ -112,32 +112,54 @@ final class UpCommand extends BaseCommand {
     if (reserveBytes != null) {
       store = store.withReserveBytes(reserveBytes);
     }
-    Node node =
-        Node.start(
-            NodeOptions.of(
-                    folder, new Endpoint(host, port), new Endpoint("127.0.0.1", httpPort), owners)
-                .withStore(store)
-                .withScrubRate(scrubRate)
-                .withRoutes(Routes.parse(route)));
+    NodeOptions options =
+        NodeOptions.of(
+                folder, new Endpoint(host, port), new Endpoint("127.0.0.1", httpPort), owners)
+            .withStore(store)
+            .withScrubRate(scrubRate)
+            .withRoutes(Routes.parse(route));
+    Node node = Node.start(options);
     Endpoint local = new Endpoint("127.0.0.1", node.endpoint().port());
     pin(home, local, node.identity());
-    Thread stop = new Thread(() -> stop(node), "holdfast-stop");
-    Runtime.getRuntime().addShutdownHook(stop);
     announce(node, folder);
     if (untilInputEnds) {
       Thread.ofPlatform().daemon().name("holdfast-input").start(() -> awaitInputEnd(terminal.in));
     }
+    NodeOptions again = options.at(node.endpoint(), new Endpoint("127.0.0.1", node.httpPort()));
+    while (true) {
+      if (!serve(node)) {
+        return 0;
+      }
+      node = Node.start(again);
+    }
+  }
+
+  /** Waits until the server is to be started anew (true) or has been told to stop (false). */
+  private boolean serve(Node node) {
+    Thread stop = new Thread(() -> stop(node), "holdfast-stop");
+    Runtime.getRuntime().addShutdownHook(stop);
     try {
       String reason = node.awaitFailure();
+      if (node.restartHelps()) {
+        terminal.note("holdfast: " + reason + ": the server starts anew to replace it");
+        try {
+          Runtime.getRuntime().removeShutdownHook(stop);
+        } catch (IllegalStateException e) {
+          // It has been told to stop meanwhile, and does.
+          return false;
+        }
+        node.close();
+        return true;
+      }
       terminal.note("holdfast: the server cannot go on: " + reason);
       terminal.note("  Nothing acknowledged is lost. Look at the disk, then start it again.");
       // No orderly end: nothing may be written any more, and the shutdown hook would try.
       Runtime.getRuntime().halt(Failure.FAILED);
-      return Failure.FAILED;
+      return false;
     } catch (InterruptedException e) {
       Runtime.getRuntime().removeShutdownHook(stop);
       node.close();
-      return 0;
+      return false;
     }
   }
 

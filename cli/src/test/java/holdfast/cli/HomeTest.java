@@ -202,6 +202,57 @@ class HomeTest {
   }
 
   @Test
+  void upStartsAnewToReplaceARottenTable() throws Exception {
+    Cli cli = new Cli(folder.resolve("home"));
+    String key = cli.key("owner");
+    String capsule;
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < 400; i++) {
+      lines.append("a line of a few words, number ").append(i).append('\n');
+    }
+    try (Up up = new Up(cli, "--port", "0", "--scrub-rate", "0")) {
+      capsule = cli.ok("create", "--key", key, "--server", up.endpoint).strip();
+      cli.input(
+              lines.toString(),
+              "append",
+              capsule,
+              "--key",
+              key,
+              "--lines",
+              "--batch",
+              "1",
+              "--server",
+              up.endpoint)
+          .failsWith(0);
+    }
+    Path largest;
+    try (Stream<Path> files = Files.list(cli.home.resolve("data/db"))) {
+      largest =
+          files
+              .filter(file -> file.toString().endsWith(".sst"))
+              .max(java.util.Comparator.comparingLong(file -> file.toFile().length()))
+              .orElseThrow();
+    }
+    byte[] bytes = Files.readAllBytes(largest);
+    bytes[bytes.length / 2] ^= 1;
+    Files.write(largest, bytes);
+    try (Up up = new Up(cli, "--port", "0", "--scrub-rate", "1000000000")) {
+      long deadline = System.nanoTime() + 60_000_000_000L;
+      while (Files.exists(largest)) {
+        assertThat(System.nanoTime()).as("the table is replaced").isLessThan(deadline);
+        Thread.onSpinWait();
+      }
+      assertThat(up.err.toString(UTF_8)).contains("is rotten: the server starts anew");
+      // It comes back where it was; until it listens again there is nobody.
+      while (cli.run("status", "--server", up.endpoint).exitCode() != 0) {
+        assertThat(System.nanoTime()).as("it serves again").isLessThan(deadline);
+      }
+      assertThat((double) cli.json("status", "--server", up.endpoint).get("damaged")).isPositive();
+      cli.input("one more", "append", capsule, "--key", key, "--server", up.endpoint).failsWith(0);
+    }
+  }
+
+  @Test
   void upServesUntilItIsStopped() throws Exception {
     Cli cli = new Cli(folder.resolve("home"));
     cli.run("up", "--host", "0.0.0.0", "--port", "0").failsWith(2);

@@ -47,6 +47,7 @@ public final class Node implements AutoCloseable {
   private final HttpPort httpPort;
   private final CountDownLatch failed = new CountDownLatch(1);
   private volatile @Nullable String failure;
+  private volatile boolean rotten;
 
   private Node(NodeOptions options, FileChannel lockFile) {
     this.options = options;
@@ -62,6 +63,13 @@ public final class Node implements AutoCloseable {
       store.bindIdentity(identity.verifyKey().bytes().toArray());
       store.onFailure(reason -> {
         failure = reason;
+        failed.countDown();
+      });
+      store.onRot(reason -> {
+        rotten = true;
+        if (failure == null) {
+          failure = reason;
+        }
         failed.countDown();
       });
       int threads = Math.max(4, 2 * Runtime.getRuntime().availableProcessors());
@@ -234,10 +242,21 @@ public final class Node implements AutoCloseable {
     return httpPort.port();
   }
 
-  /** Waits until the store fails; returns why. */
+  /**
+   * Waits until the store fails, or a table of its database is found rotten; returns why. After the
+   * latter, reading goes on, and mostly writing too.
+   */
   public String awaitFailure() throws InterruptedException {
     failed.await();
     return String.valueOf(failure);
+  }
+
+  /**
+   * Whether another start on the same folder gets rid of what is in the way: a rotten table. To be
+   * asked when {@link #awaitFailure} has returned; takes as long as it takes to read some tables.
+   */
+  public boolean restartHelps() throws InterruptedException {
+    return rotten || store.restartHelps();
   }
 
   /** Lets sessions end, writes what is queued, closes the store. */

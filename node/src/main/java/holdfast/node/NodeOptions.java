@@ -97,6 +97,23 @@ public record NodeOptions(
         replication);
   }
 
+  /** The same, listening elsewhere. */
+  public NodeOptions at(Endpoint dataEndpoint, Endpoint httpEndpoint) {
+    return new NodeOptions(
+        data,
+        dataEndpoint,
+        httpEndpoint,
+        owners,
+        capsulesPerOwner,
+        sessions,
+        mirroredEntries,
+        stagedBytes,
+        inboundBytes,
+        scrubBytesPerSecond,
+        store,
+        replication);
+  }
+
   /** The same with routes to other servers. */
   public NodeOptions withRoutes(Routes ways) {
     return withReplication(replication.withRoutes(ways));

@@ -10,7 +10,6 @@ import holdfast.capsule.Statement;
 import holdfast.crypto.VerifyKey;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,11 +34,12 @@ import org.slf4j.LoggerFactory;
 /** All capsules of one node, in one folder. Safe for use by many threads. */
 public final class CapsuleStore implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(CapsuleStore.class);
-  private static final byte[] NEXT_CAPSULE = Keys.setting("next-capsule");
+  static final byte[] NEXT_CAPSULE = Keys.setting("next-capsule");
   private static final byte[] IDENTITY = Keys.setting("identity");
-  private static final byte[] FORMAT = Keys.setting("format");
-  private static final byte FORMAT_VERSION = 1;
   private static final long SPACE_CHECK_NANOS = 50_000_000;
+
+  /** Of what was damaged before this start, so much is looked into again; there may be a lot. */
+  private static final int SUSPECTS = 256;
 
   private final Path folder;
   private final StoreOptions options;
@@ -49,6 +49,7 @@ public final class CapsuleStore implements AutoCloseable {
   private final Bodies bodies;
   private final RecordCache cache;
   private final Quarantine quarantine;
+  private final RotWatch rotWatch;
   private final Freeing freeing;
   private final Committer committer;
   private final OpenCapsules capsules;
@@ -59,7 +60,7 @@ public final class CapsuleStore implements AutoCloseable {
   private volatile @Nullable Consumer<String> onFailure;
   private volatile long spaceCheckedAt = System.nanoTime() - SPACE_CHECK_NANOS;
 
-  private CapsuleStore(Path folder, StoreOptions options, Tables tables, SyncedMark mark)
+  CapsuleStore(Path folder, StoreOptions options, Tables tables, SyncedMark mark)
       throws RocksDBException {
     this.folder = folder;
     this.options = options;
@@ -70,8 +71,11 @@ public final class CapsuleStore implements AutoCloseable {
     this.bodies = new Bodies(tables);
     this.cache = new RecordCache(options.recordCacheBytes());
     this.quarantine = new Quarantine(tables);
-    this.freeing = new Freeing(tables, databaseFolder(folder));
+    this.rotWatch = new RotWatch(tables, folder);
+    quarantine.onDamage(rotWatch::suspect);
+    this.freeing = new Freeing(tables, databaseFolder(folder), rotWatch::tablesWait);
     this.committer = new Committer(this, mark);
+    rotWatch.begin();
   }
 
   /** Where the database lies within a data folder. */
@@ -89,83 +93,7 @@ public final class CapsuleStore implements AutoCloseable {
    * @throws HoldfastException {@link ErrorCode#DAMAGED} when less is there than was promised
    */
   public static CapsuleStore open(Path dataFolder, StoreOptions options) {
-    Path database = databaseFolder(dataFolder);
-    Path markFile = markFile(dataFolder);
-    SyncedMark mark = null;
-    Tables tables = null;
-    CapsuleStore store = null;
-    try {
-      Files.createDirectories(database);
-      if (!Files.exists(markFile)) {
-        if (hasFiles(database)) {
-          throw new HoldfastException(
-              ErrorCode.DAMAGED,
-              "of the database in " + dataFolder + " a part is missing: " + markFile);
-        }
-        SyncedMark.create(markFile, 0);
-      }
-      mark = SyncedMark.open(markFile);
-      // Until the mark has moved nothing was promised: a first start may have been broken off.
-      boolean fresh = mark.sequence() == 0;
-      if (Files.exists(database.resolve("CURRENT"))) {
-        Fsck.requireNothingLost(dataFolder, mark.sequence(), options);
-      } else if (!fresh) {
-        throw new HoldfastException(
-            ErrorCode.DAMAGED, "the database that belongs to " + markFile + " is gone");
-      }
-      tables = Tables.open(database, options, false);
-      begin(dataFolder, tables, mark, fresh);
-      store = new CapsuleStore(dataFolder, options, tables, mark);
-      return store;
-    } catch (IOException | RocksDBException e) {
-      throw new HoldfastException(
-          ErrorCode.INTERNAL,
-          "cannot open the data folder " + dataFolder + ": " + e.getMessage(),
-          e);
-    } finally {
-      if (store == null) {
-        closeAll(tables, mark);
-      }
-    }
-  }
-
-  private static void closeAll(@Nullable Tables tables, @Nullable SyncedMark mark) {
-    if (tables != null) {
-      tables.close();
-    }
-    try {
-      if (mark != null) {
-        mark.close();
-      }
-    } catch (IOException e) {
-      LOG.warn("the synced mark was not closed", e);
-    }
-  }
-
-  private static boolean hasFiles(Path folder) throws IOException {
-    if (!Files.isDirectory(folder)) {
-      return false;
-    }
-    try (var files = Files.list(folder)) {
-      return files.findAny().isPresent();
-    }
-  }
-
-  private static void begin(Path folder, Tables tables, SyncedMark mark, boolean fresh)
-      throws RocksDBException, IOException {
-    if (fresh) {
-      try (WriteOptions sync = new WriteOptions().setSync(true)) {
-        tables.db.put(tables.settings, sync, FORMAT, new byte[] {FORMAT_VERSION});
-      }
-      mark.move(tables.db.getLatestSequenceNumber());
-    } else {
-      byte[] format = tables.db.get(tables.settings, FORMAT);
-      if (format == null || format[0] != FORMAT_VERSION) {
-        throw new HoldfastException(
-            ErrorCode.INVALID,
-            "the data in " + folder + " has a format that this version does not read");
-      }
-    }
+    return Opening.open(dataFolder, options);
   }
 
   // ---- For the rest of the package ------------------------------------------------------------
@@ -244,6 +172,15 @@ public final class CapsuleStore implements AutoCloseable {
     return quarantine;
   }
 
+  RotWatch rotWatch() {
+    return rotWatch;
+  }
+
+  /** Has the tables looked at behind what was damaged before this start, as far as it still is. */
+  void lookIntoKnownDamage() {
+    quarantine.some(SUSPECTS).forEach(rotWatch::known);
+  }
+
   // ---- The store --------------------------------------------------------------------------------
 
   /** Tells of a failure after which nothing is written any more. */
@@ -265,7 +202,7 @@ public final class CapsuleStore implements AutoCloseable {
     byte[] encoded = metadata.encode();
     Hash name = Metadata.nameOf(encoded);
     synchronized (creating) {
-      StoredCapsule present = capsule(name);
+      StoredCapsule present = find(name);
       if (present != null) {
         return present;
       }
@@ -275,9 +212,15 @@ public final class CapsuleStore implements AutoCloseable {
       requireSpace();
       try (WriteBatch batch = new WriteBatch();
           WriteOptions options = new WriteOptions()) {
+        byte[] lost = tables.db.get(tables.settings, Keys.lost(name));
         byte[] counter = tables.db.get(tables.settings, NEXT_CAPSULE);
-        int number = counter == null ? 1 : ByteBuffer.wrap(counter).getInt();
-        batch.put(tables.settings, NEXT_CAPSULE, ByteBuffer.allocate(4).putInt(number + 1).array());
+        int next = counter == null ? 1 : ByteBuffer.wrap(counter).getInt();
+        int number = lost == null ? next : ByteBuffer.wrap(lost).getInt();
+        if (lost == null) {
+          batch.put(tables.settings, NEXT_CAPSULE, ByteBuffer.allocate(4).putInt(next + 1).array());
+        } else {
+          batch.delete(tables.settings, Keys.lost(name));
+        }
         ByteBuffer value = ByteBuffer.allocate(4 + signature.length + encoded.length);
         value.putInt(number).put(signature).put(encoded);
         batch.put(tables.settings, Keys.capsule(name), value.array());
@@ -291,6 +234,26 @@ public final class CapsuleStore implements AutoCloseable {
 
   /** The capsule of this name; null when it is not here. */
   public @Nullable StoredCapsule capsule(Hash name) {
+    StoredCapsule found = find(name);
+    if (found == null && entryLost(name)) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED,
+          "the entry of capsule "
+              + name.brief()
+              + " has rotted away; create or import the capsule again, its records are here");
+    }
+    return found;
+  }
+
+  private boolean entryLost(Hash name) {
+    try {
+      return tables.db.get(tables.settings, Keys.lost(name)) != null;
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot look up capsule " + name.brief(), e);
+    }
+  }
+
+  private @Nullable StoredCapsule find(Hash name) {
     StoredCapsule known = capsules.find(name);
     if (known != null) {
       return known;
@@ -394,6 +357,19 @@ public final class CapsuleStore implements AutoCloseable {
     quarantine.onNews(listener);
   }
 
+  /**
+   * Sets who hears that a table of the database is rotten: to open the store anew gets rid of it.
+   * Until then it may merge no tables, or write nothing. Must be quick.
+   */
+  public void onRot(Consumer<String> listener) {
+    rotWatch.onRot(listener);
+  }
+
+  /** Whether to open the store anew gets rid of what keeps it from merging tables or writing. */
+  public boolean restartHelps() throws InterruptedException {
+    return rotWatch.restartHelps();
+  }
+
   /** Records of all capsules that are known to be damaged. */
   public int damagedCount() {
     return quarantine.count();
@@ -484,6 +460,7 @@ public final class CapsuleStore implements AutoCloseable {
     }
     committer.close();
     freeing.close();
+    rotWatch.close();
     try (FlushOptions wait = new FlushOptions().setWaitForFlush(true)) {
       if (!committer.failed()) {
         tables.db.flush(wait, tables.all());
@@ -493,6 +470,6 @@ public final class CapsuleStore implements AutoCloseable {
     } catch (RocksDBException | IOException e) {
       LOG.error("the store was not closed cleanly; the next start recovers it", e);
     }
-    closeAll(tables, mark);
+    Opening.closeAll(tables, mark);
   }
 }

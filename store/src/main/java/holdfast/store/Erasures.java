@@ -1,8 +1,12 @@
 package holdfast.store;
 
+import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Statement;
 import holdfast.capsule.Statement.Erased;
 import holdfast.capsule.Statement.Erasure;
 import java.util.ArrayList;
@@ -19,6 +23,23 @@ final class Erasures implements Record.ErasedBodies {
   private final List<Erasure> ranges = new ArrayList<>();
   private final Map<Hash, Erasure> records = new HashMap<>();
   private final Map<Hash, Map<Integer, Erasure>> leaves = new HashMap<>();
+
+  /** The erasures of a capsule as they are stored. */
+  static Erasures stored(Tables tables, int capsule) {
+    Erasures found = new Erasures();
+    byte[] from = Keys.statement(capsule, 2, Hash.ZERO);
+    byte[] to = Keys.within(capsule + 1, new byte[0], 0);
+    try {
+      for (byte[] encoded : Listing.statements(tables, from, to, Integer.MAX_VALUE).statements()) {
+        if (Statement.decode(encoded) instanceof Erasure erasure) {
+          found.add(erasure);
+        }
+      }
+    } catch (ProofException e) {
+      throw new HoldfastException(ErrorCode.DAMAGED, "a statement of the owner is damaged", e);
+    }
+    return found;
+  }
 
   synchronized void add(Erasure erasure) {
     switch (erasure.erased()) {

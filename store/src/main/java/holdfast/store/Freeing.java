@@ -15,6 +15,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.CompactRangeOptions;
@@ -41,6 +42,7 @@ final class Freeing implements AutoCloseable {
 
   private final Tables tables;
   private final Path database;
+  private final BooleanSupplier rotten;
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(Thread.ofPlatform().name("holdfast-erase").factory());
   private @Nullable CompactRangeOptions running;
@@ -50,12 +52,18 @@ final class Freeing implements AutoCloseable {
   @SuppressWarnings("ArrayRecordComponent") // lives within this class
   private record Note(byte[] key, byte[] from, byte[] to) {}
 
-  Freeing(Tables tables, Path database) throws RocksDBException {
+  /**
+   * Begins with what was left to be freed.
+   *
+   * @param rotten whether a table is known to be rotten, so that nothing may be compacted
+   */
+  Freeing(Tables tables, Path database, BooleanSupplier rotten) throws RocksDBException {
     this.tables = tables;
+    this.rotten = rotten;
     this.database = database;
-    List<Note> left = notes();
+    List<Note> left = notes(tables);
     if (!left.isEmpty()) {
-      nextNote = ByteBuffer.wrap(left.getLast().key(), NOTES.length, 8).getLong() + 1;
+      nextNote = numberOf(left.getLast()) + 1;
       LOG.info("finishing {} erasures that were interrupted", left.size());
       free(reason -> {});
     }
@@ -64,7 +72,31 @@ final class Freeing implements AutoCloseable {
   /** Notes, in the write batch that erases them, which bodies are to be freed. */
   void note(WriteBatch batch, int capsule, long leastArrival, long greatestArrival)
       throws RocksDBException {
-    byte[] key = ByteBuffer.allocate(NOTES.length + 8).put(NOTES).putLong(nextNote++).array();
+    note(tables, batch, nextNote++, capsule, leastArrival, greatestArrival);
+  }
+
+  /** Notes, in a database at rest, which bodies the next start is to free. */
+  static void noteAtRest(
+      Tables tables, WriteBatch batch, int capsule, long leastArrival, long greatestArrival)
+      throws RocksDBException {
+    List<Note> left = notes(tables);
+    long number = left.isEmpty() ? 0 : numberOf(left.getLast()) + 1;
+    note(tables, batch, number, capsule, leastArrival, greatestArrival);
+  }
+
+  private static long numberOf(Note note) {
+    return ByteBuffer.wrap(note.key(), NOTES.length, 8).getLong();
+  }
+
+  private static void note(
+      Tables tables,
+      WriteBatch batch,
+      long number,
+      int capsule,
+      long leastArrival,
+      long greatestArrival)
+      throws RocksDBException {
+    byte[] key = ByteBuffer.allocate(NOTES.length + 8).put(NOTES).putLong(number).array();
     byte[] range =
         ByteBuffer.allocate(32)
             .put(Keys.chunk(capsule, leastArrival, 0))
@@ -73,7 +105,7 @@ final class Freeing implements AutoCloseable {
     batch.put(tables.settings, key, range);
   }
 
-  private List<Note> notes() throws RocksDBException {
+  private static List<Note> notes(Tables tables) throws RocksDBException {
     List<Note> found = new ArrayList<>();
     try (RocksIterator entries = tables.db.newIterator(tables.settings)) {
       for (entries.seek(NOTES); entries.isValid(); entries.next()) {
@@ -129,9 +161,15 @@ final class Freeing implements AutoCloseable {
       if (!begin(every)) {
         throw new HoldfastException(ErrorCode.STOPPING, "the server is stopping");
       }
-      List<Note> notes = notes();
+      List<Note> notes = notes(tables);
       if (notes.isEmpty()) {
         return;
+      }
+      if (rotten.getAsBoolean()) {
+        throw new HoldfastException(
+            ErrorCode.BUSY,
+            "a table of the database is rotten; erased bytes are freed once it is replaced, at the"
+                + " next start of the server");
       }
       Set<String> logs = files(".log");
       tables.db.flush(wait, tables.all());

@@ -150,30 +150,12 @@ public final class Fsck {
       metadata.verifyCreation(Arrays.copyOfRange(stored, 4, 68));
       RecordGraph kept = new RecordGraph(new CapsuleTable(tables, number), 4096);
       RecordGraph derived = new RecordGraph(new InMemoryOrderedMap(), Integer.MAX_VALUE);
-      headers(name, number, kept, derived, erasures(number));
+      headers(name, number, kept, derived, Erasures.stored(tables, number));
       signatures(name, number, metadata, derived);
       compare(name, kept, derived);
     } catch (ProofException | HoldfastException | AssertionError e) {
       problem("capsule " + name.brief() + ": " + e.getMessage());
     }
-  }
-
-  private Erasures erasures(int number) throws ProofException {
-    Erasures erasures = new Erasures();
-    byte[] end = ByteBuffer.allocate(4).putInt(number + 1).array();
-    try (RocksIterator entries = tables.db.newIterator(tables.statements)) {
-      for (entries.seek(Keys.statement(number, 2, Hash.ZERO));
-          entries.isValid() && Arrays.compareUnsigned(entries.key(), end) < 0;
-          entries.next()) {
-        if (Statement.decode(entries.value()) instanceof Statement.Erasure erasure) {
-          erasures.add(erasure);
-        }
-      }
-      entries.status();
-    } catch (RocksDBException e) {
-      throw Tables.failure("cannot read statements", e);
-    }
-    return erasures;
   }
 
   private void headers(

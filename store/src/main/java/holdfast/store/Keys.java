@@ -24,6 +24,11 @@ final class Keys {
     return ByteBuffer.allocate(33).put((byte) 'c').put(name.toBytes()).array();
   }
 
+  /** Where the number of a capsule stands whose entry is lost. */
+  static byte[] lost(Hash name) {
+    return ByteBuffer.allocate(33).put((byte) 'l').put(name.toBytes()).array();
+  }
+
   static byte[] within(int capsule, byte[] key, int from) {
     byte[] whole = new byte[4 + key.length - from];
     putInt(whole, 0, capsule);

@@ -41,6 +41,7 @@ final class Quarantine {
   private final Map<Integer, NavigableMap<Long, Damage>> entries = new ConcurrentHashMap<>();
   private final AtomicInteger count = new AtomicInteger();
   private volatile Consumer<Hash> listener = capsule -> {};
+  private volatile Consumer<Damage> suspects = damage -> {};
 
   Quarantine(Tables tables) throws RocksDBException {
     this.tables = tables;
@@ -137,6 +138,11 @@ final class Quarantine {
     listener = hears;
   }
 
+  /** Sets who looks for the cause of what was found damaged; must be quick. */
+  void onDamage(Consumer<Damage> hears) {
+    suspects = hears;
+  }
+
   /** Up to {@code limit} damaged records of a capsule, by arrival. */
   List<Damage> list(int capsule, int limit) {
     NavigableMap<Long, Damage> of = entries.get(capsule);
@@ -145,6 +151,11 @@ final class Quarantine {
       of.values().stream().limit(limit).forEach(found::add);
     }
     return found;
+  }
+
+  /** Up to {@code limit} damaged records of all capsules. */
+  List<Damage> some(int limit) {
+    return entries.values().stream().flatMap(of -> of.values().stream()).limit(limit).toList();
   }
 
   /**
@@ -175,6 +186,7 @@ final class Quarantine {
     } catch (RocksDBException e) {
       LOG.error("damage is noted in memory only: {}", e.getMessage());
     }
+    suspects.accept(damage);
     listener.accept(capsule);
     return true;
   }

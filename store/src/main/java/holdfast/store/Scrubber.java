@@ -124,6 +124,32 @@ public final class Scrubber implements AutoCloseable {
     return new Progress(at.completedMillis(), share);
   }
 
+  /** Looks at the records of a capsule from one arrival number to another, both among them. */
+  void look(StoredCapsule capsule, long first, long last) {
+    RecordGraph kept = RecordCheck.graph(store, capsule);
+    long end = Aftermath.bound(first, last, kept.size());
+    if (end < Math.min(last, kept.size() - 1)) {
+      LOG.warn(
+          "capsule {}: records from number {} on are left to the next pass",
+          capsule.name().brief(),
+          end + 1);
+    }
+    for (long at = first; at <= end; ) {
+      at = slice(capsule, kept, at).end();
+    }
+  }
+
+  /** Looks once more at what is known to be damaged in a capsule. */
+  void lookAgain(StoredCapsule capsule) {
+    Set<Long> known = new HashSet<>();
+    for (Damage damage : capsule.damaged(Integer.MAX_VALUE)) {
+      if (damage.arrival() != Damage.WHOLE_CAPSULE) {
+        known.add(damage.arrival());
+      }
+    }
+    confirm(capsule, known);
+  }
+
   // ---- One pass
   // -----------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ final class SyncedMark implements AutoCloseable {
   }
 
   /** Makes the names in a folder durable. */
-  private static void syncFolder(Path folder) throws IOException {
+  static void syncFolder(Path folder) throws IOException {
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
       channel.force(true);
     }

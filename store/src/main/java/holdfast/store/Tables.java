@@ -27,8 +27,15 @@ import org.rocksdb.WALRecoveryMode;
 
 /** The opened database and its column families. */
 final class Tables implements AutoCloseable {
+  static final String SETTINGS = "default";
+  static final String NAMES = "names";
+  static final String GRAPH = "graph";
+  static final String HEADERS = "headers";
+  static final String BODIES = "bodies";
+  static final String STATEMENTS = "statements";
+
   private static final List<String> FAMILIES =
-      List.of("default", "names", "graph", "headers", "bodies", "statements");
+      List.of(SETTINGS, NAMES, GRAPH, HEADERS, BODIES, STATEMENTS);
 
   static {
     RocksDB.loadLibrary();
@@ -70,7 +77,21 @@ final class Tables implements AutoCloseable {
     return handles;
   }
 
+  /** The family of a name. */
+  ColumnFamilyHandle family(String name) {
+    return handles.get(FAMILIES.indexOf(name));
+  }
+
   static Tables open(Path folder, StoreOptions options, boolean readOnly) {
+    return open(folder, options, readOnly, false);
+  }
+
+  /** Opens the database so that it merges no tables: it is known to be rotten. */
+  static Tables openResting(Path folder, StoreOptions options) {
+    return open(folder, options, false, true);
+  }
+
+  private static Tables open(Path folder, StoreOptions options, boolean readOnly, boolean resting) {
     List<RocksObject> owned = new ArrayList<>();
     Cache cache = own(owned, new LRUCache(options.blockCacheBytes()));
     List<ColumnFamilyDescriptor> descriptors = new ArrayList<>();
@@ -78,7 +99,7 @@ final class Tables implements AutoCloseable {
       descriptors.add(
           new ColumnFamilyDescriptor(
               family.getBytes(StandardCharsets.US_ASCII),
-              familyOptions(family, options, cache, owned)));
+              familyOptions(family, options, cache, owned).setDisableAutoCompactions(resting)));
     }
     // Each log file notes how the one before it ended, so that a missing or shortened one shows.
     Properties properties = new Properties();
