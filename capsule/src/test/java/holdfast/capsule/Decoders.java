@@ -131,6 +131,12 @@ enum Decoders {
       refusedOrNot(() -> answer.verify(answer.server(), answer.capsule(), answer.nonce()));
     }
   },
+  HOLDING {
+    @Override
+    void decode(byte[] input) throws ProofException {
+      same(input, Holding.decode(input).encode());
+    }
+  },
   ABSENCE {
     @Override
     void decode(byte[] input) throws ProofException {
@@ -261,6 +267,11 @@ enum Decoders {
                       2,
                       List.of(gen.hash(), gen.hash()),
                       List.of(gen.hash()))
+                  .encode());
+      case HOLDING ->
+          List.of(
+              Holding.sign(
+                      Fixture.SERVER, FIXTURE.capsule, FIXTURE.capsule, 5, 1, 3, FIXTURE.capsule)
                   .encode());
       case ABSENCE -> List.of(evidence().denied().encode());
       case EVIDENCE_FILE -> List.of(evidence().encode());

@@ -209,6 +209,17 @@ class FormatVectorsTest {
     put("nonce of a question about a receipt", nonce);
     Absence denied = Absence.sign(SERVER, capsule, nonce, TIME + 7, first);
     put("answer about an absent record", denied.encode());
+    put(
+        "word on what a server holds",
+        Holding.sign(
+                SERVER,
+                capsule,
+                Hash.of(Fixture.filled(0xA5, 32)),
+                TIME + 8,
+                1,
+                3,
+                Hash.of(Fixture.filled(0xA6, 32)))
+            .encode());
     Evidence evidence = new Evidence(promised, salt, denied);
     evidence.verify();
     put("evidence file", evidence.encode());

@@ -1,6 +1,9 @@
 package holdfast.cli;
 
+import holdfast.capsule.Holding;
+import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
+import holdfast.client.Handover;
 import holdfast.client.Placing;
 import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
@@ -9,7 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -26,14 +28,22 @@ import picocli.CommandLine.Parameters;
       "With --copies the servers are chosen so that capsules spread evenly, and that a server which",
       "joins or leaves moves only what it takes over or had.",
       "",
+      "A server that is no member any more goes on bringing the new ones what it has. It may be stopped",
+      "when enough new ones sign that they hold what it holds: --status says so, and --wait waits for it.",
+      "Nothing is deleted by that. Broken off, it is asked again; exit code 1 while it is not over.",
+      "",
       "Examples:",
       "  holdfast place 3f2a --on one.example:7420,two.example:7420,three.example:7420 --key me.pem",
       "  holdfast place 3f2a --copies 3 --key me.pem",
+      "  holdfast place 3f2a --status --wait",
       "",
       "JSON: capsule, version, statement, complete, servers (server, identity, member, acknowledged,",
-      "reason)"
+      "reason); with --status or --wait: capsule, version, agreeing, needed, historyKnown, over,",
+      "servers (server, identity, member, version, entries, digest, agrees, mayStop, reason)"
     })
 final class PlaceCommand extends ServerCommand {
+  private static final long AGAIN_MILLIS = 500;
+
   @Parameters(paramLabel = "CAPSULE", description = "The capsule.")
   String capsule = "";
 
@@ -53,7 +63,30 @@ final class PlaceCommand extends ServerCommand {
               + " capsule's name.")
   @Nullable Integer copies;
 
-  @Mixin OwnerKey key = new OwnerKey();
+  @Option(
+      names = "--status",
+      description =
+          "Change nothing; say what the servers hold, and whether those that are to leave may stop.")
+  boolean status;
+
+  @Option(
+      names = "--wait",
+      description = "Wait until the old servers may stop, however long that takes.")
+  boolean wait;
+
+  @Option(
+      names = "--agree",
+      paramLabel = "K",
+      description =
+          "How many members have to hold the same before an old server may stop. Default: more than"
+              + " half of them.")
+  int agree;
+
+  @Option(
+      names = "--key",
+      paramLabel = "FILE",
+      description = "The owner's key; not needed for --status.")
+  @Nullable String key;
 
   PlaceCommand(Terminal terminal) {
     super(terminal);
@@ -61,12 +94,23 @@ final class PlaceCommand extends ServerCommand {
 
   @Override
   int run() throws Exception {
+    if (status) {
+      if (!on.isEmpty() || copies != null) {
+        throw Failure.usage("--status changes nothing", "Leave out --on and --copies.");
+      }
+      try (Target target = open(capsule)) {
+        return handover(target);
+      }
+    }
     if (on.isEmpty() == (copies == null)) {
       throw Failure.usage(
           "where the capsule is to be kept is said by --on or by --copies",
           "Give one of them: --on HOST:PORT,… or --copies N");
     }
-    SigningKey owner = key.read(terminal);
+    if (key == null) {
+      throw Failure.usage("only its owner places a capsule", "Name the owner's key: --key FILE");
+    }
+    SigningKey owner = terminal.home().key(key);
     List<Server> servers = new ArrayList<>();
     try (Target target = openNamed(capsule);
         Source source = source(target)) {
@@ -82,10 +126,96 @@ final class PlaceCommand extends ServerCommand {
         throw Failure.failed(
             "not every member has acknowledged the placement", "Run the same command again.");
       }
+      return wait ? handover(target) : 0;
     } finally {
       servers.forEach(Server::close);
     }
-    return 0;
+  }
+
+  // ---- What the servers hold --------------------------------------------------------------------
+
+  /** Asks until the change is over, or once. */
+  private int handover(Target target) throws Exception {
+    while (true) {
+      List<Statement> statements;
+      try (Source source = source(target)) {
+        statements = source.ask(reader -> reader.statements(true));
+      }
+      Handover now = Handover.ask(statements, agree);
+      if (now.over() || !wait) {
+        report(target, now);
+        return now.over() ? 0 : Failure.FAILED;
+      }
+      terminal.note(
+          "holdfast: "
+              + (now.settled() ? "the members agree; an old server" : "not enough members")
+              + (now.settled() ? " has more, or does not answer" : " hold the same yet"));
+      Thread.sleep(AGAIN_MILLIS);
+    }
+  }
+
+  private void report(Target target, Handover now) {
+    Holding agreed = now.agreed();
+    int agreeing = agreed == null ? 0 : now.agreeing(agreed);
+    List<String> lines = new ArrayList<>();
+    List<Json> objects = new ArrayList<>();
+    lines.add(
+        "Capsule "
+            + target.capsule().brief()
+            + ", placement version "
+            + now.placement().version()
+            + ": "
+            + agreeing
+            + " of "
+            + now.placement().members().size()
+            + " members hold the same, "
+            + now.needed()
+            + " are to");
+    for (Handover.Asked one : now.asked()) {
+      Holding held = one.holding();
+      Exception failure = one.failure();
+      String reason = failure == null ? null : Failures.account(failure).message();
+      boolean agrees = held != null && agreed != null && held.agrees(agreed);
+      lines.add(
+          "  "
+              + one.member().address()
+              + " "
+              + one.member().identity()
+              + (held == null
+                  ? ", no answer: " + reason
+                  : ", " + held.count() + " entries, " + held.digest().brief())
+              + (one.stays()
+                  ? (held != null && held.version() < now.placement().version()
+                      ? ", does not know the placement yet"
+                      : "")
+                  : now.mayStop(one) ? ", may stop" : ", must NOT stop yet"));
+      objects.add(
+          Json.object()
+              .put("server", one.member().address())
+              .put("identity", one.member().identity())
+              .put("member", one.stays())
+              .put("version", held == null ? null : held.version())
+              .put("entries", held == null ? null : held.count())
+              .put("digest", held == null ? null : held.digest())
+              .put("agrees", agrees)
+              .put("mayStop", one.stays() ? null : now.mayStop(one))
+              .put("reason", reason));
+    }
+    if (!now.historyKnown()) {
+      lines.add(
+          "  No member knows the placement before yet, so who else has records is not known.");
+    }
+    lines.add(now.over() ? "The change is over." : "The change is not over yet.");
+    print(
+        Json.object()
+            .put("capsule", target.capsule())
+            .put("version", now.placement().version())
+            .put("agreeing", agreeing)
+            .put("needed", now.needed())
+            .put("historyKnown", now.historyKnown())
+            .put("over", now.over())
+            .put("servers", objects),
+        String.join("\n", lines));
   }
 
   private List<Endpoint> members(Target target) {

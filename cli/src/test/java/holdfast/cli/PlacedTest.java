@@ -221,6 +221,49 @@ class PlacedTest {
     cli.run("create", "--copies", "9", "--key", key).failsWith(2);
   }
 
+  @Test
+  void anOldServerMayStopWhenTheNewOnesSignThatTheyHoldWhatItHolds() {
+    cli.ok("place", capsule, "--on", on(0), "--key", key);
+    cli.input("a\nb\n", "append", capsule, "--lines", "--batch", "1", "--key", key).failsWith(0);
+    // The server of the old placement leaves; what it has goes to both others first.
+    Map<String, Object> moved =
+        cli.json("place", capsule, "--on", on(1, 2), "--key", key, "--wait", "--agree", "2");
+    assertThat(moved).containsEntry("complete", true);
+    Map<String, Object> status = cli.json("place", capsule, "--status", "--agree", "2");
+    assertThat(status).containsEntry("over", true).containsEntry("agreeing", 2.0);
+    assertThat(cli.ok("place", capsule, "--status")).contains("may stop", "The change is over.");
+    for (Object one : (List<?>) status.get("servers")) {
+      assertThat(((Map<?, ?>) one).get("agrees")).isEqualTo(true);
+    }
+    assertThat(cli.run("place", capsule, "--status", "--agree", "3").failsWith(2).err())
+        .contains("2 members");
+    cli.run("place", capsule, "--status", "--on", on(1)).failsWith(2);
+    cli.run("place", capsule, "--on", on(1)).failsWith(2);
+
+    // One new server is gone: what it holds cannot be known, and two were wanted.
+    servers.get(2).close();
+    servers.remove(2);
+    assertThat(cli.run("place", capsule, "--status", "--agree", "2").failsWith(1).out())
+        .contains("no answer", "must NOT stop yet", "The change is not over yet.");
+    assertThat(cli.json("place", capsule, "--status", "--agree", "1")).containsEntry("over", true);
+    // The old one is gone: nobody knows what it may have had.
+    servers.get(0).close();
+    servers.remove(0);
+    cli.run("place", capsule, "--status", "--agree", "1").failsWith(1);
+  }
+
+  @Test
+  void serversThatAreBehindAreNotSaidToHoldTheSame() {
+    cli.ok("place", capsule, "--on", on(0, 1), "--key", key);
+    cli.ok("place", capsule, "--status", "--wait", "--agree", "2");
+    // Written to the first one alone, and the two cannot meet: their digests differ.
+    servers.get(1).close();
+    servers.remove(1);
+    cli.input("x", "append", capsule, "--key", key, "--replicas", "1").failsWith(0);
+    assertThat(cli.json("place", capsule, "--status", "--agree", "1")).containsEntry("over", true);
+    cli.run("place", capsule, "--status", "--agree", "2").failsWith(1);
+  }
+
   private static List<String> members(Map<String, Object> placed) {
     return ((List<?>) placed.get("servers"))
         .stream().map(one -> String.valueOf(((Map<?, ?>) one).get("identity"))).toList();

@@ -9,6 +9,7 @@ import holdfast.capsule.Absence;
 import holdfast.capsule.Evidence;
 import holdfast.capsule.FinalHeads;
 import holdfast.capsule.Freshness;
+import holdfast.capsule.Holding;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Possession;
 import holdfast.capsule.Receipt;
@@ -19,6 +20,7 @@ import holdfast.crypto.VerifyKey;
 import holdfast.wire.Absent;
 import holdfast.wire.Declare;
 import holdfast.wire.Fresh;
+import holdfast.wire.Hold;
 import holdfast.wire.Init;
 import holdfast.wire.Opened;
 import holdfast.wire.Possess;
@@ -238,6 +240,19 @@ final class CapsuleSession implements AutoCloseable {
         new Evidence(promised, salt, Absence.decode(reply.getAbsent().getAnswer().toByteArray()));
     evidence.verify();
     return Optional.of(evidence);
+  }
+
+  /** Asks how much of the capsule the server holds; what it signs is verified. */
+  Holding holding(Hash salt) throws ProofException {
+    Reply reply =
+        session.call(
+            Request.newBuilder()
+                .setHold(Hold.newBuilder().setSalt(ServerSession.bytes(salt.toBytes()))),
+            Reply.ResultCase.HOLD,
+            timeoutMillis);
+    Holding answer = Holding.decode(reply.getHold().getAnswer().toByteArray());
+    answer.verify(server(), capsule, salt);
+    return answer;
   }
 
   Receipt declare(List<Statement> statements) throws ProofException {

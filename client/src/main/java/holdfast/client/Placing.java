@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
 public final class Placing {
   private static final long TIMEOUT_MILLIS = 30_000;
 
+  /** Earlier placements that travel with a new one. */
+  private static final int HISTORY = 100;
+
   private final Hash capsule;
   private final CapsuleReader source;
   private final Set<Statement> known;
@@ -112,7 +115,16 @@ public final class Placing {
         session.statements(true).forEach(missing::remove);
       }
       session.declareAll(List.copyOf(missing));
-      return new Told(member, stays, session.declare(List.of(placement)), null);
+      // With the placements before it: a new member that did not know them would not know who else
+      // has something to bring.
+      List<Statement> history = new ArrayList<>(List.of(placement));
+      known.stream()
+          .filter(Statement.Placement.class::isInstance)
+          .map(Statement.Placement.class::cast)
+          .sorted(Statement.Placement.ORDER.reversed())
+          .limit(HISTORY)
+          .forEach(history::add);
+      return new Told(member, stays, session.declare(history), null);
     } catch (HoldfastException | ProofException e) {
       return new Told(member, stays, null, e);
     }

@@ -2,6 +2,7 @@ package holdfast.node;
 
 import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
+import holdfast.node.replication.Holdings;
 import holdfast.node.replication.Replication;
 import holdfast.store.CapsuleStore;
 import holdfast.store.Scrubber;
@@ -37,6 +38,7 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
   final long startedMillis = System.currentTimeMillis();
   private final AtomicInteger sessions = new AtomicInteger();
   private final Map<StoredCapsule, Set<Session>> watching = new ConcurrentHashMap<>();
+  final Holdings holdings;
   private volatile boolean stopping;
 
   /** Set before the first session opens. */
@@ -56,6 +58,7 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
     this.metrics = metrics;
     this.workers = workers;
     this.ownership = new Ownership(options, store);
+    this.holdings = new Holdings(identity);
     store.onChange(this::wake);
   }
 

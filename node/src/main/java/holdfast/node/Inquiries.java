@@ -12,6 +12,7 @@ import holdfast.node.replication.Replication;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.CapsuleStatus;
 import holdfast.wire.FreshAnswer;
+import holdfast.wire.HoldAnswer;
 import holdfast.wire.Reply;
 import holdfast.wire.Resolve;
 import holdfast.wire.Resolved;
@@ -77,6 +78,18 @@ final class Inquiries {
               });
           session.batchEnds();
         }));
+  }
+
+  /** How much is held, once all of it is durable. */
+  void hold(long id, Hash salt) {
+    byte[] answer = service.holdings.sign(session.capsule(), salt).encode();
+    session.whenSynced(() -> {
+      session.send(
+          Reply.newBuilder()
+              .setId(id)
+              .setHold(HoldAnswer.newBuilder().setAnswer(Session.bytes(answer))));
+      session.batchEnds();
+    });
   }
 
   private static long[] provenOf(RecordGraph graph, List<Hash> finalHeads) {

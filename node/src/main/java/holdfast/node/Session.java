@@ -236,6 +236,7 @@ final class Session implements StreamObserver<Request> {
       case FRESH ->
           inquiries.fresh(id, names(request.getFresh().getNonce(), 1).getFirst(), mirror.told());
       case ABSENT -> reading.absent(id, request.getAbsent());
+      case HOLD -> inquiries.hold(id, names(request.getHold().getSalt(), 1).getFirst());
       case RANGE -> paging.range(id, request.getRange());
       case STATEMENTS -> paging.statements(id, request.getStatements());
       case WATCH -> watching.begin(id, request.getWatch());

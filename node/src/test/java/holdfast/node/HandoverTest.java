@@ -1,0 +1,70 @@
+package holdfast.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import holdfast.capsule.Statement;
+import holdfast.client.CapsuleReader;
+import holdfast.client.Handover;
+import holdfast.client.ReaderOptions;
+import holdfast.client.WriterOptions;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** When the servers that leave a placement may stop. */
+@Timeout(60)
+class HandoverTest {
+  @TempDir Path folder;
+
+  private static Statement.Placement placement(NodeFixture fixture, long version) {
+    return Statement.Placement.sign(
+        fixture.capsule,
+        version,
+        version,
+        List.of(
+            new Statement.Placement.Member(
+                fixture.node.identity(), fixture.node.endpoint().toString())),
+        fixture.owner);
+  }
+
+  private static Handover ask(NodeFixture fixture) throws Exception {
+    try (CapsuleReader reader = fixture.reader(ReaderOptions.withoutCache())) {
+      return Handover.ask(reader.statements(true), 0);
+    }
+  }
+
+  @Test
+  void aChangeIsNotOverWhileThePlacementBeforeIsNotKnown() throws Exception {
+    try (NodeFixture fixture = NodeFixture.start(folder)) {
+      fixture.server.declare(placement(fixture, 3));
+      Handover unknown = ask(fixture);
+      // It agrees with itself; but there was a placement before, of who knows which servers.
+      assertThat(unknown.settled()).isTrue();
+      assertThat(unknown.historyKnown()).isFalse();
+      assertThat(unknown.over()).isFalse();
+      fixture.server.declare(placement(fixture, 4));
+      assertThat(ask(fixture).over()).isTrue();
+    }
+  }
+
+  @Test
+  void whatIsHeldIsCountedOnce() throws Exception {
+    try (NodeFixture fixture = NodeFixture.start(folder)) {
+      fixture.server.declare(placement(fixture, 1));
+      fixture.append(100, WriterOptions.defaults().withBatchRecords(10));
+      Handover now = ask(fixture);
+      var holding = Objects.requireNonNull(now.asked().getFirst().holding());
+      // 100 records, ten of them signed, and the placement.
+      assertThat(holding.count()).isEqualTo(111);
+      assertThat(holding.version()).isEqualTo(1);
+      assertThat(now.over()).isTrue();
+      // Another salt, another digest: it cannot have been made before.
+      var again = Objects.requireNonNull(ask(fixture).asked().getFirst().holding());
+      assertThat(again.count()).isEqualTo(111);
+      assertThat(again.digest()).isNotEqualTo(holding.digest());
+    }
+  }
+}
