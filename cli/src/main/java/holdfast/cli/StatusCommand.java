@@ -1,12 +1,15 @@
 package holdfast.cli;
 
+import holdfast.base.ProofException;
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.client.Home;
 import holdfast.client.Server;
+import holdfast.crypto.VerifyKey;
 import holdfast.wire.CapsuleStatus;
+import holdfast.wire.Lie;
 import holdfast.wire.ServerStatus;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,7 +30,8 @@ import picocli.CommandLine.Parameters;
       "  holdfast status 3f2a",
       "",
       "JSON: server, identity, version, crypto, startedAt, sessions, capsules, dataBytes, freeBytes,",
-      "writable, damaged (records), scrubbedAt (null before everything was looked at once); of a",
+      "writable, damaged (records), scrubbedAt (null before everything was looked at once),",
+      "lies (of other servers: time, capsule, peer, what); of a",
       "capsule: server, capsule, owner, writers, description, created, records, proven, holes, damaged,",
       "closed, successor, erasures, grants, epochs (of the content keys kept here), placement: version,",
       "time, members (server, identity)"
@@ -68,7 +72,8 @@ final class StatusCommand extends ServerCommand {
               .put("damaged", status.getDamaged())
               .put(
                   "scrubbedAt",
-                  status.getScrubbedMillis() == 0 ? null : time(status.getScrubbedMillis())),
+                  status.getScrubbedMillis() == 0 ? null : time(status.getScrubbedMillis()))
+              .put("lies", SyncCommand.lies(status.getLiesList())),
           "Server    "
               + target.endpoint()
               + ", version "
@@ -92,8 +97,20 @@ final class StatusCommand extends ServerCommand {
               + (status.getScrubbedMillis() == 0
                   ? "not everything looked at yet"
                   : "everything looked at by " + time(status.getScrubbedMillis()))
-              + (status.getWritable() ? "" : "\nWrites are refused"));
+              + (status.getWritable() ? "" : "\nWrites are refused")
+              + lies(status));
     }
+  }
+
+  private static String lies(ServerStatus status) throws ProofException {
+    StringBuilder text = new StringBuilder();
+    for (Lie lie : status.getLiesList()) {
+      text.append("\nLied      ")
+          .append(VerifyKey.ed25519(lie.getPeer().toByteArray()))
+          .append(" at ")
+          .append(SyncCommand.told(lie));
+    }
+    return text.toString();
   }
 
   private static Json json(Statement.Placement placement) {

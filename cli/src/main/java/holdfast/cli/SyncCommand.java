@@ -1,7 +1,10 @@
 package holdfast.cli;
 
+import holdfast.base.Hash;
+import holdfast.base.ProofException;
 import holdfast.client.CapsuleReader;
 import holdfast.crypto.VerifyKey;
+import holdfast.wire.Lie;
 import holdfast.wire.PeerStatus;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,6 +27,25 @@ final class SyncCommand extends GroupCommand {
     return new CommandLine(new SyncCommand(terminal)).addSubcommand(new Of(terminal));
   }
 
+  /** What is kept of peers that lied, for JSON. */
+  static List<Json> lies(List<Lie> lies) throws ProofException {
+    List<Json> objects = new ArrayList<>();
+    for (Lie lie : lies) {
+      objects.add(
+          Json.object()
+              .put("time", time(lie.getMillis()))
+              .put("capsule", Hash.of(lie.getCapsule().toByteArray()))
+              .put("peer", VerifyKey.ed25519(lie.getPeer().toByteArray()))
+              .put("what", lie.getWhat()));
+    }
+    return objects;
+  }
+
+  /** When a peer lied, and how. */
+  static String told(Lie lie) {
+    return time(lie.getMillis()) + ": " + Terminal.clean(lie.getWhat());
+  }
+
   /** Per peer: when the last round was complete, and what is under way. */
   @Command(
       name = "status",
@@ -38,7 +60,7 @@ final class SyncCommand extends GroupCommand {
         "",
         "JSON, a line for each peer: capsule, server, peer, address, meeting, lastFull, recordsLeft,",
         "recordsSent, recordsReceived, bytesSent, bytesReceived, recordsPerSecond, secondsLeft, trouble,",
-        "liar"
+        "liar, lies (time, capsule, peer, what)"
       })
   static final class Of extends ServerCommand {
     @Parameters(paramLabel = "CAPSULE", description = "The capsule.")
@@ -93,7 +115,8 @@ final class SyncCommand extends GroupCommand {
           .put("recordsPerSecond", Math.round(rate(peer)))
           .put("secondsLeft", Math.round(secondsLeft(peer)))
           .put("trouble", peer.getTrouble().isEmpty() ? null : peer.getTrouble())
-          .put("liar", peer.getLiar());
+          .put("liar", peer.getLiar())
+          .put("lies", lies(peer.getLiesList()));
     }
 
     private static String text(PeerStatus peer) throws Exception {
@@ -118,6 +141,7 @@ final class SyncCommand extends GroupCommand {
             peer.getLiar() ? "\n  avoided, since it lied: " : "\n  the last round failed: ");
         line.append(Terminal.clean(peer.getTrouble()));
       }
+      peer.getLiesList().forEach(lie -> line.append("\n  lied at ").append(told(lie)));
       return line.toString();
     }
   }

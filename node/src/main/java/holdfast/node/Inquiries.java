@@ -131,6 +131,10 @@ final class Inquiries {
             .setWritable(service.store.writable())
             .setDamaged(service.store.damagedCount())
             .setScrubbedMillis(service.scrubber.progress().completedMillis());
+    Replication replication = service.replication;
+    if (replication != null) {
+      replication.lies().forEach(lie -> status.addLies(lie.toStatus()));
+    }
     if (current != null) {
       CapsuleStatus.Builder of =
           current.withGraph(graph ->
@@ -140,7 +144,6 @@ final class Inquiries {
                   .setHoles(graph.holeCount())
                   .setDamaged(current.damagedCount())
                   .setClosed(graph.closed()));
-      Replication replication = service.replication;
       if (replication != null) {
         of.addAllPeers(replication.peers(current.name()));
       }

@@ -7,6 +7,7 @@ import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.DataPort;
 import holdfast.net.Endpoint;
+import holdfast.node.replication.Liars;
 import holdfast.node.replication.Replication;
 import holdfast.store.CapsuleStore;
 import holdfast.store.Scrubber;
@@ -92,6 +93,7 @@ public final class Node implements AutoCloseable {
               store,
               new PlacementDirectory(
                   store, made.ownership, identity.verifyKey(), options.replication().routes()),
+              new Liars(options.data().resolve("liars")),
               pool);
       made.replication = peers;
       data =

@@ -2,6 +2,7 @@ package holdfast.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import holdfast.base.Hash;
 import holdfast.capsule.Backpointers;
 import holdfast.capsule.Statement;
@@ -11,13 +12,21 @@ import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
 import holdfast.client.WriterOptions;
+import holdfast.crypto.SigningKey;
+import holdfast.net.Connection;
 import holdfast.node.replication.MeetingOptions;
+import holdfast.wire.Frame;
+import holdfast.wire.Lie;
+import holdfast.wire.Meeting;
 import holdfast.wire.PeerStatus;
+import io.grpc.stub.StreamObserver;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -110,6 +119,82 @@ class ReplicationTest {
         assertThat(damaged(reader)).isZero();
         assertThat(reader.readAll(names)).allMatch(ReadResult.Proven.class::isInstance);
       }
+    }
+  }
+
+  @Test
+  void thatAPeerLiedIsKeptOverARestart() throws Exception {
+    SigningKey peer = SigningKey.generate(NodeFixture.RANDOM);
+    try (NodeFixture first =
+        NodeFixture.start(folder.resolve("a"), options -> options.withReplication(QUICK))) {
+      first.server.declare(
+          Statement.Placement.sign(
+              first.capsule,
+              5,
+              1,
+              List.of(
+                  member(first.node),
+                  new Statement.Placement.Member(peer.verifyKey(), "127.0.0.1:1")),
+              first.owner));
+      try (Connection connection =
+          Connection.asPeer(
+              first.node.endpoint(), Connection.Pin.exactly(first.node.identity()), peer)) {
+        // Until the placement is in force there, or while it tries to reach the peer, it refuses.
+        NodeFixture.eventually(
+            "the lie is noted",
+            () -> {
+              lie(connection, first.capsule);
+              return !lies(first).isEmpty();
+            });
+      }
+      List<Lie> kept = lies(first);
+      assertThat(kept.getFirst().getPeer().toByteArray())
+          .isEqualTo(peer.verifyKey().bytes().toArray());
+      first.restart();
+      assertThat(lies(first)).isEqualTo(kept);
+      assertThat(first.server.status().getLiesList()).isEqualTo(kept);
+    }
+  }
+
+  /** Opens a round and sends what is no message; returns when the other side has ended it. */
+  private static void lie(Connection connection, Hash capsule) {
+    CountDownLatch ended = new CountDownLatch(1);
+    var out =
+        connection.openRound(
+            new StreamObserver<>() {
+              @Override
+              public void onNext(Frame frame) {}
+
+              @Override
+              public void onError(Throwable failure) {
+                ended.countDown();
+              }
+
+              @Override
+              public void onCompleted() {
+                ended.countDown();
+              }
+            });
+    out.onNext(
+        Frame.newBuilder()
+            .setMeeting(Meeting.newBuilder().setCapsule(ByteString.copyFrom(capsule.toBytes())))
+            .build());
+    out.onNext(
+        Frame.newBuilder().setPart(ByteString.copyFrom(new byte[] {99})).setLast(true).build());
+    try {
+      assertThat(ended.await(10, TimeUnit.SECONDS)).as("the round ends").isTrue();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static List<Lie> lies(NodeFixture fixture) {
+    try (CapsuleReader reader = fixture.reader(ReaderOptions.withoutCache())) {
+      return reader.status().getCapsule().getPeersList().stream()
+          .flatMap(one -> one.getLiesList().stream())
+          .toList();
+    } catch (holdfast.base.ProofException e) {
+      throw new AssertionError(e);
     }
   }
 

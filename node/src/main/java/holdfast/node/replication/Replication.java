@@ -23,6 +23,7 @@ import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.security.SecureRandom;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -53,6 +54,7 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
   private final CapsuleStore store;
   private final Directory directory;
   private final Executor workers;
+  private final Liars liars;
   private final SecureRandom random = new SecureRandom();
   private final ScheduledExecutorService timer =
       Executors.newSingleThreadScheduledExecutor(
@@ -67,6 +69,7 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
   /**
    * Replication of a node.
    *
+   * @param liars where it is kept what peers do that is false
    * @param workers runs the machines
    */
   public Replication(
@@ -74,11 +77,13 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
       SigningKey identity,
       CapsuleStore store,
       Directory directory,
+      Liars liars,
       Executor workers) {
     this.options = options;
     this.identity = identity;
     this.store = store;
     this.directory = directory;
+    this.liars = liars;
     this.workers = workers;
   }
 
@@ -135,7 +140,20 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
 
   /** What is known of the peers of a capsule. */
   public List<PeerStatus> peers(Hash capsule) {
-    return links.getOrDefault(capsule, Map.of()).values().stream().map(Link::status).toList();
+    List<PeerStatus> peers = new ArrayList<>();
+    links
+        .getOrDefault(capsule, Map.of())
+        .forEach((peer, link) -> {
+          PeerStatus.Builder status = link.status().toBuilder();
+          liars.of(capsule, peer).forEach(lie -> status.addLies(lie.toStatus()));
+          peers.add(status.build());
+        });
+    return peers;
+  }
+
+  /** What peers did that was false, of all capsules. */
+  public List<Liars.Lie> lies() {
+    return liars.all();
   }
 
   private void tick() {
@@ -240,6 +258,11 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
           link.member.identity(),
           link.capsule.brief(),
           evidence.getMessage());
+      liars.note(
+          System.currentTimeMillis(),
+          link.capsule,
+          link.member.identity(),
+          evidence.violation() + ": " + evidence.getMessage());
       link.lied(
           evidence.violation() + ": " + evidence.getMessage(), System.nanoTime() + LIAR_NANOS);
     }
