@@ -37,7 +37,7 @@ import picocli.CommandLine.Parameters;
       "proofBytes, proofHeaders, proven"
     })
 final class DemoCommand extends BaseCommand {
-  private static final int GENERATED_LINES = 100_000;
+  private static final int GENERATED_LINES = 50_000;
   private static final int SHOWN = 80;
 
   @Parameters(arity = "0..1", paramLabel = "FILE", description = "A text file to use as data.")

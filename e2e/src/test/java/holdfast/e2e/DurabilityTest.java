@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import holdfast.base.Hash;
 import holdfast.client.Server;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -63,31 +62,24 @@ class DurabilityTest {
   @Test
   void aPowerCutLosesNothingPromised() throws Exception {
     int rounds = Integer.getInteger("holdfast.powercuts", 1);
-    Path image = folder.resolve("image");
-    Path disk = Files.createDirectory(folder.resolve("disk"));
-    assumeTrue(
-        run("truncate", "-s", "192M", image.toString())
-            && run("mkfs.ext4", "-q", "-F", image.toString())
-            && run("mount", "-o", "loop", image.toString(), disk.toString()),
-        "NOT TESTED: a power cut needs the right to loop-mount an ext4 image (run as root)");
-    try {
+    try (LoopDisk disk = LoopDisk.make(folder.resolve("image"), folder.resolve("disk"), 192)) {
+      assumeTrue(
+          disk != null,
+          "NOT TESTED: a power cut needs the right to loop-mount an ext4 image (run as root)");
       for (int round = 0; round < rounds; round++) {
-        powerCut(image, disk, round);
+        powerCut(disk, round);
       }
-    } finally {
-      run("umount", disk.toString());
     }
     System.out.printf(
         "power cut: %d rounds, %d records promised, none lost (seed %d)%n",
         rounds, workload.promised().size(), seed);
   }
 
-  private void powerCut(Path image, Path disk, int round) throws Exception {
+  private void powerCut(LoopDisk disk, int round) throws Exception {
     Path copy = folder.resolve("copy" + round);
-    Path left = Files.createDirectory(folder.resolve("left" + round));
     List<Hash> promised;
     try (ServerProcess process =
-            ServerProcess.start(disk.resolve("data"), folder.resolve("log" + round));
+            ServerProcess.start(disk.folder().resolve("data"), folder.resolve("log" + round));
         Server server = process.connect()) {
       if (round == 0) {
         workload.create(server);
@@ -99,39 +91,25 @@ class DurabilityTest {
       // The process stands still while the image is copied: the copy is of one moment. What the
       // file system has not yet written is not in the image; the last lines show that it is so.
       process.signal("STOP");
-      Files.writeString(disk.resolve("unsynced" + round), "not on the disk".repeat(1000));
-      copyAtRest(image, copy);
+      Files.writeString(disk.folder().resolve("unsynced" + round), "not on the disk".repeat(1000));
+      disk.copyAtRest(copy);
       process.signal("CONT");
       awaitReceipts(workload, workload.receipts() + 1);
       process.kill();
       writer.join();
     }
-    assertThat(run("mount", "-o", "loop", copy.toString(), left.toString())).isTrue();
-    try {
+    try (LoopDisk left = LoopDisk.mount(copy, folder.resolve("left" + round))) {
       try (ServerProcess process =
-              ServerProcess.start(left.resolve("data"), folder.resolve("log" + round));
+              ServerProcess.start(left.folder().resolve("data"), folder.resolve("log" + round));
           Server server = process.connect()) {
         workload.expectAll(server, promised);
       }
-      Path unsynced = left.resolve("unsynced" + round);
+      Path unsynced = left.folder().resolve("unsynced" + round);
       assertThat(Files.exists(unsynced) ? Files.readString(unsynced) : "")
           .as("what was never synced is not in the copy, so the copy does cut the power")
           .doesNotContain("not on the disk");
-    } finally {
-      run("umount", left.toString());
-      Files.delete(copy);
     }
-  }
-
-  /** Copies until nothing has changed while it was copied. */
-  private static void copyAtRest(Path image, Path copy) throws Exception {
-    boolean same = false;
-    for (int attempt = 0; attempt < 20 && !same; attempt++) {
-      assertThat(run("cp", "--reflink=never", "--sparse=always", image.toString(), copy.toString()))
-          .isTrue();
-      same = run("cmp", "-s", image.toString(), copy.toString());
-    }
-    assertThat(same).as("the image was copied at one moment").isTrue();
+    Files.delete(copy);
   }
 
   @Test
@@ -139,7 +117,7 @@ class DurabilityTest {
     Path data = folder.resolve("data");
     Path trace = folder.resolve("trace");
     assumeTrue(
-        run("strace", "-f", "-o", "/dev/null", "true"),
+        LoopDisk.run("strace", "-f", "-o", "/dev/null", "true"),
         "NOT TESTED: making fdatasync fail needs strace and the right to trace");
     int failing = 20 + random.nextInt(60);
     try (ServerProcess process =
@@ -174,15 +152,5 @@ class DurabilityTest {
     System.out.printf(
         "failing fdatasync: call %d failed after %d receipts, %d records promised, none lost%n",
         failing, workload.receipts(), workload.promised().size());
-  }
-
-  private static boolean run(String... command) throws InterruptedException {
-    try {
-      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-      process.getInputStream().transferTo(java.io.OutputStream.nullOutputStream());
-      return process.waitFor() == 0;
-    } catch (IOException e) {
-      return false;
-    }
   }
 }

@@ -6,45 +6,75 @@ import java.io.IOException;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The tour in the README, typed as written: all blocks of {@code sh} in one shell, in order, in an
- * empty folder from which {@code ./holdfast} leads to this source tree. Ports are free ones.
+ * What the README shows, typed as written: all blocks of {@code sh} of a chapter in one shell, in
+ * order, in an empty folder from which {@code ./holdfast} leads to this source tree. Ports of
+ * single servers are free ones, those of a cluster are as written.
  *
  * <p>A block fails when any command in it does, or when a line {@code # → text} is not among what
  * it prints; an ellipsis in the text stands for anything.
  */
 class ReadmeTest {
   private static final String TOUR = "## A tour in ten minutes";
+  private static final String SEVERAL = "## On several servers";
   private static final String EXPECTED = "# → ";
   private static final String END_OF_BLOCK = "== end of block ==";
-  private static final long PATIENCE_SECONDS = 300;
+
+  /**
+   * For one block: what a command waits for in vain is not waited for until all others would end.
+   */
+  private static final long PATIENCE_SECONDS = 150;
+
+  private static final long POLL_NANOS = 50_000_000;
+
+  /** The servers of a single-server chapter, and a cluster, are not to go on after a failure. */
+  private static final String CLEANUP =
+      """
+      set -euo pipefail
+      clean() {
+        kill $(jobs -p) 2> /dev/null || true
+        if [ -f "$HOLDFAST_HOME/cluster.toml" ]; then ./holdfast cluster down --delete || true; fi
+      }
+      trap clean EXIT
+      """;
 
   @TempDir Path folder;
 
   @Test
   void theTourRunsAsWritten() throws Exception {
+    play(TOUR);
+  }
+
+  @Test
+  void severalServersRunAsWritten() throws Exception {
+    play(SEVERAL);
+  }
+
+  private void play(String chapter) throws Exception {
     Path root = projectRoot();
-    List<String> blocks = blocks(Files.readString(root.resolve("README.md")));
-    assertThat(blocks).as("blocks of the tour").hasSizeGreaterThan(5);
+    List<String> blocks = blocks(Files.readString(root.resolve("README.md")), chapter);
+    assertThat(blocks).as("blocks of '%s'", chapter).hasSizeGreaterThan(3);
     Files.createSymbolicLink(folder.resolve("holdfast"), root.resolve("holdfast"));
 
-    List<String> outputs = run(script(blocks));
+    List<String> outputs = run(blocks);
 
     String whole = String.join(END_OF_BLOCK, outputs);
     for (int i = 0; i < blocks.size(); i++) {
       assertThat(outputs.size())
           .as("this block ends well:%n%s%nall output:%n%s", blocks.get(i), whole)
-          .isGreaterThan(i + 1);
-      String output = outputs.get(i);
+          .isGreaterThan(i + 2);
+      String output = outputs.get(i + 1);
       for (String line : blocks.get(i).lines().filter(one -> one.startsWith(EXPECTED)).toList()) {
         assertThat(pattern(line.substring(EXPECTED.length())).matcher(output).find())
             .as("'%s' is among the output:%n%s", line, output)
@@ -62,10 +92,10 @@ class ReadmeTest {
     return directory;
   }
 
-  private static List<String> blocks(String readme) {
-    int start = readme.indexOf(TOUR);
-    assertThat(start).as("the README has the heading '%s'", TOUR).isPositive();
-    int end = readme.indexOf("\n## ", start + TOUR.length());
+  private static List<String> blocks(String readme, String chapter) {
+    int start = readme.indexOf(chapter);
+    assertThat(start).as("the README has the heading '%s'", chapter).isPositive();
+    int end = readme.indexOf("\n## ", start + chapter.length());
     List<String> blocks = new ArrayList<>();
     List<String> block = null;
     for (String line : readme.substring(start, end).lines().toList()) {
@@ -82,37 +112,59 @@ class ReadmeTest {
   }
 
   private static String script(List<String> blocks) {
-    StringBuilder script =
-        new StringBuilder("set -euo pipefail\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n");
+    StringBuilder script = new StringBuilder(CLEANUP);
+    // The first use of the command may build it, which no block has to wait for.
+    script.append("./holdfast --version\nprintf '\\n%s\\n' '").append(END_OF_BLOCK).append("'\n");
     for (String block : blocks) {
       script.append(block).append("\nprintf '\\n%s\\n' '").append(END_OF_BLOCK).append("'\n");
     }
     return script.toString();
   }
 
-  /** What the blocks printed, one after the other; the last item is what came after them. */
-  private List<String> run(String script) throws IOException, InterruptedException {
-    Path commands = Files.writeString(folder.resolve("tour.sh"), script);
+  /** What came before the blocks, what each of them printed, and what came after them. */
+  private List<String> run(List<String> blocks) throws IOException, InterruptedException {
+    Path commands = Files.writeString(folder.resolve("commands.sh"), script(blocks));
     Path output = folder.resolve("output");
     ProcessBuilder builder =
         new ProcessBuilder("bash", commands.toString())
             .directory(folder.toFile())
             .redirectErrorStream(true)
-            .redirectOutput(output.toFile());
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(output.toFile()));
     String port = String.valueOf(freePort());
     builder.environment().keySet().removeIf(name -> name.startsWith("HOLDFAST_"));
+    // Never the folder of whoever runs the test, even if a block forgets to name one.
+    builder.environment().put("HOLDFAST_HOME", folder.resolve("home").toString());
     builder.environment().put("HOLDFAST_UP_PORT", port);
     builder.environment().put("HOLDFAST_UP_HTTP_PORT", String.valueOf(freePort()));
-    builder.environment().put("HOLDFAST_SERVER", "127.0.0.1:" + port);
-    Process shell = builder.start();
-    boolean ended = shell.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS);
-    if (!ended) {
-      shell.descendants().forEach(ProcessHandle::destroyForcibly);
-      shell.destroyForcibly().waitFor();
+    if (!String.join("", blocks).contains("cluster up")) {
+      builder.environment().put("HOLDFAST_SERVER", "127.0.0.1:" + port);
     }
-    String printed = Files.readString(output);
-    assertThat(ended).as("the tour ends; so far:%n%s", printed).isTrue();
-    return List.of(printed.split(Pattern.quote(END_OF_BLOCK), -1));
+    Process shell = builder.start();
+    int done = 0;
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+    while (shell.isAlive() && System.nanoTime() - deadline < 0) {
+      int now = outputs(output).size();
+      if (now > done) {
+        done = now;
+        deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+      }
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+    if (shell.isAlive()) {
+      // What it waits for is ended, so that the shell ends too and cleans up behind itself.
+      Files.writeString(
+          output, "\nnot within " + PATIENCE_SECONDS + " s\n", StandardOpenOption.APPEND);
+      shell.descendants().forEach(ProcessHandle::destroyForcibly);
+      shell.destroy();
+      if (!shell.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+        shell.destroyForcibly().waitFor();
+      }
+    }
+    return outputs(output);
+  }
+
+  private static List<String> outputs(Path output) throws IOException {
+    return List.of(Files.readString(output).split(Pattern.quote(END_OF_BLOCK), -1));
   }
 
   private static int freePort() throws IOException {

@@ -1,20 +1,31 @@
 package holdfast.e2e;
 
+import holdfast.base.HoldfastException;
 import holdfast.net.Endpoint;
+import holdfast.net.Routes;
 import holdfast.node.Node;
 import holdfast.node.NodeOptions;
+import holdfast.node.replication.MeetingOptions;
 import holdfast.store.StoreOptions;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 
 /**
- * A server as a process of its own, on the data folder given. Says where it listens on standard
- * output, stops cleanly when standard input ends, and ends with code 3 when its store fails.
+ * A server as a process of its own, on the data folder given; if they are given too, at a port and
+ * with routes to other servers. Says where it listens on standard output, stops cleanly when
+ * standard input ends, and ends with code 3 when its store fails, with code 4 when it refuses to
+ * start.
  */
 final class ServerMain {
-  private static final int STORE_FAILED = 3;
+  static final int STORE_FAILED = 3;
+  static final int REFUSED = 4;
+  static final String REFUSED_WORD = "refused: ";
+
+  /** Often enough for a short test. */
+  private static final int PERIOD_MILLIS = 500;
 
   private ServerMain() {}
 
@@ -34,8 +45,33 @@ final class ServerMain {
                 1 << 20));
   }
 
+  private static NodeOptions options(List<String> args) {
+    Path data = Path.of(args.getFirst());
+    if (args.size() == 1) {
+      return options(data);
+    }
+    StoreOptions store = options(data).store();
+    return NodeOptions.of(
+            data,
+            new Endpoint("127.0.0.1", Integer.parseInt(args.get(1))),
+            new Endpoint("127.0.0.1", 0),
+            Set.of())
+        .withStore(store)
+        .withReplication(
+            MeetingOptions.defaults()
+                .withPeriod(PERIOD_MILLIS, PERIOD_MILLIS / 10)
+                .withRoutes(Routes.parse(args.subList(2, args.size()))));
+  }
+
   public static void main(String[] args) throws InterruptedException {
-    Node node = Node.start(options(Path.of(args[0])));
+    Node node;
+    try {
+      node = Node.start(options(List.of(args)));
+    } catch (HoldfastException e) {
+      System.err.println(REFUSED_WORD + e.code() + " " + e.getMessage());
+      System.exit(REFUSED);
+      return;
+    }
     Thread.ofPlatform()
         .daemon()
         .start(() -> {

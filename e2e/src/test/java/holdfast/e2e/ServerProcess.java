@@ -29,6 +29,15 @@ final class ServerProcess implements AutoCloseable {
     this.identity = identity;
   }
 
+  /** A server looked at its data and would not serve it. */
+  static final class Refused extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    Refused(String why) {
+      super(why);
+    }
+  }
+
   /**
    * Starts a server and waits until it serves.
    *
@@ -36,6 +45,15 @@ final class ServerProcess implements AutoCloseable {
    * @param under what to run it under, such as strace with its options
    */
   static ServerProcess start(Path data, Path log, String... under) throws Exception {
+    return start(List.of(data.toString()), log, under);
+  }
+
+  /**
+   * The same with all that {@link ServerMain} takes.
+   *
+   * @throws Refused when it does not start because it will not
+   */
+  static ServerProcess start(List<String> arguments, Path log, String... under) throws Exception {
     List<String> command = new ArrayList<>(List.of(under));
     command.addAll(
         List.of(
@@ -45,10 +63,12 @@ final class ServerProcess implements AutoCloseable {
             "-XX:TieredStopAtLevel=1",
             "--enable-native-access=ALL-UNNAMED",
             "--sun-misc-unsafe-memory-access=allow",
+            // Who is killed leaves unpacked libraries there.
+            "-Djava.io.tmpdir=" + log.toAbsolutePath().getParent(),
             "-cp",
             System.getProperty("java.class.path"),
-            ServerMain.class.getName(),
-            data.toString()));
+            ServerMain.class.getName()));
+    command.addAll(arguments);
     Process process =
         new ProcessBuilder(command)
             .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()))
@@ -57,8 +77,15 @@ final class ServerProcess implements AutoCloseable {
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     String line = out.readLine();
     if (line == null) {
-      process.waitFor();
-      throw new IOException("the server did not start:\n" + Files.readString(log));
+      String all = Files.readString(log);
+      if (process.waitFor() == ServerMain.REFUSED) {
+        throw new Refused(
+            all.substring(all.lastIndexOf(ServerMain.REFUSED_WORD))
+                .lines()
+                .findFirst()
+                .orElseThrow());
+      }
+      throw new IOException("the server did not start:\n" + all);
     }
     String[] words = line.split(" ", -1);
     return new ServerProcess(
@@ -85,6 +112,14 @@ final class ServerProcess implements AutoCloseable {
 
   void signal(String name) throws Exception {
     new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).start().waitFor();
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  boolean running() {
+    return process.isAlive();
   }
 
   int awaitExit() throws InterruptedException {

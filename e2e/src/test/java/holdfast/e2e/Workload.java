@@ -9,11 +9,15 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.Opener;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
+import holdfast.client.Replicas;
+import holdfast.client.ReplicatedReader;
+import holdfast.client.ReplicationOptions;
 import holdfast.client.Server;
 import holdfast.client.WriteResult;
 import holdfast.client.WriterOptions;
@@ -65,7 +69,7 @@ final class Workload {
 
   /** Says that servers keep the capsule. */
   void place(Server server, List<Statement.Placement.Member> members) throws ProofException {
-    server.declare(Statement.Placement.sign(metadata.name(), 1, 1, members, owner));
+    server.declare(placement(members));
   }
 
   /** How many records a server has proven; none when it does not know the capsule. */
@@ -91,15 +95,43 @@ final class Workload {
     return List.copyOf(promised);
   }
 
-  private synchronized void note(WriteResult result) {
+  private void note(WriteResult result) {
     if (result instanceof WriteResult.Stored stored) {
-      promised.addAll(stored.names());
-      receipts.incrementAndGet();
+      promise(stored.names());
     }
   }
 
+  /** Notes that records were acknowledged as durably as their writer asked for. */
+  synchronized void promise(List<Hash> names) {
+    promised.addAll(names);
+    receipts.incrementAndGet();
+  }
+
+  /** A writer to all members of a placement. */
+  CapsuleWriter openWriter(Replicas replicas, WriterOptions options, ReplicationOptions replication)
+      throws ProofException {
+    return replicas.openWriter(owner, key, options, replication);
+  }
+
+  Statement.Placement placement(List<Statement.Placement.Member> members) {
+    return Statement.Placement.sign(metadata.name(), 1, 1, members, owner);
+  }
+
+  CapsuleReader openReader(Server server, ReaderOptions options) throws ProofException {
+    return server.openReader(metadata.name(), List.of(key), options);
+  }
+
+  Opener opener() {
+    return new Opener(metadata.name(), List.of(key));
+  }
+
+  /** A reader that asks these servers, in this order. */
+  ReplicatedReader openReader(List<Server> servers, ReaderOptions options) {
+    return new ReplicatedReader(servers, metadata.name(), List.of(key), options);
+  }
+
   /** Appends one record of a few leaves, some of them large. */
-  private void append(CapsuleWriter writer) throws ProofException {
+  Hash append(CapsuleWriter writer) throws ProofException {
     byte[][] leaves = new byte[random.nextInt(20) == 0 ? 100 : 1 + random.nextInt(3)][];
     for (int i = 0; i < leaves.length; i++) {
       leaves[i] = new byte[random.nextInt(50) == 0 ? 5000 : 16 + random.nextInt(200)];
@@ -109,6 +141,7 @@ final class Workload {
     synchronized (this) {
       written.put(name, leaves);
     }
+    return name;
   }
 
   /** Writes a number of records in small batches and waits for the receipts. */
@@ -193,11 +226,16 @@ final class Workload {
     if (result instanceof ReadResult.Damaged damaged) {
       throw new DamageShown("record " + damaged.name().brief());
     }
+    expect(reader.opener(), result);
+  }
+
+  /** A record that was read must be proven, and what was written. */
+  void expect(Opener opener, ReadResult result) throws ProofException {
     assertThat(result)
         .as("record %s, which was promised", result.name().brief())
         .isInstanceOf(ReadResult.Proven.class);
     ReadResult.Proven proven = (ReadResult.Proven) result;
-    byte[][] leaves = reader.opener().openAll(proven.record().header(), proven.record().body());
+    byte[][] leaves = opener.openAll(proven.record().header(), proven.record().body());
     synchronized (this) {
       assertThat(Arrays.deepEquals(leaves, written.get(result.name())))
           .as("content of %s", result.name().brief())
