@@ -93,11 +93,18 @@ final class DemoCommand extends BaseCommand {
     long bytes = lines.stream().mapToLong(line -> line.length).sum();
     long rate = Math.round(lines.size() / written.seconds());
     say(
-        "2. %,d lines (%s) are sealed, signed, sent over TLS and synced to disks: %,d lines/s.",
-        lines.size(), bytes(bytes), rate);
+        String.format(
+            Locale.ROOT,
+            "2. %,d lines (%s) are sealed, signed, sent over TLS and synced to disks: %,d lines/s.",
+            lines.size(),
+            bytes(bytes),
+            rate));
     say(
-        "   Halfway server 2 is killed (kill -9). The stream goes on: %,d records, %,d receipts.",
-        story.recordCount(), written.acknowledgements());
+        String.format(
+            Locale.ROOT,
+            "   Halfway server 2 is killed (kill -9). The stream goes on: %,d records, %,d receipts.",
+            story.recordCount(),
+            written.acknowledgements()));
     json.put("lines", lines.size())
         .put("bytes", bytes)
         .put("records", story.recordCount())
@@ -111,24 +118,32 @@ final class DemoCommand extends BaseCommand {
   private void heal(DemoStory story, Json json) throws Exception {
     DemoStory.Healed healed = story.heal();
     say(
-        "3. Server 2 starts again, with %,d records of %,d. The others bring it what it missed: all is"
-            + " there\n   after %.1f s.",
-        healed.had(), story.recordCount(), healed.seconds());
+        String.format(
+            Locale.ROOT,
+            "3. Server 2 starts again, with %,d records of %,d. The others bring it what it missed: all is"
+                + " there\n   after %.1f s.",
+            healed.had(),
+            story.recordCount(),
+            healed.seconds()));
     json.put("had", healed.had()).put("healedSeconds", rounded(healed.seconds()));
   }
 
   private boolean damage(DemoStory story, Replicas replicas, Json json) throws Exception {
     DemoStory.Mended mended = story.damage(replicas);
     say(
-        "4. Server 2 stops, one byte of %s on its disk is flipped, and it starts again.",
-        mended.file());
+        String.format(
+            Locale.ROOT,
+            "4. Server 2 stops, one byte of %s on its disk is flipped, and it starts again.",
+            mended.file()));
     say(
-        "   %s Readers %s it elsewhere.\n   Copies from the others repair it after %.1f s.",
-        mended.refused()
-            ? "It finds its copy damaged, and does not serve it."
-            : "IT DOES NOT NOTICE.",
-        mended.elsewhere() ? "get" : "DO NOT GET",
-        mended.seconds());
+        String.format(
+            Locale.ROOT,
+            "   %s Readers %s it elsewhere.\n   Copies from the others repair it after %.1f s.",
+            mended.refused()
+                ? "It finds its copy damaged, and does not serve it."
+                : "IT DOES NOT NOTICE.",
+            mended.elsewhere() ? "get" : "DO NOT GET",
+            mended.seconds()));
     json.put("flipped", mended.file())
         .put("caught", mended.refused())
         .put("elsewhere", mended.elsewhere())
@@ -148,10 +163,17 @@ final class DemoCommand extends BaseCommand {
             && verified.metadata().name().equals(story.capsule());
     String text = content == null ? "" : new String(content, StandardCharsets.UTF_8);
     say(
-        "5. All servers are stopped. A stranger verifies line %,d from a file of %s:",
-        line + 1, bytes(proof.length));
-    say("     %s", text.length() > SHOWN ? text.substring(0, SHOWN) + "…" : text);
-    say("   %s: written by %s", proven ? "proven" : "NOT PROVEN", story.writer());
+        String.format(
+            Locale.ROOT,
+            "5. All servers are stopped. A stranger verifies line %,d from a file of %s:",
+            line + 1,
+            bytes(proof.length)));
+    say(
+        String.format(
+            Locale.ROOT, "     %s", text.length() > SHOWN ? text.substring(0, SHOWN) + "…" : text));
+    say(
+        String.format(
+            Locale.ROOT, "   %s: written by %s", proven ? "proven" : "NOT PROVEN", story.writer()));
     json.put("line", line + 1)
         .put("text", text)
         .put("proofBytes", proof.length)
@@ -168,10 +190,6 @@ final class DemoCommand extends BaseCommand {
     if (!json) {
       terminal.line(text);
     }
-  }
-
-  private void say(String format, Object... values) {
-    say(String.format(Locale.ROOT, format, values));
   }
 
   private List<byte[]> lines() throws IOException, InterruptedException {

@@ -2,6 +2,7 @@ package holdfast.cli;
 
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
+import holdfast.capsule.Body;
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Opener;
@@ -224,21 +225,22 @@ final class DemoStory implements AutoCloseable {
     if (!(result instanceof ReadResult.Proven proven)) {
       return false;
     }
+    Body body = proven.record().body();
     int at = records.indexOf(result.name()) * linesPerRecord;
-    byte[][] leaves = opener().openAll(proven.record().header(), proven.record().body());
     byte[][] written =
         lines.subList(at, Math.min(lines.size(), at + linesPerRecord)).toArray(byte[][]::new);
-    return Arrays.deepEquals(leaves, written);
+    return body != null
+        && Arrays.deepEquals(opener().openAll(proven.record().header(), body), written);
   }
 
   /** Flips the byte in which some sealed line of a record begins, in the server's tables. */
   private Path flip(Hash record) throws IOException, ProofException {
     List<byte[]> sealed = new ArrayList<>();
     try (CapsuleReader reader = reader(0)) {
-      if (reader.read(record) instanceof ReadResult.Proven proven) {
-        for (int i = 0; i < proven.record().header().leafCount(); i++) {
-          sealed.add(Arrays.copyOfRange(proven.record().body().leaf(i), PATTERN_FROM, PATTERN_TO));
-        }
+      Body body =
+          reader.read(record) instanceof ReadResult.Proven proven ? proven.record().body() : null;
+      for (int i = 0; body != null && i < body.leafCount(); i++) {
+        sealed.add(Arrays.copyOfRange(body.leaf(i), PATTERN_FROM, PATTERN_TO));
       }
     }
     Path tables = CapsuleStore.databaseFolder(servers.all().get(VICTIM).data());
