@@ -9,6 +9,7 @@ import holdfast.net.Endpoint;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.channels.FileChannel;
@@ -83,11 +84,10 @@ final class FaultyReplica implements AutoCloseable {
     for (int attempt = 0; attempt < 100; attempt++) {
       int port = random.nextInt(FIRST_PORT, LAST_PORT);
       try (ServerSocket socket = new ServerSocket()) {
-        socket.bind(new InetSocketAddress("127.0.0.1", port));
+        socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
         return port;
       } catch (IOException e) {
         // Somebody has it; the next one, then.
-        continue;
       }
     }
     throw new IOException("no port is free");

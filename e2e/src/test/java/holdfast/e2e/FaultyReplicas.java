@@ -6,6 +6,7 @@ import holdfast.net.Endpoint;
 import holdfast.net.faulty.Faults;
 import holdfast.net.faulty.FaultyProxy;
 import holdfast.net.faulty.FaultyProxy.Direction;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -172,7 +173,7 @@ final class FaultyReplicas implements AutoCloseable {
   private static void limitFiles(long pid, String limit) throws Exception {
     boolean done = LoopDisk.run("prlimit", "--pid", String.valueOf(pid), "--fsize=" + limit);
     if (!done && ProcessHandle.of(pid).filter(ProcessHandle::isAlive).isPresent()) {
-      throw new java.io.IOException("prlimit cannot limit the files of process " + pid);
+      throw new IOException("prlimit cannot limit the files of process " + pid);
     }
   }
 
@@ -209,7 +210,7 @@ final class FaultyReplicas implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() throws IOException {
     fronts.forEach(FaultyProxy::close);
     for (@Nullable FaultyProxy[] some : links) {
       for (FaultyProxy link : some) {

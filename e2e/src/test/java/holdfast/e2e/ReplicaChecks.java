@@ -249,10 +249,14 @@ final class ReplicaChecks implements AutoCloseable {
   }
 
   @Override
-  public void close() throws InterruptedException {
+  public void close() {
     ended.set(true);
-    for (Thread thread : probing) {
-      thread.join();
+    try {
+      for (Thread thread : probing) {
+        thread.join();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 }

@@ -121,7 +121,7 @@ class ReplicaFaultsTest {
             new Random(random.nextLong()),
             TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun));
       }
-      stream.close();
+      stream.end();
       stream.requireRunning();
       end(replicas, workload, checks);
       report(workload, stream, checks, disks);

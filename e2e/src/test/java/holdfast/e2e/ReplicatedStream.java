@@ -18,14 +18,16 @@ import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Writes to all members of a placement without end, a few records at a time, and tells the workload
  * of every record that enough of them have signed for. A batch that is not acknowledged ends it.
  */
-final class ReplicatedStream implements AutoCloseable {
+final class ReplicatedStream {
   static final int NEEDED = 2;
   private static final int TICK_MILLIS = 25;
   private static final int MOST_RECORDS = 5;
@@ -43,8 +45,9 @@ final class ReplicatedStream implements AutoCloseable {
   /** For each member, the last record in the stream that it has signed for. */
   private final Map<VerifyKey, Integer> newest = new ConcurrentHashMap<>();
 
-  private volatile int appended;
-  private volatile int acknowledged;
+  private final ScheduledFuture<?> ticking;
+  private final AtomicInteger appended = new AtomicInteger();
+  private final AtomicInteger acknowledged = new AtomicInteger();
   private volatile long longestPauseNanos;
   private long lastNanos = System.nanoTime();
   private volatile @Nullable Throwable failure;
@@ -60,14 +63,14 @@ final class ReplicatedStream implements AutoCloseable {
       VerifyKey by = stored.receipt().server();
       stored.names().forEach(name -> newest.merge(by, places.getOrDefault(name, 0), Math::max));
     });
-    thread.scheduleWithFixedDelay(this::write, 0, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    ticking = thread.scheduleWithFixedDelay(this::write, 0, TICK_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   private void write() {
     try {
       for (int i = random.nextInt(MOST_RECORDS); i >= 0; i--) {
-        places.put(workload.append(writer), appended + 1);
-        appended++;
+        places.put(workload.append(writer), appended.get() + 1);
+        appended.incrementAndGet();
       }
       writer.send();
     } catch (Throwable e) {
@@ -87,7 +90,7 @@ final class ReplicatedStream implements AutoCloseable {
             .count();
     assertThat(servers).as("distinct servers that signed").isGreaterThanOrEqualTo(NEEDED);
     workload.promise(result.names());
-    acknowledged += result.names().size();
+    acknowledged.addAndGet(result.names().size());
     long now = System.nanoTime();
     longestPauseNanos = Math.max(longestPauseNanos, now - lastNanos);
     lastNanos = now;
@@ -95,12 +98,12 @@ final class ReplicatedStream implements AutoCloseable {
 
   /** Records appended so far. */
   int appended() {
-    return appended;
+    return appended.get();
   }
 
   /** Records that two servers have signed for, so far. */
   int acknowledged() {
-    return acknowledged;
+    return acknowledged.get();
   }
 
   /** The longest time in which nothing was acknowledged, in nanoseconds. */
@@ -119,7 +122,7 @@ final class ReplicatedStream implements AutoCloseable {
   /** Whether records appended after a place were acknowledged by enough servers. */
   boolean wentOn(int place) {
     requireRunning();
-    return acknowledged > place;
+    return acknowledged.get() > place;
   }
 
   /** Whether every member has signed for something that was appended after a place. */
@@ -157,8 +160,8 @@ final class ReplicatedStream implements AutoCloseable {
   }
 
   /** Ends, after everything that was appended has been acknowledged. */
-  @Override
-  public void close() throws Exception {
+  void end() throws Exception {
+    ticking.cancel(false);
     thread.shutdown();
     if (!thread.awaitTermination(1, TimeUnit.MINUTES)) {
       throw new AssertionError("the writer waits and waits: " + standing());
