@@ -1,0 +1,200 @@
+package holdfast.device;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.zip.GZIPOutputStream;
+
+/**
+ * Brings batches from a queue to an edge, one attempt at a time. It has no thread and no clock of
+ * its own, so that a test plays weeks of bad network in a moment.
+ *
+ * <p>Nothing is given up: a batch is sent, with the same bytes, until the edge says that it has it.
+ */
+final class Courier {
+  private static final int WORTH_COMPRESSING = 512;
+
+  private final DeviceQueue queue;
+  private final Link link;
+  private final Pace pace;
+  private final String devicePath;
+  private final Consumer<Batch> taken;
+  private volatile long operationsSent;
+  private volatile long batchesSent;
+  private volatile long bytesSent;
+  private volatile boolean hurry;
+
+  /**
+   * A courier.
+   *
+   * @param device the name under which the device is enrolled
+   * @param taken told of each batch that the edge has taken
+   */
+  Courier(DeviceQueue queue, Link link, Pace pace, String device, Consumer<Batch> taken) {
+    this.queue = queue;
+    this.link = link;
+    this.pace = pace;
+    this.devicePath = "/v1/devices/" + device + "/batches";
+    this.taken = taken;
+  }
+
+  long operationsSent() {
+    return operationsSent;
+  }
+
+  long batchesSent() {
+    return batchesSent;
+  }
+
+  /** Bytes of request bodies, those of attempts that failed included. */
+  long bytesSent() {
+    return bytesSent;
+  }
+
+  /** Sends without waiting for a batch to fill, until the queue is empty. */
+  void hurry() {
+    hurry = true;
+  }
+
+  /**
+   * Does what is due, at most one request.
+   *
+   * @param now milliseconds that only go forward
+   * @return how long there is nothing to do, {@link Pace#NEVER} until something is put
+   */
+  long step(long now) throws IOException, InterruptedException {
+    long delay = pace.delay(load(), now);
+    if (delay > 0) {
+      return delay;
+    }
+    if (queue.doubtful()) {
+      Outcome outcome = ask();
+      if (outcome instanceof Outcome.Told told) {
+        queue.settle(told.last());
+      }
+      pace.ended(outcome, now);
+      return 0;
+    }
+    Optional<Batch> batch = queue.batch();
+    if (batch.isPresent()) {
+      Outcome outcome = send(batch.get());
+      if (outcome instanceof Outcome.Taken) {
+        operationsSent += batch.get().operations().size();
+        batchesSent++;
+        queue.done(batch.get().claim().last());
+        taken.accept(batch.get());
+      }
+      pace.ended(outcome, now);
+    }
+    return 0;
+  }
+
+  private Pace.Load load() {
+    QueueStatus status = queue.status();
+    if (!status.doubtful() && status.nextSequence() == status.firstSequence()) {
+      hurry = false;
+      return Pace.Load.NOTHING;
+    }
+    return hurry || status.doubtful() || status.batchPending() || queue.fillsBatch()
+        ? Pace.Load.NOW
+        : Pace.Load.SOME;
+  }
+
+  private Outcome ask() throws InterruptedException {
+    try {
+      Link.Reply reply = link.request("GET", devicePath, "", new byte[0]);
+      if (reply.status() != 200) {
+        return refusal(reply);
+      }
+      String incarnation = queue.incarnation().toHex();
+      if (!(JsonText.object(reply.body()).get("incarnations") instanceof List<?> list)) {
+        return new Outcome.Unreachable("the edge did not say what it has taken");
+      }
+      for (Object item : list) {
+        if (item instanceof Map<?, ?> one
+            && incarnation.equals(one.get("incarnation"))
+            && one.get("last") instanceof Long last
+            && last >= 0) {
+          return new Outcome.Told(last);
+        }
+      }
+      return new Outcome.Told(0);
+    } catch (IOException e) {
+      return new Outcome.Unreachable(said(e));
+    } catch (MalformedException e) {
+      return new Outcome.Unreachable(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private Outcome send(Batch batch) throws InterruptedException {
+    byte[] body = batch.encode();
+    byte[] small = body.length < WORTH_COMPRESSING ? body : gzip(body);
+    boolean compressed = small.length < body.length;
+    try {
+      bytesSent += Math.min(small.length, body.length);
+      Link.Reply reply =
+          link.request(
+              "POST",
+              devicePath,
+              Batch.MEDIA_TYPE + (compressed ? "+gzip" : ""),
+              compressed ? small : body);
+      if (reply.status() != 200) {
+        return refusal(reply);
+      }
+      Object last = JsonText.object(reply.body()).get("last");
+      return last instanceof Long number && number >= batch.claim().last()
+          ? new Outcome.Taken(number)
+          : new Outcome.Unreachable("the edge answered for another batch: last " + last);
+    } catch (IOException e) {
+      return new Outcome.Unreachable(said(e));
+    } catch (MalformedException e) {
+      return new Outcome.Unreachable(String.valueOf(e.getMessage()));
+    }
+  }
+
+  static String said(IOException e) {
+    String message = e.getMessage();
+    return message == null ? e.getClass().getSimpleName() : message;
+  }
+
+  private static byte[] gzip(byte[] body) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (GZIPOutputStream gzip = new GZIPOutputStream(out)) {
+      gzip.write(body);
+    } catch (IOException e) {
+      throw new IllegalStateException("writing to memory cannot fail", e);
+    }
+    return out.toByteArray();
+  }
+
+  /** What an answer means that is no success. */
+  static Outcome refusal(Link.Reply reply) {
+    Map<?, ?> problem = Map.of();
+    try {
+      problem = JsonText.object(reply.body());
+    } catch (MalformedException e) {
+      // Something between us and the edge answered in its own words; the status is enough.
+    }
+    Object detail = problem.get("detail");
+    String reason =
+        "the edge answered " + reply.status() + (detail instanceof String s ? ": " + s : "");
+    return switch (reply.status()) {
+      case 409 -> new Outcome.Conflict(reason, problem.get("last") instanceof Long last ? last : 0);
+      case 401, 403 -> new Outcome.Denied(reason);
+      case 408, 425, 429 -> new Outcome.Busy(reason, retryAfter(reply));
+      default ->
+          reply.status() >= 500 && reply.status() != 507
+              ? new Outcome.Busy(reason, retryAfter(reply))
+              : new Outcome.Refused(reason);
+    };
+  }
+
+  /** Seconds are understood; a date is not, since a device's clock may be wrong. */
+  private static long retryAfter(Link.Reply reply) {
+    String wish = reply.headers().getOrDefault("retry-after", "");
+    return wish.matches("\\d{1,9}") ? Long.parseLong(wish) * 1000 : 0;
+  }
+}

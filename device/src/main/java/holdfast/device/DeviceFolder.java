@@ -1,0 +1,78 @@
+package holdfast.device;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.util.Optional;
+
+/**
+ * Who a device is, in the folder of its queue: its key in {@code key.pem}, which only its owner may
+ * read, and the name under which it was enrolled in {@code name}.
+ */
+public final class DeviceFolder {
+  private static final String KEY = "key.pem";
+  private static final String NAME = "name";
+
+  private final Path path;
+
+  /** The folder, which need not be there yet. */
+  public DeviceFolder(Path path) {
+    this.path = path;
+  }
+
+  /** The folder itself. */
+  public Path path() {
+    return path;
+  }
+
+  /** The device's key, made when there is none yet. */
+  public DeviceKey key() throws IOException {
+    Path file = path.resolve(KEY);
+    try {
+      return DeviceKey.parsePem(Files.readString(file));
+    } catch (NoSuchFileException e) {
+      Files.createDirectories(path);
+      write(KEY, DeviceKey.generate(new SecureRandom()).toPem(), false);
+      // Whoever came first has made it.
+      return DeviceKey.parsePem(Files.readString(file));
+    }
+  }
+
+  /** The name under which the device was enrolled. */
+  public Optional<String> name() throws IOException {
+    try {
+      String name = Files.readString(path.resolve(NAME)).strip();
+      Text.checkDevice(name);
+      return Optional.of(name);
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    }
+  }
+
+  void enrolled(String name) throws IOException {
+    write(NAME, name + "\n", true);
+  }
+
+  private void write(String name, String text, boolean replace) throws IOException {
+    Path made = Files.createTempFile(path, name, ".new");
+    try {
+      if (Files.getFileStore(made).supportsFileAttributeView("posix")) {
+        Files.setPosixFilePermissions(made, PosixFilePermissions.fromString("rw-------"));
+      }
+      Files.writeString(made, text, StandardOpenOption.SYNC);
+      if (replace) {
+        Files.move(made, path.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+      } else if (!Files.exists(path.resolve(name))) {
+        Files.move(made, path.resolve(name));
+      }
+      new QueueFolder(path).sync();
+    } finally {
+      Files.deleteIfExists(made);
+    }
+  }
+}

@@ -1,0 +1,276 @@
+package holdfast.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import holdfast.testkit.Gen;
+import holdfast.testkit.Property;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.zip.GZIPInputStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Days of bad network in virtual time: from a seed, without a thread, socket or pause. */
+class CourierTest {
+  private static final QueueOptions OPTIONS =
+      QueueOptions.DEFAULTS.withSyncing(Syncing.NONE).withOverflow(Overflow.DROP_OLDEST);
+
+  @TempDir Path folder;
+
+  /** What goes wrong with a request, at every point that there is. */
+  enum Fault {
+    NONE,
+    /** No connection. */
+    UNREACHABLE,
+    /** The edge never saw all of the batch. */
+    CUT_BEFORE,
+    /** The edge took the batch, and the answer was lost. */
+    CUT_AFTER,
+    /** The edge saw the batch twice, the answer to the second is what arrives. */
+    TWICE,
+    /** Something in between answers in words of its own. */
+    PROXY,
+    BUSY,
+    DENIED
+  }
+
+  /** An edge at the end of a network that a script disturbs. */
+  private static final class ScriptedLink implements Link {
+    final ReferenceEdge edge = new ReferenceEdge();
+    Fault next = Fault.NONE;
+    int requests;
+
+    @Override
+    public Reply request(String method, String path, String type, byte[] body) throws IOException {
+      requests++;
+      switch (next) {
+        case UNREACHABLE, CUT_BEFORE -> throw new IOException("connection refused or cut");
+        case PROXY -> {
+          return new Reply(502, Map.of(), "<html>bad gateway".getBytes(StandardCharsets.UTF_8));
+        }
+        case BUSY -> {
+          return new Reply(503, Map.of("retry-after", "90"), "{}".getBytes(StandardCharsets.UTF_8));
+        }
+        case DENIED -> {
+          return new Reply(401, Map.of(), "{}".getBytes(StandardCharsets.UTF_8));
+        }
+        case CUT_AFTER -> {
+          answer(method, path, type, body);
+          throw new IOException("connection reset");
+        }
+        case TWICE -> answer(method, path, type, body);
+        case NONE -> {}
+      }
+      return answer(method, path, type, body);
+    }
+
+    private Reply answer(String method, String path, String type, byte[] body) throws IOException {
+      assertThat(path).isEqualTo("/v1/devices/pump-1/batches");
+      if (method.equals("GET")) {
+        StringBuilder list = new StringBuilder();
+        edge.lasts()
+            .forEach((incarnation, last) ->
+                list.append(list.isEmpty() ? "" : ",")
+                    .append("{\"incarnation\":\"" + incarnation.toHex() + "\",\"last\":")
+                    .append(last)
+                    .append('}'));
+        return json(200, "{\"incarnations\":[" + list + "]}");
+      }
+      byte[] batch = body;
+      if (type.endsWith("+gzip")) {
+        batch = new GZIPInputStream(new ByteArrayInputStream(body)).readAllBytes();
+      }
+      return switch (edge.take(batch, Fixture.KEY.publicKey())) {
+        case ReferenceEdge.Answer.Taken t ->
+            json(200, "{\"last\":" + t.last() + ",\"duplicate\":" + t.duplicate() + "}");
+        case ReferenceEdge.Answer.Conflict c ->
+            json(409, "{\"detail\":\"conflict\",\"last\":" + c.last() + "}");
+        case ReferenceEdge.Answer.Refused r -> json(400, "{\"detail\":\"" + r.problem() + "\"}");
+      };
+    }
+
+    private static Reply json(int status, String text) {
+      return new Reply(status, Map.of(), text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  private final ScriptedLink link = new ScriptedLink();
+  private final AtomicLong wall = new AtomicLong(1_700_000_000_000L);
+
+  private DeviceQueue queue(Path path, QueueOptions options) throws IOException {
+    return new DeviceQueue(new QueueFolder(path), Fixture.KEY, options, wall::get);
+  }
+
+  private Courier courier(DeviceQueue queue, long seed) {
+    return new Courier(
+        queue, link, new Pace(200, new SplittableRandom(seed)), "pump-1", batch -> {});
+  }
+
+  private static void put(DeviceQueue queue, String key, String value) throws Exception {
+    queue.put("home", key, "", Octets.wrap(value.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  @Test
+  void i15OperationsLeaveInBatches() throws Exception {
+    try (DeviceQueue queue = queue(folder, OPTIONS.withBatches(10, 1 << 20))) {
+      Courier courier = courier(queue, 1);
+      for (int i = 0; i < 9; i++) {
+        put(queue, "k" + i, "v");
+      }
+      assertThat(courier.step(0)).isEqualTo(200);
+      put(queue, "k9", "v");
+      assertThat(courier.step(1)).isZero();
+      assertThat(courier.operationsSent()).isEqualTo(10);
+      assertThat(link.requests).isEqualTo(1);
+      assertThat(courier.step(2)).isEqualTo(Pace.NEVER);
+      put(queue, "late", "v");
+      assertThat(courier.step(3)).isEqualTo(200);
+      assertThat(courier.step(203)).isZero();
+      assertThat(link.requests).isEqualTo(2);
+    }
+  }
+
+  /**
+   * I12, I26: any faults, restarts and a clock that is wrong by years: complete, once, in order.
+   */
+  @Test
+  void i12NothingIsLostOrAppliedTwiceWhateverTheNetworkDoes() {
+    Property.check(12, this::badNetwork);
+  }
+
+  private void badNetwork(Gen gen) throws Exception {
+    Path path = Files.createTempDirectory(folder, "bad");
+    ScriptedLink fresh = new ScriptedLink();
+    QueueOptions options = OPTIONS.withBatches(gen.between(1, 20), 4000);
+    Map<String, String> model = new HashMap<>();
+    List<Fault> faults = List.of(Fault.values());
+    DeviceQueue queue = queue(path, options.withMaxAge(Duration.ofDays(30)));
+    Courier courier =
+        new Courier(queue, fresh, new Pace(200, new SplittableRandom(3)), "pump-1", b -> {});
+    long now = 0;
+    long accepted = 0;
+    try {
+      for (int step = 0; step < 250; step++) {
+        if (gen.oneIn(3)) {
+          String key = "k" + gen.below(20);
+          String value = "v" + step;
+          put(queue, key, value);
+          accepted++;
+          model.put("home/" + key, Octets.wrap(value.getBytes(StandardCharsets.UTF_8)).toHex());
+        }
+        if (gen.oneIn(20)) {
+          wall.set(gen.anyLong() >>> 20);
+        }
+        if (gen.oneIn(30)) {
+          queue.close();
+          queue = queue(path, options.withMaxAge(Duration.ofDays(30)));
+          courier =
+              new Courier(
+                  queue, fresh, new Pace(200, new SplittableRandom(step)), "pump-1", b -> {});
+        }
+        fresh.next = gen.oneIn(3) ? Fault.NONE : gen.pick(faults);
+        long wait = courier.step(now);
+        now += wait == Pace.NEVER ? 100 : gen.oneIn(2) ? wait : Math.min(wait, 1000);
+      }
+      fresh.next = Fault.NONE;
+      while (queue.anythingToSend()) {
+        long wait = courier.step(now);
+        assertThat(wait).isLessThanOrEqualTo(Pace.LONGEST_WISH_MILLIS);
+        now += wait;
+      }
+      assertThat(fresh.edge.values).isEqualTo(model);
+      assertThat(fresh.edge.gaps).isEmpty();
+      assertThat(fresh.edge.last(queue.incarnation())).isEqualTo(accepted);
+      assertThat(fresh.edge.applied)
+          .extracting(Operation::sequence)
+          .isSorted()
+          .doesNotHaveDuplicates();
+      assertThat(fresh.edge.applied.size() + fresh.edge.lost(Reason.COLLAPSED)).isEqualTo(accepted);
+    } finally {
+      queue.close();
+    }
+  }
+
+  /** I21 for the device: weeks without a network cost attempts, not data. */
+  @Test
+  void weeksOfflineCostOneAttemptAMinute() throws Exception {
+    try (DeviceQueue queue = queue(folder, OPTIONS)) {
+      Courier courier = courier(queue, 1);
+      put(queue, "a", "1");
+      link.next = Fault.UNREACHABLE;
+      long now = 0;
+      long weeks = Duration.ofDays(21).toMillis();
+      while (now < weeks) {
+        now += Math.max(1, courier.step(now));
+      }
+      assertThat(link.requests).isBetween(21 * 24 * 60, 2 * 21 * 24 * 60);
+      link.next = Fault.NONE;
+      while (queue.anythingToSend()) {
+        now += courier.step(now);
+      }
+      assertThat(now - weeks).isLessThan(60_001);
+      assertThat(link.edge.values).containsOnlyKeys("home/a");
+    }
+  }
+
+  /** Two devices with one queue: a conflict is shown, nothing is lost, and it is tried slowly. */
+  @Test
+  void aConflictLosesNothingAndShows() throws Exception {
+    Path twin = folder.resolve("twin");
+    Pace pace = new Pace(200, new SplittableRandom(1));
+    try (DeviceQueue queue = queue(folder.resolve("one"), OPTIONS)) {
+      put(queue, "a", "1");
+    }
+    Files.createDirectories(twin);
+    Files.copy(folder.resolve("one/queue"), twin.resolve("queue"));
+    try (DeviceQueue one = queue(folder.resolve("one"), OPTIONS);
+        DeviceQueue other = queue(twin, OPTIONS)) {
+      put(one, "b", "1");
+      put(other, "c", "1");
+      Courier first = courier(one, 1);
+      first.hurry();
+      assertThat(first.step(0)).isZero();
+      Courier second = new Courier(other, link, pace, "pump-1", batch -> {});
+      second.hurry();
+      assertThat(second.step(0)).isZero();
+      assertThat(pace.state()).isEqualTo(LinkState.CONFLICT);
+      assertThat(second.step(1)).isGreaterThan(20_000);
+      assertThat(other.status().queued()).isEqualTo(2);
+      other.renew();
+      second.hurry();
+      second.step(100_000);
+      assertThat(pace.state()).isEqualTo(LinkState.ONLINE);
+      assertThat(link.edge.values).containsOnlyKeys("home/a", "home/b", "home/c");
+    }
+  }
+
+  @Test
+  void whatTheEdgeAnswersIsUnderstood() {
+    assertThat(refusal(409, "{\"last\":7,\"detail\":\"taken\"}"))
+        .isEqualTo(new Outcome.Conflict("the edge answered 409: taken", 7));
+    assertThat(refusal(401, "")).isInstanceOf(Outcome.Denied.class);
+    assertThat(refusal(403, "no json")).isInstanceOf(Outcome.Denied.class);
+    assertThat(refusal(429, "{}")).isEqualTo(new Outcome.Busy("the edge answered 429", 5000));
+    assertThat(refusal(500, "{}")).isInstanceOf(Outcome.Busy.class);
+    assertThat(refusal(507, "{}")).isInstanceOf(Outcome.Refused.class);
+    assertThat(refusal(413, "{\"detail\":1}"))
+        .isEqualTo(new Outcome.Refused("the edge answered 413"));
+  }
+
+  private static Outcome refusal(int status, String body) {
+    return Courier.refusal(
+        new Link.Reply(status, Map.of("retry-after", "5"), body.getBytes(StandardCharsets.UTF_8)));
+  }
+}

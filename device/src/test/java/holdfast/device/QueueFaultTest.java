@@ -1,0 +1,277 @@
+package holdfast.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.MappedByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.ReadableByteChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The disk fails at its n-th write, sync or rename, for every n: once, or from then on. */
+class QueueFaultTest {
+  private static final QueueOptions OPTIONS =
+      QueueOptions.DEFAULTS.withSyncing(Syncing.EACH).withBatches(4, 4000).withMaxOperations(20);
+
+  @TempDir Path folder;
+
+  /** Counts what is done to the disk, and fails. */
+  private static final class Faults {
+    private int left;
+    private final boolean forEver;
+
+    Faults(int left, boolean forEver) {
+      this.left = left;
+      this.forEver = forEver;
+    }
+
+    boolean failsNow() {
+      left--;
+      return forEver ? left < 0 : left == -1;
+    }
+
+    void step(String what) throws IOException {
+      if (failsNow()) {
+        throw new IOException("no space left on device (" + what + ")");
+      }
+    }
+  }
+
+  private static final class FaultyFolder extends QueueFolder {
+    private final Faults faults;
+
+    FaultyFolder(Path path, Faults faults) throws IOException {
+      super(path);
+      this.faults = faults;
+    }
+
+    @Override
+    FileChannel create(String name) throws IOException {
+      faults.step("create");
+      return new FaultyChannel(super.create(name), faults);
+    }
+
+    @Override
+    FileChannel open(String name) throws IOException {
+      return new FaultyChannel(super.open(name), faults);
+    }
+
+    @Override
+    void rename(String from, String to) throws IOException {
+      faults.step("rename");
+      super.rename(from, to);
+    }
+
+    @Override
+    void sync() throws IOException {
+      faults.step("sync of the folder");
+      super.sync();
+    }
+  }
+
+  /** A file whose writes may stop half way. */
+  private static final class FaultyChannel extends FileChannel {
+    private final FileChannel real;
+    private final Faults faults;
+
+    FaultyChannel(FileChannel real, Faults faults) {
+      this.real = real;
+      this.faults = faults;
+    }
+
+    @Override
+    public int write(ByteBuffer from, long position) throws IOException {
+      if (faults.failsNow()) {
+        real.write(from.slice(from.position(), from.remaining() / 2), position);
+        throw new IOException("no space left on device (write)");
+      }
+      return real.write(from, position);
+    }
+
+    @Override
+    public void force(boolean metaData) throws IOException {
+      faults.step("sync");
+      real.force(metaData);
+    }
+
+    @Override
+    public int read(ByteBuffer into, long position) throws IOException {
+      return real.read(into, position);
+    }
+
+    @Override
+    public long size() throws IOException {
+      return real.size();
+    }
+
+    @Override
+    public FileChannel truncate(long size) throws IOException {
+      return real.truncate(size);
+    }
+
+    @Override
+    protected void implCloseChannel() throws IOException {
+      real.close();
+    }
+
+    @Override
+    public int read(ByteBuffer into) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long read(ByteBuffer[] into, int offset, int length) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int write(ByteBuffer from) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long write(ByteBuffer[] from, int offset, int length) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long position() {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public FileChannel position(long position) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long transferTo(long position, long count, WritableByteChannel target) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long transferFrom(ReadableByteChannel source, long position, long count) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public MappedByteBuffer map(MapMode mode, long position, long size) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public FileLock lock(long position, long size, boolean shared) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public FileLock tryLock(long position, long size, boolean shared) {
+      throw new UnsupportedOperationException();
+    }
+  }
+
+  /** Puts 14 keys and sends now and then; returns the keys whose put returned. */
+  private static List<String> work(DeviceQueue queue, ReferenceEdge edge, List<String> told) {
+    for (int i = 0; i < 14; i++) {
+      String key = "k" + i;
+      try {
+        queue.put("home", key, "", Octets.wrap(new byte[200]));
+        told.add(key);
+      } catch (IOException e) {
+        assertThat(e).hasMessageFindingMatch("no space|since a write or sync failed");
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+      if (i % 5 == 4) {
+        try {
+          deliver(queue, edge);
+        } catch (IOException e) {
+          assertThat(e).hasMessageFindingMatch("no space|since a write or sync failed");
+        }
+      }
+    }
+    return told;
+  }
+
+  private static void deliver(DeviceQueue queue, ReferenceEdge edge) throws IOException {
+    if (queue.doubtful()) {
+      queue.settle(edge.last(queue.incarnation()));
+    }
+    var batch = queue.batch();
+    if (batch.isPresent()) {
+      var answer = edge.take(batch.get().encode(), Fixture.KEY.publicKey());
+      assertThat(answer).isInstanceOf(ReferenceEdge.Answer.Taken.class);
+      queue.done(((ReferenceEdge.Answer.Taken) answer).last());
+    }
+  }
+
+  /** Returns whether a failure happened at all. */
+  private boolean failAt(int n, boolean forEver) throws Exception {
+    Path path = folder.resolve("queue-" + n + "-" + forEver);
+    Faults faults = new Faults(n, forEver);
+    ReferenceEdge edge = new ReferenceEdge();
+    List<String> told = new ArrayList<>();
+    try (DeviceQueue queue =
+        new DeviceQueue(new FaultyFolder(path, faults), Fixture.KEY, OPTIONS, () -> 1)) {
+      work(queue, edge, told);
+    } catch (IOException e) {
+      assertThat(e).hasMessageFindingMatch("no space|since a write or sync failed");
+    }
+    // The disk has room again, and the process is started anew.
+    try (DeviceQueue queue =
+        new DeviceQueue(new QueueFolder(path), Fixture.KEY, OPTIONS, () -> 1)) {
+      while (queue.anythingToSend()) {
+        deliver(queue, edge);
+      }
+      assertThat(queue.status().recovery().setAside()).isNull();
+    }
+    assertThat(edge.values.keySet()).containsAll(told.stream().map(k -> "home/" + k).toList());
+    assertThat(edge.gaps).isEmpty();
+    assertThat(edge.lost(Reason.DROPPED)).isZero();
+    assertThat(Files.exists(path.resolve("queue.new"))).isFalse();
+    return faults.left < 0;
+  }
+
+  /** Every put that returned arrives, whenever the disk was full, and however long. */
+  @Test
+  void aFullDiskLosesNothingThatWasAccepted() throws Exception {
+    for (boolean forEver : List.of(false, true)) {
+      int n = 0;
+      while (failAt(n, forEver)) {
+        n++;
+      }
+      assertThat(n).as("places where the disk can fail").isGreaterThan(30);
+    }
+  }
+
+  /** While the process lives: a write that failed leaves nothing behind, and the next one works. */
+  @Test
+  void theQueueGoesOnWhenThereIsRoomAgain() throws Exception {
+    Path path = folder.resolve("again");
+    QueueOptions unsynced = OPTIONS.withSyncing(Syncing.NONE);
+    try (DeviceQueue queue =
+        new DeviceQueue(new QueueFolder(path), Fixture.KEY, unsynced, () -> 1)) {
+      queue.put("home", "a", "", Octets.EMPTY);
+    }
+    Faults faults = new Faults(1, false);
+    try (DeviceQueue queue =
+        new DeviceQueue(new FaultyFolder(path, faults), Fixture.KEY, unsynced, () -> 1)) {
+      assertThat(queue.put("home", "b", "", Octets.EMPTY)).hasValue(2);
+      assertThatThrownBy(() -> queue.put("home", "c", "", Octets.EMPTY))
+          .hasMessageContaining("no space");
+      assertThat(queue.put("home", "d", "", Octets.EMPTY)).hasValue(3);
+      assertThat(queue.batch().orElseThrow().operations())
+          .extracting(Operation::key)
+          .containsExactly("a", "b", "d");
+    }
+  }
+}
