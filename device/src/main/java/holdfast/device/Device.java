@@ -35,7 +35,7 @@ public final class Device implements AutoCloseable {
   private final @Nullable Link link;
   private final Pace pace;
   private final @Nullable Courier courier;
-  private final @Nullable Thread sender;
+  private final Thread sender;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition work = lock.newCondition();
   private final Condition progress = lock.newCondition();
@@ -92,9 +92,7 @@ public final class Device implements AutoCloseable {
    */
   public static Device open(DeviceOptions options) throws IOException {
     Device device = new Device(options, new DeviceFolder(options.folder()));
-    if (device.sender != null) {
-      device.sender.start();
-    }
+    device.sender.start();
     return device;
   }
 
@@ -331,7 +329,7 @@ public final class Device implements AutoCloseable {
     long syncNanos = options.queue().syncInterval().toNanos();
     boolean syncs = options.queue().syncing() == Syncing.INTERVAL;
     try {
-      while (!Thread.currentThread().isInterrupted()) {
+      while (!stopped()) {
         long wait;
         // From here on a put wakes this thread, so that none is missed between look and sleep.
         sleeping = true;
@@ -351,6 +349,15 @@ public final class Device implements AutoCloseable {
     }
   }
 
+  private boolean stopped() {
+    lock.lock();
+    try {
+      return closed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private void rest(long waitMillis, long syncNanos) throws InterruptedException {
     long wait =
         waitMillis == Pace.NEVER ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(waitMillis);
@@ -365,7 +372,7 @@ public final class Device implements AutoCloseable {
         sleeping = false;
       }
       long left = Math.min(wait, syncNanos);
-      while (left > 0 && !woken) {
+      while (left > 0 && !woken && !closed) {
         left = work.awaitNanos(left);
       }
       woken = false;
@@ -388,23 +395,21 @@ public final class Device implements AutoCloseable {
     try {
       closed = true;
       progress.signalAll();
+      work.signalAll();
     } finally {
       lock.unlock();
     }
-    Thread thread = sender;
-    boolean interrupted = false;
-    if (thread != null && thread != Thread.currentThread()) {
-      thread.interrupt();
-      while (thread.isAlive()) {
-        try {
-          thread.join();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
-    }
     if (link != null) {
+      // Ends a request that is under way.
       link.close();
+    }
+    boolean interrupted = false;
+    while (sender.isAlive()) {
+      try {
+        sender.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
     }
     try {
       if (remembered != null) {

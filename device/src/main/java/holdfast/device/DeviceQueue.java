@@ -2,7 +2,6 @@ package holdfast.device;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -105,11 +104,11 @@ public final class DeviceQueue implements AutoCloseable {
 
   /** Reads the file, and mends it: a torn end is cut off, a damaged file is made anew. */
   private void recover() throws IOException {
-    FileChannel channel = folder.open(FILE);
+    DiskFile disk = folder.open(FILE);
     boolean recovered = false;
     try {
-      QueueFile found = QueueFile.of(channel);
-      QueueScan scan = new QueueScan(channel, found);
+      QueueFile found = QueueFile.of(disk);
+      QueueScan scan = new QueueScan(disk, found);
       QueueState read = scan.run(this::stateFrom);
       QueueFile.Header header = scan.header();
       if (header != null && !header.device().equals(key.publicKey())) {
@@ -131,8 +130,8 @@ public final class DeviceQueue implements AutoCloseable {
       } else {
         long cut = found.end() - scan.wholeEnd();
         if (cut > 0) {
-          channel.truncate(scan.wholeEnd());
-          file = QueueFile.of(channel);
+          disk.truncate(scan.wholeEnd());
+          file = QueueFile.of(disk);
           doubt();
         }
         recovery = new QueueStatus.Recovery(cut, 0, null, false);
@@ -142,7 +141,7 @@ public final class DeviceQueue implements AutoCloseable {
       recovered = true;
     } finally {
       if (!recovered) {
-        channel.close();
+        disk.close();
       }
     }
   }
@@ -168,12 +167,10 @@ public final class DeviceQueue implements AutoCloseable {
     while (folder.exists(DAMAGED + number)) {
       number++;
     }
-    QueueFile damaged = file;
     Rewritten made = rewrite(shift);
     // The damaged file gets its second name first, so that there is a queue at every moment.
     folder.keep(FILE, DAMAGED + number);
     install(made);
-    damaged.close();
     if (shift != 0) {
       reopen();
     }
@@ -183,9 +180,9 @@ public final class DeviceQueue implements AutoCloseable {
   /** Reads the file again after its numbers were changed. */
   private void reopen() throws IOException {
     file.close();
-    FileChannel channel = folder.open(FILE);
-    file = QueueFile.of(channel);
-    state = new QueueScan(channel, file).run(this::stateFrom);
+    DiskFile disk = folder.open(FILE);
+    file = QueueFile.of(disk);
+    state = new QueueScan(disk, file).run(this::stateFrom);
   }
 
   // ---- what the device does
@@ -545,9 +542,7 @@ public final class DeviceQueue implements AutoCloseable {
     state.dropPending();
     state.settled();
     incarnation = freshIncarnation();
-    QueueFile old = file;
     install(rewrite(state.first() - 1));
-    old.close();
     reopen();
     state.countFromHere();
   }
@@ -608,7 +603,6 @@ public final class DeviceQueue implements AutoCloseable {
     if (file.end() <= 2 * state.live().bytes() + SLACK || file.end() < compactAgainAt) {
       return;
     }
-    QueueFile old = file;
     Rewritten made;
     try {
       made = rewrite(0);
@@ -619,30 +613,37 @@ public final class DeviceQueue implements AutoCloseable {
       return;
     }
     install(made);
-    old.close();
     compactAgainAt = 0;
   }
 
+  /** Puts the new file in the place of the old one, which is closed. */
   private void install(Rewritten made) throws IOException {
     folder.rename(NEW_FILE, FILE);
-    folder.sync();
+    // From here on the old file has no name: nothing may be written to it, whatever happens.
+    QueueFile old = file;
     file = made.file();
     dirty = false;
     int index = 0;
     for (int at = state.live().first(); at != LiveIndex.NONE; at = state.live().next(at)) {
       state.live().moved(at, made.offsets()[index++]);
     }
+    old.close();
+    try {
+      folder.sync();
+    } catch (IOException e) {
+      file.distrust();
+      throw e;
+    }
   }
 
   private Rewritten rewrite(long shift) throws IOException {
-    FileChannel channel = folder.create(NEW_FILE);
+    DiskFile disk = folder.create(NEW_FILE);
     boolean written = false;
     try {
       QueueCopy copy =
           new QueueCopy(
               QueueFile.create(
-                  channel,
-                  new QueueFile.Header(incarnation, key.publicKey(), state.first() - shift)),
+                  disk, new QueueFile.Header(incarnation, key.publicKey(), state.first() - shift)),
               shift);
       long[] offsets = copy.of(state, file);
       copy.made().sync();
@@ -650,7 +651,7 @@ public final class DeviceQueue implements AutoCloseable {
       return new Rewritten(copy.made(), offsets, shift);
     } finally {
       if (!written) {
-        channel.close();
+        disk.close();
       }
     }
   }

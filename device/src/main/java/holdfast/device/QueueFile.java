@@ -4,8 +4,8 @@ import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.zip.CRC32;
 
 /**
@@ -59,31 +59,31 @@ final class QueueFile implements Closeable {
     }
   }
 
-  private final FileChannel channel;
-  private ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER);
+  private final DiskFile disk;
+  private byte[] buffer = new byte[BUFFER];
   private long end;
   private boolean broken;
 
-  private QueueFile(FileChannel channel, long end) {
-    this.channel = channel;
+  private QueueFile(DiskFile disk, long end) {
+    this.disk = disk;
     this.end = end;
   }
 
   /** Begins a file; nothing is synced yet. */
-  static QueueFile create(FileChannel channel, Header header) throws IOException {
-    QueueFile file = new QueueFile(channel, 0);
-    file.write(ByteBuffer.wrap(header.encode()));
+  static QueueFile create(DiskFile disk, Header header) throws IOException {
+    QueueFile file = new QueueFile(disk, 0);
+    file.appendRaw(header.encode());
     return file;
   }
 
   /** A new file without anything in it. */
-  static QueueFile bare(FileChannel channel) {
-    return new QueueFile(channel, 0);
+  static QueueFile bare(DiskFile disk) {
+    return new QueueFile(disk, 0);
   }
 
   /** A file that is there and ends with a whole entry. */
-  static QueueFile of(FileChannel channel) throws IOException {
-    return new QueueFile(channel, channel.size());
+  static QueueFile of(DiskFile disk) throws IOException {
+    return new QueueFile(disk, disk.size());
   }
 
   static int crc(byte[] bytes, int offset, int length) {
@@ -103,16 +103,14 @@ final class QueueFile implements Closeable {
     if (payload.length > MAX_PAYLOAD) {
       throw new IllegalArgumentException("an entry of " + payload.length + " bytes");
     }
-    if (buffer.capacity() < size) {
-      buffer = ByteBuffer.allocateDirect(Math.max(size, 2 * buffer.capacity()));
+    if (buffer.length < size) {
+      buffer = new byte[Math.max(size, 2 * buffer.length)];
     }
-    buffer.clear();
-    buffer.putInt(payload.length).put((byte) type).put(payload);
-    CRC32 crc = new CRC32();
-    crc.update(buffer.duplicate().flip());
-    buffer.putInt((int) crc.getValue()).flip();
+    ByteBuffer out = ByteBuffer.wrap(buffer);
+    out.putInt(payload.length).put((byte) type).put(payload);
+    out.putInt(crc(buffer, 0, size - 4));
     long offset = end;
-    write(buffer);
+    write(buffer, size);
     return offset;
   }
 
@@ -126,28 +124,30 @@ final class QueueFile implements Closeable {
 
   /** Appends bytes that are whole entries already. */
   void appendRaw(byte[] entries) throws IOException {
-    write(ByteBuffer.wrap(entries));
+    write(entries, entries.length);
   }
 
-  private void write(ByteBuffer bytes) throws IOException {
+  private void write(byte[] bytes, int length) throws IOException {
     if (broken) {
       throw new IOException("the queue cannot be written since a write or sync failed; reopen it");
     }
-    long at = end;
     try {
-      while (bytes.hasRemaining()) {
-        at += channel.write(bytes, at);
-      }
-      end = at;
+      disk.write(end, bytes, 0, length);
+      end += length;
     } catch (IOException e) {
       cutOff(e);
       throw e;
     }
   }
 
+  /** Says that what is on the disk is not known any more. */
+  void distrust() {
+    broken = true;
+  }
+
   private void cutOff(IOException cause) {
     try {
-      channel.truncate(end);
+      disk.truncate(end);
     } catch (IOException e) {
       broken = true;
       cause.addSuppressed(e);
@@ -160,7 +160,7 @@ final class QueueFile implements Closeable {
       throw new IOException("the queue cannot be synced since a write or sync failed; reopen it");
     }
     try {
-      channel.force(false);
+      disk.sync();
     } catch (IOException e) {
       // What a later sync would say of these pages means nothing any more.
       broken = true;
@@ -170,13 +170,11 @@ final class QueueFile implements Closeable {
 
   /** Bytes from the middle of the file. */
   byte[] read(long offset, int size) throws IOException {
-    ByteBuffer into = ByteBuffer.allocate(size);
-    while (into.hasRemaining()) {
-      if (channel.read(into, offset + into.position()) < 0) {
-        throw new EOFException("the queue ends within an entry at " + offset);
-      }
+    byte[] into = new byte[size];
+    if (disk.read(offset, into, 0, size) < size) {
+      throw new EOFException("the queue ends within an entry at " + offset);
     }
-    return into.array();
+    return into;
   }
 
   /** The payload of the entry at {@code offset}, checked against its CRC-32. */
@@ -194,17 +192,13 @@ final class QueueFile implements Closeable {
 
   /** Whether the file holds exactly these bytes there. */
   boolean holds(long offset, byte[] bytes, int from, int length) throws IOException {
-    ByteBuffer into = ByteBuffer.allocate(length);
-    while (into.hasRemaining()) {
-      if (channel.read(into, offset + into.position()) < 0) {
-        return false;
-      }
-    }
-    return into.flip().equals(ByteBuffer.wrap(bytes, from, length));
+    byte[] into = new byte[length];
+    return disk.read(offset, into, 0, length) == length
+        && Arrays.equals(into, 0, length, bytes, from, from + length);
   }
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    disk.close();
   }
 }

@@ -1,6 +1,7 @@
 package holdfast.device;
 
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.FileSystemException;
@@ -38,17 +39,13 @@ class QueueFolder {
     return Files.exists(file(name));
   }
 
-  FileChannel create(String name) throws IOException {
-    return FileChannel.open(
-        file(name),
-        StandardOpenOption.CREATE,
-        StandardOpenOption.TRUNCATE_EXISTING,
-        StandardOpenOption.READ,
-        StandardOpenOption.WRITE);
+  DiskFile create(String name) throws IOException {
+    Files.deleteIfExists(file(name));
+    return new DiskFile(file(name));
   }
 
-  FileChannel open(String name) throws IOException {
-    return FileChannel.open(file(name), StandardOpenOption.READ, StandardOpenOption.WRITE);
+  DiskFile open(String name) throws IOException {
+    return new DiskFile(file(name));
   }
 
   void delete(String name) throws IOException {
@@ -72,8 +69,19 @@ class QueueFolder {
 
   /** Makes renames durable. */
   void sync() throws IOException {
-    try (FileChannel folder = FileChannel.open(path, StandardOpenOption.READ)) {
-      folder.force(true);
+    // A channel closes itself when its thread is interrupted; this must be done all the same.
+    boolean interrupted = Thread.interrupted();
+    while (true) {
+      try (FileChannel folder = FileChannel.open(path, StandardOpenOption.READ)) {
+        folder.force(true);
+        break;
+      } catch (ClosedByInterruptException e) {
+        interrupted = true;
+        Thread.interrupted();
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
     }
   }
 

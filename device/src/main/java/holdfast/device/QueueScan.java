@@ -2,7 +2,6 @@ package holdfast.device;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -16,7 +15,7 @@ final class QueueScan {
   private static final int WINDOW = QueueFile.MAX_PAYLOAD + (64 << 10);
   private static final int CHUNK = 128 << 10;
 
-  private final FileChannel channel;
+  private final DiskFile disk;
   private final QueueFile file;
   private final long size;
   private final byte[] window = new byte[WINDOW];
@@ -30,10 +29,10 @@ final class QueueScan {
   private long wholeEnd;
   private long unreadable;
 
-  QueueScan(FileChannel channel, QueueFile file) throws IOException {
-    this.channel = channel;
+  QueueScan(DiskFile disk, QueueFile file) throws IOException {
+    this.disk = disk;
     this.file = file;
-    this.size = channel.size();
+    this.size = disk.size();
   }
 
   /** What the head says; null when it cannot be read. */
@@ -127,12 +126,12 @@ final class QueueScan {
     if (from < windowStart || from + needed > windowStart + windowSize) {
       windowStart = from;
       windowSize = 0;
-      int got = 1;
-      while (windowSize < WINDOW && got > 0) {
-        // In pieces, since the JDK keeps a buffer outside of the heap as large as the largest read.
-        ByteBuffer into = ByteBuffer.wrap(window, windowSize, Math.min(CHUNK, WINDOW - windowSize));
-        got = channel.read(into, from + windowSize);
-        windowSize += Math.max(0, got);
+      int got = CHUNK;
+      while (windowSize < WINDOW && got == CHUNK) {
+        // In pieces, since the JDK copies a large read through memory outside of the heap.
+        got =
+            disk.read(from + windowSize, window, windowSize, Math.min(CHUNK, WINDOW - windowSize));
+        windowSize += got;
       }
     }
     return (int) Math.min(needed, windowStart + windowSize - from);

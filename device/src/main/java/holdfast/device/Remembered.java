@@ -2,7 +2,6 @@ package holdfast.device;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -41,8 +40,8 @@ final class Remembered implements AutoCloseable {
 
   private QueueFile load() throws IOException {
     if (folder.exists(FILE)) {
-      FileChannel channel = folder.open(FILE);
-      QueueFile found = QueueFile.of(channel);
+      DiskFile disk = folder.open(FILE);
+      QueueFile found = QueueFile.of(disk);
       if (found.end() >= MAGIC.length()
           && new String(found.read(0, MAGIC.length()), StandardCharsets.US_ASCII).equals(MAGIC)) {
         long at = MAGIC.length();
@@ -59,8 +58,8 @@ final class Remembered implements AutoCloseable {
         } catch (MalformedException e) {
           // Torn or altered: what stands before it is kept, the rest is learnt again.
         }
-        channel.truncate(at);
-        return QueueFile.of(channel);
+        disk.truncate(at);
+        return QueueFile.of(disk);
       }
       found.close();
     }

@@ -4,12 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.MappedByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.ReadableByteChannel;
-import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -55,14 +49,15 @@ class QueueFaultTest {
     }
 
     @Override
-    FileChannel create(String name) throws IOException {
+    DiskFile create(String name) throws IOException {
       faults.step("create");
-      return new FaultyChannel(super.create(name), faults);
+      delete(name);
+      return new FaultyFile(file(name), faults);
     }
 
     @Override
-    FileChannel open(String name) throws IOException {
-      return new FaultyChannel(super.open(name), faults);
+    DiskFile open(String name) throws IOException {
+      return new FaultyFile(file(name), faults);
     }
 
     @Override
@@ -79,103 +74,27 @@ class QueueFaultTest {
   }
 
   /** A file whose writes may stop half way. */
-  private static final class FaultyChannel extends FileChannel {
-    private final FileChannel real;
+  private static final class FaultyFile extends DiskFile {
     private final Faults faults;
 
-    FaultyChannel(FileChannel real, Faults faults) {
-      this.real = real;
+    FaultyFile(Path path, Faults faults) throws IOException {
+      super(path);
       this.faults = faults;
     }
 
     @Override
-    public int write(ByteBuffer from, long position) throws IOException {
+    void write(long position, byte[] from, int offset, int length) throws IOException {
       if (faults.failsNow()) {
-        real.write(from.slice(from.position(), from.remaining() / 2), position);
+        super.write(position, from, offset, length / 2);
         throw new IOException("no space left on device (write)");
       }
-      return real.write(from, position);
+      super.write(position, from, offset, length);
     }
 
     @Override
-    public void force(boolean metaData) throws IOException {
+    void sync() throws IOException {
       faults.step("sync");
-      real.force(metaData);
-    }
-
-    @Override
-    public int read(ByteBuffer into, long position) throws IOException {
-      return real.read(into, position);
-    }
-
-    @Override
-    public long size() throws IOException {
-      return real.size();
-    }
-
-    @Override
-    public FileChannel truncate(long size) throws IOException {
-      return real.truncate(size);
-    }
-
-    @Override
-    protected void implCloseChannel() throws IOException {
-      real.close();
-    }
-
-    @Override
-    public int read(ByteBuffer into) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public long read(ByteBuffer[] into, int offset, int length) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int write(ByteBuffer from) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public long write(ByteBuffer[] from, int offset, int length) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public long position() {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public FileChannel position(long position) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public long transferTo(long position, long count, WritableByteChannel target) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public long transferFrom(ReadableByteChannel source, long position, long count) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public MappedByteBuffer map(MapMode mode, long position, long size) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public FileLock lock(long position, long size, boolean shared) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public FileLock tryLock(long position, long size, boolean shared) {
-      throw new UnsupportedOperationException();
+      super.sync();
     }
   }
 
@@ -250,6 +169,70 @@ class QueueFaultTest {
         n++;
       }
       assertThat(n).as("places where the disk can fail").isGreaterThan(30);
+    }
+  }
+
+  /** The same while the file is made anew: the old one is used until the new one has its name. */
+  @Test
+  void aDiskThatFillsDuringCompactionLosesNothing() throws Exception {
+    QueueOptions unsynced = QueueOptions.DEFAULTS.withSyncing(Syncing.NONE);
+    boolean compacted = false;
+    int places = 0;
+    for (int n = 0; !compacted; n++) {
+      places = n;
+      Path path = folder.resolve("compacting-" + n);
+      Faults faults = new Faults(Integer.MAX_VALUE, false);
+      int told = 0;
+      try (DeviceQueue queue =
+          new DeviceQueue(new FaultyFolder(path, faults), Fixture.KEY, unsynced, () -> 1)) {
+        Octets value = Octets.wrap(new byte[100_000]);
+        for (int i = 0; i < 12; i++) {
+          queue.put("home", "same", "", value);
+        }
+        // The next one is written, and then the file is made anew: create, write, sync, rename,
+        // sync.
+        faults.left = 1 + n;
+        try {
+          queue.put("home", "same", "", value);
+          compacted = faults.left >= 0;
+          faults.left = Integer.MAX_VALUE;
+          for (int i = 0; i < 3; i++) {
+            queue.put("home", "k" + i, "", value);
+            told++;
+          }
+        } catch (IOException e) {
+          assertThat(e).hasMessageFindingMatch("no space|since a write or sync failed");
+        }
+      } catch (IOException e) {
+        assertThat(e).hasMessageFindingMatch("no space|since a write or sync failed");
+      }
+      try (DeviceQueue queue =
+          new DeviceQueue(new QueueFolder(path), Fixture.KEY, unsynced, () -> 1)) {
+        assertThat(queue.latest("home", "same")).isPresent();
+        assertThat(queue.status().queued()).isGreaterThanOrEqualTo(1 + told);
+        assertThat(queue.status().recovery().lostOperations()).isZero();
+      }
+      assertThat(n).isLessThan(20);
+    }
+    assertThat(places).as("places where compaction can fail").isEqualTo(6);
+  }
+
+  /** An interrupted caller gets an exception or its number; the queue goes on for the others. */
+  @Test
+  void anInterruptDoesNotCloseTheQueue() throws Exception {
+    try (DeviceQueue queue =
+        new DeviceQueue(
+            new QueueFolder(folder.resolve("interrupted")), Fixture.KEY, OPTIONS, () -> 1)) {
+      Thread.currentThread().interrupt();
+      queue.sync();
+      queue.latest("home", "a");
+      queue.expire();
+      assertThat(Thread.interrupted()).isTrue();
+      assertThat(queue.put("home", "a", "", Octets.EMPTY)).hasValue(1);
+      Thread.currentThread().interrupt();
+      assertThat(queue.batch()).isPresent();
+      queue.done(1);
+      assertThat(Thread.interrupted()).isTrue();
     }
   }
 

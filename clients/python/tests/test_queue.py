@@ -1,0 +1,240 @@
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+from holdfast_device import format as fmt
+from holdfast_device import queue as q
+from tests.reference import ReferenceEdge
+
+KEY = fmt.DeviceKey(b"\xd1" * 32)
+
+
+class QueueTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.now = 1_700_000_000_000
+        self.queue = None
+
+    def tearDown(self):
+        if self.queue:
+            self.queue.close()
+
+    def open(self, **options):
+        if self.queue:
+            self.queue.close()
+        options = q.Options(**{"syncing": q.NONE, "overflow": q.REFUSE, **options})
+        self.queue = q.DeviceQueue(self.folder, KEY, options, lambda: self.now)
+        return self.queue
+
+    def keys(self):
+        return [one.key for one in fmt.decode_batch(self.queue.batch()[1])[1]]
+
+    def test_i11_operations_are_sent_in_their_order(self):
+        queue = self.open()
+        self.assertEqual(queue.put("home", "a", b"1"), 1)
+        self.assertEqual(queue.put("home", "b", b""), 2)
+        self.assertEqual(queue.delete("home", "c"), 3)
+        self.assertEqual(self.keys(), ["a", "b", "c"])
+        queue.done(3)
+        self.assertIsNone(queue.batch())
+
+    def test_i14_the_last_of_a_key_is_sent_and_the_others_are_named(self):
+        queue = self.open()
+        for key, value in [("a", b"1"), ("b", b"1"), ("a", b"2"), ("b", b"2"), ("a", b"3")]:
+            queue.put("home", key, value)
+        signed, _ = queue.batch()
+        self.assertEqual(signed.claim.ranges, (fmt.Range(fmt.COLLAPSED, 1, 3),))
+        self.assertEqual(self.keys(), ["b", "a"])
+
+    def test_i17_ones_own_writes_are_seen(self):
+        queue = self.open()
+        queue.put("home", "a", b"1")
+        queue.batch()
+        queue.put("home", "a", b"")
+        self.assertEqual(queue.latest("home", "a").value, b"")
+        self.open()
+        self.assertEqual(self.queue.latest("home", "a").sequence, 2)
+        self.assertIsNone(self.queue.latest("home", "b"))
+
+    def test_a_batch_is_made_once(self):
+        queue = self.open(batch_operations=2)
+        for key in "abc":
+            queue.put("home", key, b"1")
+        first = queue.batch()
+        queue.put("home", "a", b"2")
+        queue = self.open(batch_operations=100)
+        self.assertEqual(queue.batch(), first)
+        queue.done(2)
+        self.assertEqual(self.keys(), ["c", "a"])
+
+    def test_a_full_queue_drops_the_oldest_and_says_so(self):
+        queue = self.open(batch_operations=2, max_operations=4, overflow=q.DROP_OLDEST)
+        for i in range(10):
+            queue.put("home", "k%d" % i, b"1")
+        self.assertEqual(queue.status()["dropped"], 6)
+        queue = self.open(batch_operations=2, max_operations=4)
+        self.assertEqual(queue.batch()[0].claim.ranges, (fmt.Range(fmt.DROPPED, 1, 6),))
+
+    def test_a_full_queue_refuses_or_lets_the_caller_wait(self):
+        queue = self.open(batch_operations=2, max_operations=4)
+        for key in "abcd":
+            queue.put("home", key, b"1")
+        self.assertIsNone(queue.put("home", "e", b"1"))
+        self.assertEqual(queue.put("home", "a", b"2"), 5)
+        queue = self.open(batch_operations=2, max_operations=4, overflow=q.BLOCK)
+        made = []
+        caller = threading.Thread(target=lambda: made.append(queue.put("home", "e", b"1")))
+        caller.start()
+        queue.done(queue.batch()[0].claim.last)
+        caller.join()
+        self.assertEqual(made, [6])
+
+    def test_what_is_too_old_expires_and_a_wrong_clock_expires_nothing(self):
+        self.now = 5
+        queue = self.open(max_age=3600)
+        queue.put("home", "a", b"1")
+        self.now = 1_700_000_000_000
+        queue.put("home", "b", b"1")
+        self.now += 30 * 60_000
+        queue.put("home", "c", b"1")
+        self.now += 31 * 60_000
+        queue = self.open(max_age=3600)
+        self.assertEqual(queue.batch()[0].claim.ranges, (fmt.Range(fmt.EXPIRED, 1, 2),))
+        self.assertEqual(self.keys(), ["c"])
+
+    def test_i29_the_file_is_compacted_now_and_then(self):
+        queue = self.open()
+        most = 0
+        for i in range(12_000):
+            queue.put("home", "k%d" % (i % 50), b"x" * 200)
+            most = max(most, queue.status()["diskBytes"])
+        self.assertLess(most, 1_300_000)
+        queue = self.open()
+        self.assertEqual(queue.batch()[0].claim.ranges, (fmt.Range(fmt.COLLAPSED, 1, 11_950),))
+
+    def test_i18_one_process_at_a_time(self):
+        self.open()
+        with self.assertRaisesRegex(q.QueueError, "this process"):
+            q.DeviceQueue(self.folder, KEY)
+        other = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys\nfrom holdfast_device import *\nfrom holdfast_device import format\n"
+                "DeviceQueue(sys.argv[1], format.DeviceKey(b'\\xd1' * 32))",
+                self.folder,
+            ],
+            stderr=subprocess.PIPE,
+            cwd=os.path.join(os.path.dirname(__file__), ".."),
+            check=False,
+        )
+        self.assertEqual(other.returncode, 1)
+        self.assertIn(b"another process", other.stderr)
+
+    def test_i12_everything_arrives_once_and_in_order(self):
+        for seed in range(6):
+            self.history(random.Random(seed))
+
+    def history(self, rng):
+        if self.queue:
+            self.queue.close()
+            self.queue = None
+        shutil.rmtree(self.folder)
+        options = {
+            "batch_operations": rng.randrange(1, 6),
+            "max_operations": 40,
+            "overflow": rng.choice([q.REFUSE, q.DROP_OLDEST]),
+        }
+        queue, edge, model, accepted = self.open(**options), ReferenceEdge(KEY.public), {}, 0
+        for _ in range(200):
+            choice = rng.randrange(10)
+            if choice == 0:
+                queue = self.open(**options)
+            elif choice < 3:
+                self.deliver(queue, edge, rng.random() < 0.3)
+            else:
+                key, value = "k%d" % rng.randrange(60), rng.randbytes(rng.randrange(100))
+                sequence = queue.put("home", key, value)
+                if sequence is not None:
+                    accepted += 1
+                    self.assertEqual(sequence, accepted)
+                    model["home", key] = value
+        while queue.anything_to_send():
+            self.deliver(queue, edge, False)
+        self.assertEqual(edge.gaps, [])
+        self.assertEqual(edge.last.get(queue.incarnation), accepted)
+        if not edge.lost(fmt.DROPPED):
+            self.assertEqual(edge.values, model)
+
+    def deliver(self, queue, edge, answer_lost):
+        found = queue.batch()
+        if found:
+            self.assertEqual(edge.take(found[1]), (200, found[0].claim.last))
+            if not answer_lost:
+                queue.done(found[0].claim.last)
+
+    def test_a_file_torn_or_altered_anywhere_goes_on(self):
+        queue = self.open()
+        for key in "abc":
+            queue.put("home", key, key.encode())
+        first = queue.batch()
+        queue.done(3)
+        for key in "ded":
+            queue.put("home", key, key.encode())
+        second = queue.batch()
+        for key in "fgf":
+            queue.put("home", key, key.encode())
+        queue.close()
+        self.queue = None
+        with open(os.path.join(self.folder, "queue"), "rb") as source:
+            whole = source.read()
+        for at in range(q.HEADER_SIZE, len(whole), 7):
+            self.bent(whole[:at], first, second, True)
+        for at in range(0, len(whole), 7):
+            self.bent(
+                whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :], first, second, False
+            )
+
+    def bent(self, data, first, second, torn):
+        shutil.rmtree(self.folder)
+        os.makedirs(self.folder)
+        with open(os.path.join(self.folder, "queue"), "wb") as out:
+            out.write(data)
+        edge, renewed = ReferenceEdge(KEY.public), False
+        edge.take(first[1])
+        edge.take(second[1])
+        queue = self.open()
+        queue.put("home", "new", b"new")
+        for _ in range(6):
+            if not queue.anything_to_send():
+                break
+            if queue.doubtful:
+                queue.settle(edge.last.get(queue.incarnation, 0))
+                continue
+            found = queue.batch()
+            if found:
+                status, last = edge.take(found[1])
+                if status == 409:
+                    self.assertTrue(torn)
+                    queue.renew()
+                    renewed = True
+                else:
+                    queue.done(last)
+        self.assertFalse(queue.anything_to_send())
+        for key in ["a", "b", "c", "d", "e", "new"]:
+            self.assertIn(("home", key), edge.values)
+        if not renewed:
+            self.assertEqual(len([one for one in edge.applied if one.key == "e"]), 1)
+        self.assertEqual(edge.gaps, [])
+        queue.close()
+        self.queue = None
+
+
+if __name__ == "__main__":
+    unittest.main()
