@@ -4,6 +4,7 @@ import argparse
 import base64
 import json
 import sys
+import threading
 
 from . import format as fmt
 from .device import Device, Edge, EdgeError, device_key, device_name, enrol
@@ -28,7 +29,10 @@ def _parser():
         one.add_argument("--user", metavar="U", help="on whose behalf")
         one.add_argument("--password-file", metavar="F", help="a file with the password")
         one.add_argument("--certificate", metavar="F", help="PEM file of certificate and key")
-        one.add_argument("--timeout", type=float, default=30, metavar="S", help="default: 30")
+        return one
+
+    def waiting(one, default, text):
+        one.add_argument("--wait", type=float, default=default, metavar="S", help=text)
         return one
 
     def keyed(one):
@@ -37,12 +41,14 @@ def _parser():
         return one
 
     reaching(command("enroll", "Make the device known to an edge."), True).add_argument("name")
-    put = keyed(reaching(command("put", "Give a key a value."), False))
+    ten = "how long to try to send; default: 10"
+    put = waiting(keyed(reaching(command("put", "Give a key a value."), False)), 10, ten)
     put.add_argument("value", help="the value; - reads it from standard input")
     put.add_argument("--type", default="", help="content type")
     keyed(reaching(command("get", "Show what is known of a key."), False))
-    keyed(reaching(command("delete", "Delete a key."), False))
+    waiting(keyed(reaching(command("delete", "Delete a key."), False)), 10, ten)
     run = reaching(command("run", "Queue lines of KEY<TAB>VALUE or JSON, and send all."), False)
+    waiting(run, None, "how long to send after the last line; default: until all is sent")
     run.add_argument("file", nargs="?", default="-", help="default: standard input")
     run.add_argument("--space", default="home", help="default: home")
     command("status", "Show what waits.")
@@ -59,7 +65,7 @@ def _edge(args):
             password = source.read().rstrip("\r\n")
     if not args.user or (password is None and not args.certificate):
         raise ValueError("--edge needs --user, and --password-file or --certificate")
-    return Edge(args.edge, args.ca, args.user, password, args.timeout, args.certificate)
+    return Edge(args.edge, args.ca, args.user, password, certificate=args.certificate)
 
 
 def _print(args, found, text):
@@ -90,7 +96,8 @@ def _operation(line, space):
 
 def _sent(args, device, edge):
     """Sends what waits, as far as that is possible now; the exit code."""
-    arrived = edge is not None and device_name(args.queue) and device.flush(args.timeout)
+    wait = threading.TIMEOUT_MAX if args.wait is None else args.wait
+    arrived = edge is not None and device_name(args.queue) and device.flush(wait)
     status = device.status()
     _print(
         args,

@@ -17,6 +17,7 @@ import picocli.CommandLine.Option;
       SyncBench.class,
       ReplicasBench.class,
       CatchUpBench.class,
+      DeviceBench.class,
       MicroBench.class
     })
 public final class BenchCommand {

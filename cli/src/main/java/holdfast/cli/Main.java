@@ -157,6 +157,7 @@ public final class Main implements Runnable {
     commands.put("sync", () -> SyncCommand.commandLine(terminal));
     commands.put("status", () -> new StatusCommand(terminal));
     commands.put("pin", () -> new PinCommand(terminal));
+    commands.put("device", () -> DeviceCommand.commandLine(terminal));
     commands.put("bench", BenchCommand::new);
     commands.put("sim", () -> new SimCommand(terminal));
     commands.put("completion", () -> new CompletionCommand(terminal));

@@ -1,0 +1,147 @@
+package holdfast.cli;
+
+import holdfast.device.ChangeLine;
+import holdfast.device.Device;
+import holdfast.device.MalformedException;
+import holdfast.device.Operation;
+import holdfast.device.Overflow;
+import holdfast.device.QueueOptions;
+import holdfast.device.Syncing;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Queues lines, and sends. */
+@Command(
+    name = "run",
+    description = "Queues changes from lines as they come, and sends until all is sent.",
+    footerHeading = "%n",
+    footer = {
+      "A line is KEY<TAB>VALUE, or JSON: {\"key\":\"k\",\"value\":\"v\"}, with base64 in place of value,",
+      "\"delete\":true, type, or space. Without --edge the lines are only queued.",
+      "When the queue is full the policy is to wait (block), to lose the oldest (drop-oldest), or to end",
+      "(refuse). What is lost is counted, and told to the edge in the device's signed batches.",
+      "",
+      "Example:",
+      "  sensors | holdfast device run --queue q --edge https://edge:7443 --ca ca.pem --user ada \\",
+      "      --password-file pw",
+      "",
+      "JSON: as of put"
+    })
+final class DeviceRunCommand extends DeviceCommand.Reaching {
+  private static final int LINE_BYTES = 2 * Operation.MAX_VALUE_BYTES;
+  private static final long LOOK_MILLIS = 1000;
+
+  /** What happens when the queue is full. */
+  enum Policy {
+    BLOCK,
+    DROP_OLDEST,
+    REFUSE;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+  }
+
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "FILE",
+      description = "The lines; - or nothing for standard input.")
+  String file = "-";
+
+  @Option(names = "--space", defaultValue = "home", description = "Default: home.", order = 10)
+  String space = "home";
+
+  @Option(
+      names = "--wait",
+      paramLabel = "SECONDS",
+      description = "How long to send after the last line. Default: until all is sent.",
+      order = 11)
+  @Nullable Double wait;
+
+  @Option(
+      names = "--overflow",
+      paramLabel = "POLICY",
+      defaultValue = "block",
+      description = "When full: ${COMPLETION-CANDIDATES}. Default: block.",
+      order = 12)
+  Policy overflow = Policy.BLOCK;
+
+  @Option(
+      names = "--max-mib",
+      paramLabel = "N",
+      defaultValue = "256",
+      description = "Most MiB that wait. Default: 256.",
+      order = 13)
+  int maxMib;
+
+  @Option(
+      names = "--max-age",
+      paramLabel = "HOURS",
+      defaultValue = "0",
+      description = "Changes older than this expire. Default: 0, never.",
+      order = 14)
+  double maxAgeHours;
+
+  @Option(
+      names = "--sync",
+      paramLabel = "WHEN",
+      defaultValue = "INTERVAL",
+      description =
+          "When changes are safe from loss of power: EACH, INTERVAL (a second), or NONE (when sent)."
+              + " Default: INTERVAL.",
+      order = 15)
+  Syncing sync = Syncing.INTERVAL;
+
+  DeviceRunCommand(Terminal terminal) {
+    super(terminal);
+  }
+
+  @Override
+  int run() throws Exception {
+    QueueOptions bounds =
+        QueueOptions.DEFAULTS
+            .withMaxBytes((long) maxMib << 20)
+            .withMaxAge(Duration.ofMillis((long) (maxAgeHours * 3_600_000)))
+            .withOverflow(Overflow.valueOf(overflow.name()))
+            .withSyncing(sync);
+    try (Device device = Device.open(options().withQueue(bounds));
+        InputStream in = file.equals("-") ? terminal.in : Files.newInputStream(Path.of(file));
+        LineSource lines = new LineSource(in, LINE_BYTES)) {
+      long number = 0;
+      while (!lines.ended()) {
+        for (byte[] line : lines.next(LOOK_MILLIS)) {
+          number++;
+          if (line.length > 0) {
+            take(device, new String(line, StandardCharsets.UTF_8), number);
+          }
+        }
+      }
+      return sent(device, wait);
+    }
+  }
+
+  private void take(Device device, String line, long number)
+      throws IOException, InterruptedException {
+    try {
+      if (change(device, ChangeLine.parse(line.replaceFirst("\r$", ""), space)).isEmpty()) {
+        throw Failure.failed(
+            "the queue is full, and line " + number + " was refused",
+            "Let it send, or choose --overflow block or drop-oldest.");
+      }
+    } catch (MalformedException | IllegalArgumentException e) {
+      throw Failure.usage(
+          "line " + number + ": " + e.getMessage(), "The lines before it are queued.");
+    }
+  }
+}

@@ -1,0 +1,106 @@
+package holdfast.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Base64;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code holdfast device} without an edge; with one it is tested end to end. */
+class DeviceCommandTest {
+  @TempDir Path folder;
+  private Cli cli;
+  private String queue = "";
+
+  @BeforeEach
+  void home() {
+    cli = new Cli(folder.resolve("home"));
+    queue = folder.resolve("queue").toString();
+  }
+
+  private Map<String, Object> status() {
+    return cli.json("device", "status", "--queue", queue);
+  }
+
+  /** I17, I26: a device without an edge takes changes, and sees its own. */
+  @Test
+  void i26ChangesAreTakenAndSeenOffline() {
+    cli.ok("device", "put", "--queue", queue, "room/temperature", "21.5", "--type", "text/plain");
+    cli.input("from input", "device", "put", "--queue", queue, "notes", "-").failsWith(0);
+    assertThat(cli.ok("device", "get", "--queue", queue, "room/temperature")).isEqualTo("21.5");
+    Map<String, Object> got = cli.json("device", "get", "--queue", queue, "notes");
+    assertThat(got).containsEntry("source", "QUEUE").containsEntry("found", true);
+    assertThat(
+            new String(
+                Base64.getDecoder().decode((String) got.get("base64")), StandardCharsets.UTF_8))
+        .isEqualTo("from input");
+    cli.ok("device", "delete", "--queue", queue, "notes");
+    cli.run("device", "get", "--queue", queue, "notes").failsWith(1);
+    cli.run("device", "get", "--queue", queue, "never").failsWith(1);
+    assertThat(status().get("queued")).hasToString("2.0");
+    assertThat(status().get("nextSequence")).hasToString("4.0");
+    assertThat(status().get("name")).isNull();
+  }
+
+  @Test
+  void linesAreQueuedAndAWrongOneIsNamed() {
+    String lines =
+        "a\t1\r\n\nb\t2 with\ttab\n{\"key\":\"c\",\"base64\":\"AAH/\"}\n{\"key\":\"a\",\"delete\":true}\n";
+    cli.input(lines, "device", "run", "--queue", queue).failsWith(0);
+    assertThat(cli.ok("device", "get", "--queue", queue, "b")).isEqualTo("2 with\ttab");
+    assertThat(status().get("queued")).hasToString("3.0");
+    Cli.Ran wrong = cli.input("d\t4\nnonsense\n", "device", "run", "--queue", queue).failsWith(2);
+    assertThat(wrong.err()).contains("line 2");
+    assertThat(status().get("queued")).hasToString("4.0");
+  }
+
+  @Test
+  void aPasswordNeedsHttpsAndAllThatBelongsToIt() throws Exception {
+    Path password = Files.writeString(folder.resolve("pw"), "secret\n");
+    String[] login = {"--user", "ada", "--password-file", password.toString()};
+    cli.run(
+            with(
+                login, "device", "put", "--queue", queue, "--edge", "http://127.0.0.1:1", "k", "v"))
+        .failsWith(2);
+    cli.run("device", "put", "--queue", queue, "--edge", "https://127.0.0.1:1", "k", "v")
+        .failsWith(2);
+    cli.run(with(login, "device", "enroll", "--queue", queue, "pump-1")).failsWith(2);
+    cli.run("device", "status", "--queue", queue).failsWith(1);
+    // Away is no failure: the value is safe in the queue. Not enrolled is one somebody can end.
+    Cli.Ran away =
+        cli.run(
+            with(
+                login,
+                "device",
+                "put",
+                "--queue",
+                queue,
+                "--edge",
+                "https://127.0.0.1:1",
+                "--wait",
+                "0.01",
+                "k",
+                "v"));
+    assertThat(away.failsWith(1).out()).contains("1 wait").contains("not enrolled");
+  }
+
+  private static String[] with(String[] more, String... command) {
+    String[] all = java.util.Arrays.copyOf(command, command.length + more.length);
+    System.arraycopy(more, 0, all, command.length, more.length);
+    return all;
+  }
+
+  @Test
+  void renewingKeepsWhatWaits() {
+    cli.ok("device", "put", "--queue", queue, "k", "v");
+    Object before = status().get("incarnation");
+    Map<String, Object> renewed = cli.json("device", "renew", "--queue", queue);
+    assertThat(renewed.get("incarnation")).isNotEqualTo(before);
+    assertThat(cli.ok("device", "get", "--queue", queue, "k")).isEqualTo("v");
+  }
+}
