@@ -227,8 +227,11 @@ public final class EdgeFolder {
    * @param rest where it listens
    * @param token what shows that one can read the folder
    * @param authority the file of certificates to trust
+   * @param node where its own capsule server listens
+   * @param identity of that server
    */
-  public record Admin(Endpoint rest, String token, Path authority) {
+  public record Admin(
+      Endpoint rest, String token, Path authority, Endpoint node, VerifyKey identity) {
     /** Leaves the token out. */
     @Override
     public String toString() {
@@ -237,12 +240,20 @@ public final class EdgeFolder {
   }
 
   /** Makes a token for this run and says where the edge is. */
-  Admin announce(Endpoint rest, Path authority) {
+  Admin announce(Endpoint rest, Path authority, Endpoint node, VerifyKey identity) {
     byte[] token = new byte[32];
     RANDOM.nextBytes(token);
-    Admin made = new Admin(rest, HexFormat.of().formatHex(token), authority);
+    Admin made = new Admin(rest, HexFormat.of().formatHex(token), authority, node, identity);
     try {
-      PrivateFiles.write(admin(), rest + "\n" + made.token() + "\n" + authority + "\n");
+      PrivateFiles.write(
+          admin(),
+          String.join(
+              "\n",
+              rest.toString(),
+              made.token(),
+              authority.toString(),
+              node.toString(),
+              identity + "\n"));
     } catch (IOException e) {
       throw new HoldfastException(ErrorCode.INTERNAL, "cannot write " + admin(), e);
     }
@@ -253,7 +264,12 @@ public final class EdgeFolder {
   public Admin running() {
     try {
       List<String> lines = Files.readAllLines(admin());
-      return new Admin(Endpoint.parse(lines.get(0)), lines.get(1), Path.of(lines.get(2)));
+      return new Admin(
+          Endpoint.parse(lines.get(0)),
+          lines.get(1),
+          Path.of(lines.get(2)),
+          Endpoint.parse(lines.get(3)),
+          VerifyKey.parse(lines.get(4)));
     } catch (IOException | IndexOutOfBoundsException e) {
       throw new HoldfastException(
           ErrorCode.UNREACHABLE,

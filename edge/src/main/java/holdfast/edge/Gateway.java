@@ -64,7 +64,7 @@ public final class Gateway implements AutoCloseable {
               new Edge(
                   folder.name(), view, flusher, edgeCapsule, logins, passwords, node.identity()));
       this.rest = part(RestPort.listen(options, edge, tls));
-      this.admin = folder.announce(rest.endpoint(), authority);
+      this.admin = folder.announce(rest.endpoint(), authority, local, node.identity());
       parts.push(folder::withdraw);
       logins.operatorToken(admin.token());
     } catch (ProofException | RuntimeException e) {

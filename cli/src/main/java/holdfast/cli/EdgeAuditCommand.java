@@ -1,0 +1,153 @@
+package holdfast.cli;
+
+import holdfast.client.CapsuleReader;
+import holdfast.client.ReaderOptions;
+import holdfast.client.Server;
+import holdfast.edge.EdgeAudit;
+import holdfast.edge.EdgeFolder;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code holdfast edge audit}: whether all that a device sent is there, and as it sent it. */
+@Command(
+    name = "audit",
+    description = "Checks what the edge keeps of a device: is it genuine, and is it all?",
+    footerHeading = "%n",
+    footer = {
+      "Integrity and completeness are two verdicts. Integrity: all is signed by the device. Complete:",
+      "every operation it has numbered is there, or was collapsed into a later one of the same key;",
+      "what it gave up itself (expired, dropped) is signed by it, and what it did not is missing.",
+      "Of clients with only a password nothing is known but what the edge says.",
+      "",
+      "Exit code 3 when integrity is violated, 1 when something is missing, expired or dropped.",
+      "",
+      "Example:",
+      "  holdfast edge audit kitchen --from 2026-01-01 --to 2026-02-01",
+      "",
+      "JSON: device, integrity, complete, violations, ranges, incarnations, batches, operations,",
+      "      byPassword, repeated, erased"
+    })
+final class EdgeAuditCommand extends BaseCommand {
+  private static final int SHOWN = 50;
+
+  @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
+
+  @Parameters(index = "0", paramLabel = "DEVICE", description = "The device, or a user.")
+  String device = "";
+
+  @Option(names = "--from", paramLabel = "TIME", description = "From then on, by the edge's time.")
+  @Nullable String from;
+
+  @Option(names = "--to", paramLabel = "TIME", description = "Until then.")
+  @Nullable String to;
+
+  EdgeAuditCommand(Terminal terminal) {
+    super(terminal);
+  }
+
+  @Override
+  int run() throws Exception {
+    long fromMillis = from == null ? 0 : parseTime(from);
+    long toMillis = to == null ? Long.MAX_VALUE : parseTime(to);
+    EdgeFolder folder = where.folder(terminal);
+    EdgeFolder.Admin edge = folder.running();
+    try (Server server = Server.at(edge.node(), edge.identity());
+        CapsuleReader reader =
+            server.openReader(
+                folder.capsule(),
+                folder.home().contentKeys(folder.capsule()),
+                ReaderOptions.defaults())) {
+      EdgeAudit.Report report = EdgeAudit.run(reader, device, fromMillis, toMillis);
+      print(json(report), text(report));
+      return switch (report.integrity()) {
+        case VIOLATED -> Failure.VIOLATION;
+        case HOLDS, EDGE_ONLY -> report.complete() ? 0 : Failure.FAILED;
+      };
+    }
+  }
+
+  private Json json(EdgeAudit.Report report) {
+    List<Json> ranges =
+        report.gaps().stream()
+            .map(gap ->
+                Json.object()
+                    .put("incarnation", gap.incarnation())
+                    .put("reason", gap.reason())
+                    .put("first", gap.first())
+                    .put("last", gap.last()))
+            .toList();
+    return Json.object()
+        .put("device", device)
+        .put(
+            "integrity",
+            switch (report.integrity()) {
+              case HOLDS -> "holds";
+              case VIOLATED -> "violated";
+              case EDGE_ONLY -> "edge-only";
+            })
+        .put("complete", report.integrity() == EdgeAudit.Integrity.EDGE_ONLY ? null : report.complete())
+        .put("violations", report.violations())
+        .put("ranges", ranges)
+        .put("incarnations", report.incarnations())
+        .put("batches", report.batches())
+        .put("operations", report.operations())
+        .put("byPassword", report.byPassword())
+        .put("repeated", report.repeated())
+        .put("erased", report.erased());
+  }
+
+  private String text(EdgeAudit.Report report) {
+    StringBuilder text = new StringBuilder();
+    switch (report.integrity()) {
+      case HOLDS ->
+          text.append("Integrity: holds. ")
+              .append(report.operations())
+              .append(" operations in ")
+              .append(report.batches())
+              .append(" batches, all signed by ")
+              .append(device)
+              .append('.');
+      case VIOLATED -> {
+        text.append("Integrity: VIOLATED.");
+        report.violations().stream().limit(SHOWN).forEach(one -> text.append("\n  ").append(one));
+      }
+      case EDGE_ONLY ->
+          text.append("Integrity: vouched for by the edge only. ")
+              .append(report.byPassword())
+              .append(" operations with no more than a password.");
+    }
+    text.append("\nCompleteness: ");
+    if (report.integrity() == EdgeAudit.Integrity.EDGE_ONLY) {
+      text.append("cannot be told without numbers signed by a device.");
+    } else {
+      text.append(report.complete() ? "complete" : "INCOMPLETE")
+          .append(", over ")
+          .append(report.incarnations())
+          .append(report.incarnations() == 1 ? " queue." : " queues.");
+    }
+    report.gaps().stream()
+        .limit(SHOWN)
+        .forEach(gap ->
+            text.append("\n  ")
+                .append(gap.reason())
+                .append(' ')
+                .append(gap.first())
+                .append(gap.last() > gap.first() ? " to " + gap.last() : "")
+                .append(", queue ")
+                .append(gap.incarnation(), 0, 8));
+    if (report.gaps().size() > SHOWN) {
+      text.append("\n  and ").append(report.gaps().size() - SHOWN).append(" more ranges");
+    }
+    if (report.repeated() > 0) {
+      text.append("\n").append(report.repeated()).append(" batches were sent again.");
+    }
+    if (report.erased() > 0) {
+      text.append("\n").append(report.erased()).append(" operations were erased by the owner.");
+    }
+    return text.toString();
+  }
+}
