@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * The capsule that holds an edge's state, on the edge's own server: flushes are appended to it, and
  * a view is brought up to date from it.
  */
-final class EdgeCapsule implements AutoCloseable {
+final class EdgeCapsule implements EdgeLog, AutoCloseable {
   private static final int PAGE = 1000;
   private static final int READ_AT_ONCE = 64;
 
@@ -63,20 +63,8 @@ final class EdgeCapsule implements AutoCloseable {
 
   // ---- Writing ----------------------------------------------------------------------------------
 
-  /** What became of an append. */
-  sealed interface Appended {
-    /** The record is synced. */
-    record Synced(Hash record) implements Appended {}
-
-    /** The record is not stored, and never will be. */
-    record Refused(HoldfastException reason) implements Appended {}
-
-    /** Nobody knows; {@link EdgeCapsule#catchUp} will tell. */
-    record Unknown(Exception reason) implements Appended {}
-  }
-
-  /** Appends one record and waits until it is synced. */
-  Appended append(List<byte[]> leaves, long timeMillis) {
+  @Override
+  public Appended append(List<byte[]> leaves, long timeMillis) {
     CapsuleWriter open;
     try {
       open = openWriter();
@@ -150,13 +138,8 @@ final class EdgeCapsule implements AutoCloseable {
     return open;
   }
 
-  /**
-   * Applies what the view does not know yet, in the order in which the edge's writer links its
-   * records.
-   *
-   * @return whether the view is up to date; if not it has to be begun anew with an empty one
-   */
-  boolean catchUp(View view) throws ProofException {
+  @Override
+  public boolean catchUp(View view) throws ProofException {
     CapsuleReader from = reader();
     View.Mark mark = view.mark();
     boolean fresh = mark.record().equals(Hash.ZERO);

@@ -35,7 +35,7 @@ final class Flusher implements AutoCloseable {
   private static final long RECOVERY_MILLIS = 1000;
 
   private final View view;
-  private final EdgeCapsule capsule;
+  private final EdgeLog log;
   private final int mostTasks;
   private final long mostBytes;
   private final Thread thread;
@@ -60,9 +60,9 @@ final class Flusher implements AutoCloseable {
    * @param mostTasks tasks that may wait
    * @param mostBytes bytes that they may bring
    */
-  Flusher(View view, EdgeCapsule capsule, int mostTasks, long mostBytes) {
+  Flusher(View view, EdgeLog log, int mostTasks, long mostBytes) {
     this.view = view;
-    this.capsule = capsule;
+    this.log = log;
     this.mostTasks = mostTasks;
     this.mostBytes = mostBytes;
     this.thread = Thread.ofPlatform().name("holdfast-flush").daemon(true).unstarted(this::run);
@@ -94,6 +94,16 @@ final class Flusher implements AutoCloseable {
       queue.add(task);
       queuedBytes += task.bytes();
       arrived.signal();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** How many tasks wait for the next record. */
+  int waiting() {
+    lock.lock();
+    try {
+      return queue.size();
     } finally {
       lock.unlock();
     }
@@ -162,18 +172,18 @@ final class Flusher implements AutoCloseable {
     List<byte[]> leaves = new ArrayList<>(flush.leaves().size());
     flush.leaves().forEach(leaf -> leaves.add(leaf.encode()));
     // Commit.
-    switch (capsule.append(leaves, timeMillis)) {
-      case EdgeCapsule.Appended.Synced(Hash record) -> {
+    switch (log.append(leaves, timeMillis)) {
+      case EdgeLog.Appended.Synced(Hash record) -> {
         trouble = null;
         publish(flush, record, apply(flush, record));
       }
-      case EdgeCapsule.Appended.Refused(HoldfastException reason) -> {
+      case EdgeLog.Appended.Refused(HoldfastException reason) -> {
         trouble = reason.getMessage();
         LOG.warn("a flush was refused: {}", reason.getMessage());
         Problem problem = Problem.of(reason);
         flush.waiting().forEach(one -> one.ticket().failed(problem));
       }
-      case EdgeCapsule.Appended.Unknown(Exception reason) -> {
+      case EdgeLog.Appended.Unknown(Exception reason) -> {
         LOG.warn("it is not known what became of a flush", reason);
         trouble = "it is not known what became of a flush";
         behind = true;
@@ -208,7 +218,7 @@ final class Flusher implements AutoCloseable {
   /** Brings the view up to date after a failure; as long as that does not work nothing is done. */
   private boolean recover(List<Task> tasks) {
     try {
-      if (!capsule.catchUp(view)) {
+      if (!log.catchUp(view)) {
         throw new HoldfastException(
             holdfast.base.ErrorCode.DAMAGED,
             "the view does not follow from the capsule; a restart makes it anew");

@@ -1,0 +1,83 @@
+package holdfast.edge;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.crypto.Domain;
+import holdfast.crypto.Sha256;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Semaphore;
+
+/** A capsule in memory that fails as it is told. */
+final class FaultyLog implements EdgeLog {
+  private final List<Written> written = new ArrayList<>();
+  private final ArrayDeque<Fault> faults = new ArrayDeque<>();
+
+  /** Appends wait here while a test holds it. */
+  final Semaphore gate = new Semaphore(1);
+
+  private record Written(Hash name, long timeMillis, List<byte[]> leaves) {}
+
+  /** What happens to an append. */
+  enum Fault {
+    NONE,
+    /** It is refused, and not stored. */
+    DISK_FULL,
+    /** The answer is lost; it is stored. */
+    LOST_BUT_DONE,
+    /** The answer is lost; it is not stored. */
+    LOST_AND_NOT_DONE
+  }
+
+  /** What becomes of the next appends; none of it of those after. */
+  synchronized void next(Fault... planned) {
+    faults.addAll(List.of(planned));
+  }
+
+  @Override
+  public Appended append(List<byte[]> leaves, long timeMillis) {
+    gate.acquireUninterruptibly();
+    gate.release();
+    synchronized (this) {
+      Fault planned = faults.poll();
+      Fault fault = planned == null ? Fault.NONE : planned;
+      Hash name =
+          Sha256.get().hash(Domain.RECORD, ("record " + written.size()).getBytes(java.nio.charset.StandardCharsets.UTF_8));
+      if (fault == Fault.NONE || fault == Fault.LOST_BUT_DONE) {
+        written.add(new Written(name, timeMillis, leaves));
+      }
+      return switch (fault) {
+        case NONE -> new Appended.Synced(name);
+        case DISK_FULL ->
+            new Appended.Refused(new HoldfastException(ErrorCode.DISK_FULL, "the disk is full"));
+        case LOST_BUT_DONE, LOST_AND_NOT_DONE ->
+            new Appended.Unknown(new HoldfastException(ErrorCode.UNREACHABLE, "no answer"));
+      };
+    }
+  }
+
+  @Override
+  public synchronized boolean catchUp(View view) throws ProofException {
+    int from = 0;
+    for (int i = 0; i < written.size(); i++) {
+      if (written.get(i).name().equals(view.mark().record())) {
+        from = i + 1;
+      }
+    }
+    for (Written one : written.subList(from, written.size())) {
+      List<EdgeLeaf> leaves = new ArrayList<>();
+      for (byte[] leaf : one.leaves()) {
+        leaves.add(EdgeLeaf.decode(leaf));
+      }
+      ViewUpdate.apply(view, one.name(), one.timeMillis(), 0, leaves);
+    }
+    return true;
+  }
+
+  synchronized int records() {
+    return written.size();
+  }
+}

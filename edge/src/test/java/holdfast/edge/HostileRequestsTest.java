@@ -1,0 +1,203 @@
+package holdfast.edge;
+
+import static holdfast.edge.EdgeFixture.ANN;
+import static holdfast.edge.EdgeFixture.text;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import holdfast.testkit.Gen;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.Socket;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.List;
+import javax.net.ssl.SSLContext;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Whatever is sent to it, an edge answers the next client. */
+@Timeout(180)
+class HostileRequestsTest {
+  @TempDir static Path data;
+  private static EdgeFixture edge;
+  private static SSLContext tls;
+  private final Gen gen = new Gen(Long.getLong("holdfast.fuzzSeed", 3));
+
+  @BeforeAll
+  static void start() throws Exception {
+    edge = EdgeFixture.start(data);
+    tls = EdgeFixture.trusting(edge.gateway.authority());
+    edge.put(ANN, "/v1/kv/home/alive", "yes");
+  }
+
+  @AfterAll
+  static void stop() {
+    edge.close();
+  }
+
+  @AfterEach
+  void theEdgeIsStillThere() throws Exception {
+    assertThat(text(edge.get(ANN, "/v1/kv/home/alive"))).isEqualTo("yes");
+    assertThat(edge.put(ANN, "/v1/kv/home/alive2", "yes").statusCode()).isBetween(201, 204);
+  }
+
+  private static Socket open(boolean encrypted) throws IOException {
+    int port = edge.gateway.rest().port();
+    Socket socket =
+        encrypted
+            ? tls.getSocketFactory().createSocket("127.0.0.1", port)
+            : new Socket("127.0.0.1", port);
+    socket.setSoTimeout(5000);
+    return socket;
+  }
+
+  /** Sends bytes and reads what comes until the other side ends or says nothing more. */
+  private static String exchange(boolean encrypted, byte[] bytes) {
+    StringBuilder answer = new StringBuilder();
+    try (Socket socket = open(encrypted)) {
+      socket.setSoTimeout(500);
+      socket.getOutputStream().write(bytes);
+      socket.getOutputStream().flush();
+      InputStream in = socket.getInputStream();
+      byte[] chunk = new byte[1000];
+      for (int n = in.read(chunk); n >= 0 && answer.length() < 10_000; n = in.read(chunk)) {
+        answer.append(new String(chunk, 0, n, ISO_8859_1));
+      }
+    } catch (IOException e) {
+      // That the other side hangs up is an answer too.
+      return answer.toString();
+    }
+    return answer.toString();
+  }
+
+  @Test
+  void randomBytesBeforeAndInsideTlsDoNotKillIt() {
+    for (int i = 0; i < 20; i++) {
+      assertThat(exchange(false, gen.bytesUpTo(2000))).doesNotContain("200 OK");
+      assertThat(exchange(true, gen.bytesUpTo(2000))).doesNotContain("200 OK");
+    }
+  }
+
+  @Test
+  void malformedRequestsAreRefusedAndNotWithAFailure() {
+    String login = "Authorization: " + EdgeFixture.basic(ANN) + "\r\n";
+    for (String request :
+        List.of(
+            "GET /v1/kv/home/% HTTP/1.1\r\nHost: localhost\r\n",
+            "GET /v1/kv/home/%2 HTTP/1.1\r\nHost: localhost\r\n",
+            "GET /v1/kv/home/%zz HTTP/1.1\r\nHost: localhost\r\n",
+            "GET /v1/kv/home/a b HTTP/1.1\r\nHost: localhost\r\n",
+            "GET /v1/kv/home/a\u0000b HTTP/1.1\r\nHost: localhost\r\n",
+            "GET  HTTP/1.1\r\nHost: localhost\r\n",
+            "GET /v1/kv/../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n",
+            "PUT /v1/kv/home/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n",
+            "PUT /v1/kv/home/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n",
+            "PUT /v1/kv/home/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nX: y\r\n",
+            "GET /v1/kv/home/x?limit=%FF HTTP/1.1\r\nHost: localhost\r\n",
+            "GET /" + "a".repeat(20_000) + " HTTP/1.1\r\nHost: localhost\r\n",
+            "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + "a".repeat(40_000) + "\r\n")) {
+      String answer = exchange(true, (request + login + "\r\nzzz\r\n").getBytes(ISO_8859_1));
+      assertThat(answer).as(request.substring(0, 30)).doesNotContain(" 500 ", " 200 ");
+    }
+  }
+
+  @Test
+  void anyBodyAtAnyEndpointIsAnsweredAndNotWithAFailure() throws Exception {
+    List<String> paths =
+        List.of(
+            "/v1/kv/home/batch", "/v1/devices", "/v1/devices/x/batches", "/v1/admin/users/x",
+            "/v1/admin/spaces/x", "/v1/admin/devices/x", "/v1/kv/home/fuzz", "/v1/status",
+            "/v1/kv/home/x/history", "/v1/kv/home/x/proof", "/openapi.yaml", "/v1/kv/home/watch");
+    List<byte[]> seeds =
+        List.of(
+            "[{\"op\":\"put\",\"key\":\"k\",\"value\":\"v\"}]".getBytes(ISO_8859_1),
+            "{\"password\":\"12345678\",\"rights\":{\"home\":\"read\"}}".getBytes(ISO_8859_1),
+            "{\"device\":\"d\",\"key\":\"00\",\"signature\":\"00\"}".getBytes(ISO_8859_1),
+            "[".repeat(5000).getBytes(ISO_8859_1));
+    for (String login : List.of(ANN, "")) {
+      for (String path : paths) {
+        for (String method : List.of("POST", "PUT", "DELETE", "GET", "OPTIONS", "TRACE")) {
+          byte[] body =
+              gen.oneIn(3)
+                  ? gen.bytesUpTo(500)
+                  : holdfast.testkit.Mutator.alter(gen.pick(seeds), seeds, gen);
+          HttpRequest.Builder request =
+              edge.request(login, path)
+                  .method(method, HttpRequest.BodyPublishers.ofByteArray(body));
+          if (path.endsWith("batches")) {
+            request.header("Content-Type", "application/vnd.holdfast.batch");
+          }
+          HttpResponse<byte[]> response = edge.send(request);
+          assertThat(response.statusCode()).as(method + " " + path).isLessThan(500);
+          if (login.isEmpty()) {
+            assertThat(response.statusCode()).isEqualTo(401);
+          }
+        }
+      }
+    }
+  }
+
+  /** A body that is announced and ends early must not be stored as if it were whole. */
+  @Test
+  void aBodyThatEndsEarlyIsNotStored() throws Exception {
+    try (Socket socket = open(true)) {
+      socket
+          .getOutputStream()
+          .write(
+              ("PUT /v1/kv/home/half HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
+                      + EdgeFixture.basic(ANN)
+                      + "\r\nContent-Length: 100\r\n\r\nonly this")
+                  .getBytes(ISO_8859_1));
+      socket.getOutputStream().flush();
+      socket.shutdownOutput();
+      socket.getInputStream().read();
+    } catch (IOException e) {
+      assertThat(e).isNotNull();
+    }
+    assertThat(edge.get(ANN, "/v1/kv/home/half").statusCode()).isEqualTo(404);
+  }
+
+  @Test
+  void clientsThatSayNothingDoNotKeepOthersOut() throws Exception {
+    List<Socket> silent = new java.util.ArrayList<>();
+    try {
+      for (int i = 0; i < 100; i++) {
+        Socket socket = open(true);
+        socket.getOutputStream().write("GET /v1/kv/home/x HTTP/1.1\r\nHost".getBytes(ISO_8859_1));
+        silent.add(socket);
+      }
+      assertThat(text(edge.get(ANN, "/v1/kv/home/alive"))).isEqualTo("yes");
+    } finally {
+      for (Socket socket : silent) {
+        socket.close();
+      }
+    }
+  }
+
+  /** The request after a refused one on the same connection is not taken for its body. */
+  @Test
+  void aRefusedBodyIsNotTheNextRequest() throws Exception {
+    String smuggled = "DELETE /v1/kv/home/alive HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
+        + EdgeFixture.basic(ANN) + "\r\n\r\n";
+    try (Socket socket = open(true)) {
+      socket
+          .getOutputStream()
+          .write(
+              ("PUT /v1/kv/home/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+                      + smuggled.length()
+                      + "\r\n\r\n"
+                      + smuggled)
+                  .getBytes(ISO_8859_1));
+      byte[] answer = new byte[12];
+      new DataInputStream(socket.getInputStream()).readFully(answer);
+      assertThat(new String(answer, ISO_8859_1)).isEqualTo("HTTP/1.1 401");
+    }
+  }
+}
