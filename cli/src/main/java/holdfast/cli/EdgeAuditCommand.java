@@ -89,7 +89,9 @@ final class EdgeAuditCommand extends BaseCommand {
               case VIOLATED -> "violated";
               case EDGE_ONLY -> "edge-only";
             })
-        .put("complete", report.integrity() == EdgeAudit.Integrity.EDGE_ONLY ? null : report.complete())
+        .put(
+            "complete",
+            report.integrity() == EdgeAudit.Integrity.EDGE_ONLY ? null : report.complete())
         .put("violations", report.violations())
         .put("ranges", ranges)
         .put("incarnations", report.incarnations())

@@ -38,12 +38,11 @@ final class EdgeProcess implements AutoCloseable {
 
   /** Starts an edge and waits until it serves. */
   static EdgeProcess start(Path home, Path log) throws Exception {
-    ProcessBuilder builder = command(home, "edge", "up", "--port", "0", "--bcrypt-cost", "4", "--json");
-    Process process =
-        builder.redirectError(ProcessBuilder.Redirect.appendTo(log.toFile())).start();
+    ProcessBuilder builder =
+        command(home, "edge", "up", "--port", "0", "--bcrypt-cost", "4", "--json");
+    Process process = builder.redirectError(ProcessBuilder.Redirect.appendTo(log.toFile())).start();
     BufferedReader out =
-        new BufferedReader(
-            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     for (String line = out.readLine(); line != null; line = out.readLine()) {
       Matcher matcher = REST.matcher(line);
       if (matcher.find()) {
@@ -78,8 +77,7 @@ final class EdgeProcess implements AutoCloseable {
     try (var in = command.getOutputStream()) {
       in.write(input.getBytes(StandardCharsets.UTF_8));
     }
-    String printed =
-        new String(command.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    String printed = new String(command.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(command.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(command.exitValue()).as(printed).isEqualTo(exitCode);
     return printed;
@@ -104,8 +102,7 @@ final class EdgeProcess implements AutoCloseable {
     return HttpRequest.newBuilder(URI.create(rest + path))
         .header(
             "Authorization",
-            "Basic "
-                + Base64.getEncoder().encodeToString(login.getBytes(StandardCharsets.UTF_8)));
+            "Basic " + Base64.getEncoder().encodeToString(login.getBytes(StandardCharsets.UTF_8)));
   }
 
   /** Ends it with SIGKILL. */

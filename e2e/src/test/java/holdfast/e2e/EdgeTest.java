@@ -49,8 +49,17 @@ class EdgeTest {
     }
     EdgeProcess edge = up();
     EdgeProcess.run(
-        folder, 0, "correct horse\n", "edge", "user", "add", "ann", "--grant", "home=write",
-        "--password-file", "-");
+        folder,
+        0,
+        "correct horse\n",
+        "edge",
+        "user",
+        "add",
+        "ann",
+        "--grant",
+        "home=write",
+        "--password-file",
+        "-");
     for (int round = 0; round < 3; round++) {
       EdgeProcess running = edge;
       CountDownLatch enough = new CountDownLatch(40 + random.nextInt(60));
@@ -133,17 +142,38 @@ class EdgeTest {
     try (EdgeProcess edge = up();
         HttpClient http = edge.client()) {
       EdgeProcess.run(
-          folder, 0, "correct horse\n", "edge", "user", "add", "ann", "--grant",
-          "home=write,garden=read", "--password-file", "-");
+          folder,
+          0,
+          "correct horse\n",
+          "edge",
+          "user",
+          "add",
+          "ann",
+          "--grant",
+          "home=write,garden=read",
+          "--password-file",
+          "-");
       assertThat(
               EdgeProcess.run(
-                  folder, 2, "correct horse\n", "edge", "user", "add", "ann",
-                  "--password-file", "-"))
+                  folder,
+                  2,
+                  "correct horse\n",
+                  "edge",
+                  "user",
+                  "add",
+                  "ann",
+                  "--password-file",
+                  "-"))
           .contains("already");
       assertThat(EdgeProcess.run(folder, 0, "", "edge", "user", "list", "--json"))
           .contains("{\"user\":\"ann\",\"rights\":[\"home=write\",\"garden=read\"]}");
       AtomicInteger number = new AtomicInteger();
-      write(edge, http, 0, number.getAndIncrement(), new ConcurrentHashMap<>(),
+      write(
+          edge,
+          http,
+          0,
+          number.getAndIncrement(),
+          new ConcurrentHashMap<>(),
           new ConcurrentHashMap<>());
       EdgeProcess.run(folder, 0, "", "edge", "user", "grant", "ann", "garden=none", "*=read");
       assertThat(EdgeProcess.run(folder, 0, "", "edge", "user", "list")).contains("*=read");

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * What the README shows, typed as written: all blocks of {@code sh} of a chapter in one shell, in
  * order, in an empty folder from which {@code ./holdfast} leads to this source tree. Ports of
- * single servers are free ones, those of a cluster are as written.
+ * single servers and edges are free ones, those of a cluster are as written.
  *
  * <p>A block fails when any command in it does, or when a line {@code # → text} is not among what
  * it prints; an ellipsis in the text stands for anything.
@@ -28,6 +28,11 @@ import org.junit.jupiter.api.io.TempDir;
 class ReadmeTest {
   private static final String TOUR = "## A tour in ten minutes";
   private static final String SEVERAL = "## On several servers";
+  private static final String EDGE = "## A tour of the edge";
+
+  /** Where the chapter of the edge expects one; another may run there while the test does. */
+  private static final String EDGE_PORT = ":7443";
+
   private static final String EXPECTED = "# → ";
   private static final String END_OF_BLOCK = "== end of block ==";
 
@@ -62,6 +67,11 @@ class ReadmeTest {
   @Test
   void severalServersRunAsWritten() throws Exception {
     play(SEVERAL);
+  }
+
+  @Test
+  void theEdgeRunsAsWritten() throws Exception {
+    play(EDGE);
   }
 
   private void play(String chapter) throws Exception {
@@ -126,7 +136,10 @@ class ReadmeTest {
 
   /** What came before the blocks, what each of them printed, and what came after them. */
   private List<String> run(List<String> blocks) throws IOException, InterruptedException {
-    Path commands = Files.writeString(folder.resolve("commands.sh"), script(blocks));
+    String edgePort = String.valueOf(freePort());
+    Path commands =
+        Files.writeString(
+            folder.resolve("commands.sh"), script(blocks).replace(EDGE_PORT, ":" + edgePort));
     Path output = folder.resolve("output");
     ProcessBuilder builder =
         new ProcessBuilder("bash", commands.toString())
@@ -139,6 +152,7 @@ class ReadmeTest {
     builder.environment().put("HOLDFAST_HOME", folder.resolve("home").toString());
     builder.environment().put("HOLDFAST_UP_PORT", port);
     builder.environment().put("HOLDFAST_UP_HTTP_PORT", String.valueOf(freePort()));
+    builder.environment().put("HOLDFAST_EDGE_UP_PORT", edgePort);
     if (!String.join("", blocks).contains("cluster up")) {
       builder.environment().put("HOLDFAST_SERVER", "127.0.0.1:" + port);
     }

@@ -18,7 +18,6 @@ import holdfast.device.Range;
 import holdfast.device.Reason;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -163,7 +162,11 @@ public final class EdgeAudit {
         }
         case EdgeLeaf.Change change when change.device().equals(device) && in(time) ->
             violations.add(
-                "leaf " + record.name().brief() + "/" + i + " names the device, and no claim"
+                "leaf "
+                    + record.name().brief()
+                    + "/"
+                    + i
+                    + " names the device, and no claim"
                     + " stands before it");
         case EdgeLeaf.Change change
             when change.device().isEmpty() && change.user().equals(device) && in(time) ->
@@ -221,7 +224,8 @@ public final class EdgeAudit {
     if (enrolments.isEmpty() && claims.isEmpty()) {
       if (byPassword == 0 && violations.isEmpty()) {
         throw new HoldfastException(
-            ErrorCode.NOT_FOUND, "neither a device nor a user called " + device + " wrote anything");
+            ErrorCode.NOT_FOUND,
+            "neither a device nor a user called " + device + " wrote anything");
       }
     }
     List<Gap> gaps = gaps();
@@ -250,10 +254,7 @@ public final class EdgeAudit {
     if (!keys.contains(claim.device())) {
       violations.add(what + " is by a key that the device was not enrolled with");
     } else if (!Edge.signed(
-        claim.device(),
-        Domain.DEVICE_BATCH,
-        claim.encode(),
-        one.leaf().signed().signature())) {
+        claim.device(), Domain.DEVICE_BATCH, claim.encode(), one.leaf().signed().signature())) {
       violations.add(what + " is not signed by the device");
     }
     if (one.operations().size() != claim.operations()) {
@@ -267,11 +268,12 @@ public final class EdgeAudit {
       return;
     }
     List<Operation> present = new ArrayList<>();
-    one.operations().forEach(operation -> {
-      if (operation != null) {
-        present.add(operation);
-      }
-    });
+    one.operations()
+        .forEach(operation -> {
+          if (operation != null) {
+            present.add(operation);
+          }
+        });
     if (present.size() < claim.operations()) {
       // What the owner had erased cannot be hashed any more; the claim still covers it.
       unreadable += claim.operations() - present.size();
@@ -297,8 +299,7 @@ public final class EdgeAudit {
     if (before != null && before.getValue().claim().last() >= claim.first()) {
       // It took no effect; the same claim again is a retry, another is none of the device's.
       if (before.getValue().claim().equals(claim)
-          || queue.containsKey(claim.first())
-              && claim.equals(queue.get(claim.first()).claim())) {
+          || queue.containsKey(claim.first()) && claim.equals(queue.get(claim.first()).claim())) {
         repeated += counts ? 1 : 0;
       } else if (counts) {
         violations.add(

@@ -1,14 +1,17 @@
 package holdfast.edge;
 
+import io.helidon.common.buffers.DataReader;
 import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
+import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -87,6 +90,9 @@ final class Exchange {
       return gzip ? unpack(read(in, most, announced), most) : read(in, most, announced);
     } catch (IOException e) {
       throw Problem.invalid("the body could not be read: " + e.getMessage());
+    } catch (DataReader.InsufficientDataAvailableException | UncheckedIOException e) {
+      // Whoever sent it has gone, or sent nothing for too long; on this connection nothing follows.
+      throw new CloseConnectionException("the body did not come", e);
     }
   }
 

@@ -31,7 +31,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Devices with keys: enrolment, batches, and what an audit says of them. I27: devices are told apart. */
+/**
+ * Devices with keys: enrolment, batches, and what an audit says of them. I27: devices are told
+ * apart.
+ */
 class DevicesTest {
   private static final Octets QUEUE = Octets.wrap(new byte[16]);
 
@@ -170,8 +173,7 @@ class DevicesTest {
     assertThat(send(ANN, "stranger", batch.encode()).statusCode()).isEqualTo(409);
     assertThat(send(BOB, "sensor", batch.encode()).statusCode()).isEqualTo(403);
     assertThat(edge.post(ANN, "/v1/devices/sensor/batches", "x").statusCode()).isEqualTo(415);
-    Batch attic =
-        batch(1, 1, List.of(), new Operation.Delete(1, 1, "attic", "a"));
+    Batch attic = batch(1, 1, List.of(), new Operation.Delete(1, 1, "attic", "a"));
     assertThat(send(attic).statusCode()).isEqualTo(403);
     try (EdgeAdmin admin = edge.admin()) {
       admin.enrolled("sensor", false);
@@ -224,7 +226,9 @@ class DevicesTest {
   @Test
   void anAuditTellsIntegrityAndCompletenessApart() throws Exception {
     enrol(ANN, "sensor", key);
-    send(batch(1, 3, List.of(new Range(Reason.COLLAPSED, 2, 2)), put(1, "a", "1"), put(3, "b", "3")));
+    send(
+        batch(
+            1, 3, List.of(new Range(Reason.COLLAPSED, 2, 2)), put(1, "a", "1"), put(3, "b", "3")));
     Batch repeated = batch(4, 4, List.of(), put(4, "c", "4"));
     send(repeated);
     send(repeated);

@@ -27,7 +27,8 @@ class EdgeLeafTest {
 
   private static List<EdgeLeaf> examples() {
     Operation put =
-        new Operation.Put(2, 5, "home", "kitchen/°C", "text/plain", Octets.wrap("21".getBytes(UTF_8)));
+        new Operation.Put(
+            2, 5, "home", "kitchen/°C", "text/plain", Octets.wrap("21".getBytes(UTF_8)));
     Batch batch =
         Batch.sign(
             KEY,
@@ -49,8 +50,7 @@ class EdgeLeafTest {
             "",
             "ann",
             HASH,
-            List.of(
-                new EdgeLeaf.Grant("home", Right.WRITE), new EdgeLeaf.Grant("*", Right.ADMIN))),
+            List.of(new EdgeLeaf.Grant("home", Right.WRITE), new EdgeLeaf.Grant("*", Right.ADMIN))),
         new EdgeLeaf.User(8, "root", "ann", "", List.of()),
         new EdgeLeaf.Device(9, "ann", "sensor", KEY.publicKey(), batch.signed().signature(), true),
         new EdgeLeaf.SpaceLimits(10, "root", "home", 1 << 20, 1000));

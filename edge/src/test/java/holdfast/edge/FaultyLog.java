@@ -45,7 +45,10 @@ final class FaultyLog implements EdgeLog {
       Fault planned = faults.poll();
       Fault fault = planned == null ? Fault.NONE : planned;
       Hash name =
-          Sha256.get().hash(Domain.RECORD, ("record " + written.size()).getBytes(java.nio.charset.StandardCharsets.UTF_8));
+          Sha256.get()
+              .hash(
+                  Domain.RECORD,
+                  ("record " + written.size()).getBytes(java.nio.charset.StandardCharsets.UTF_8));
       if (fault == Fault.NONE || fault == Fault.LOST_BUT_DONE) {
         written.add(new Written(name, timeMillis, leaves));
       }

@@ -20,12 +20,12 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The flusher over a capsule that fails: what is acknowledged is there, nothing is there twice, and
@@ -58,13 +58,9 @@ class FlusherTest {
   private Outcome write(@Nullable String once, Operation... operations) {
     Ticket ticket = new Ticket();
     Task.Once repeatable =
-        once == null
-            ? null
-            : new Task.Once(
-                hash(once), hash(List.of(operations).toString()));
+        once == null ? null : new Task.Once(hash(once), hash(List.of(operations).toString()));
     flusher.submit(
-        new Task.Write(
-            ticket, "ann", List.of(operations), Condition.NONE, false, repeatable));
+        new Task.Write(ticket, "ann", List.of(operations), Condition.NONE, false, repeatable));
     return ticket.await(60_000);
   }
 
@@ -131,18 +127,20 @@ class FlusherTest {
     // One is being written, four wait.
     for (int i = 0; i < 5; i++) {
       String key = "k" + i;
-      threads.add(Thread.ofVirtual().start(() -> {
-        while (true) {
-          try {
-            write(null, put(key, "v"));
-            done.countDown();
-            return;
-          } catch (Problem problem) {
-            assertThat(problem.code()).isEqualTo(Problem.Code.BUSY);
-            Thread.onSpinWait();
-          }
-        }
-      }));
+      threads.add(
+          Thread.ofVirtual()
+              .start(() -> {
+                while (true) {
+                  try {
+                    write(null, put(key, "v"));
+                    done.countDown();
+                    return;
+                  } catch (Problem problem) {
+                    assertThat(problem.code()).isEqualTo(Problem.Code.BUSY);
+                    Thread.onSpinWait();
+                  }
+                }
+              }));
     }
     // As soon as the queue is full, the next is told so.
     while (busy.get() == 0) {
@@ -252,14 +250,15 @@ class FlusherTest {
     ticket.await(60_000);
   }
 
-  /** Clients that retry with idempotency keys, and a device that retries its batches, over faults. */
+  /**
+   * Clients that retry with idempotency keys, and a device that retries its batches, over faults.
+   */
   @Test
   void nothingAcknowledgedIsLostAndNothingIsAppliedTwice() {
     Gen gen = new Gen(Long.getLong("holdfast.faultSeed", 11));
     DeviceKey key = DeviceKey.ofSeed(new byte[32]);
     administer(
-        new EdgeLeaf.Device(
-            0, "ann", "sensor", key.publicKey(), Octets.wrap(new byte[64]), true));
+        new EdgeLeaf.Device(0, "ann", "sensor", key.publicKey(), Octets.wrap(new byte[64]), true));
     Octets queue = Octets.wrap(new byte[16]);
     Map<String, String> expected = new HashMap<>();
     Map<String, Integer> writes = new HashMap<>();
@@ -298,8 +297,7 @@ class FlusherTest {
 
   private void batch(DeviceKey key, Octets queue, long sequence, String name, String value) {
     Operation operation =
-        new Operation.Put(
-            sequence, 0, "home", name, "", Octets.wrap(value.getBytes(UTF_8)));
+        new Operation.Put(sequence, 0, "home", name, "", Octets.wrap(value.getBytes(UTF_8)));
     Batch batch = Batch.sign(key, queue, sequence, sequence, List.of(), List.of(operation));
     Ticket ticket = new Ticket();
     flusher.submit(new Task.DeviceWrite(ticket, "ann", "sensor", batch, 100));

@@ -112,9 +112,18 @@ class HostileRequestsTest {
   void anyBodyAtAnyEndpointIsAnsweredAndNotWithAFailure() throws Exception {
     List<String> paths =
         List.of(
-            "/v1/kv/home/batch", "/v1/devices", "/v1/devices/x/batches", "/v1/admin/users/x",
-            "/v1/admin/spaces/x", "/v1/admin/devices/x", "/v1/kv/home/fuzz", "/v1/status",
-            "/v1/kv/home/x/history", "/v1/kv/home/x/proof", "/openapi.yaml", "/v1/kv/home/watch");
+            "/v1/kv/home/batch",
+            "/v1/devices",
+            "/v1/devices/x/batches",
+            "/v1/admin/users/x",
+            "/v1/admin/spaces/x",
+            "/v1/admin/devices/x",
+            "/v1/kv/home/fuzz",
+            "/v1/status",
+            "/v1/kv/home/x/history",
+            "/v1/kv/home/x/proof",
+            "/openapi.yaml",
+            "/v1/kv/home/watch");
     List<byte[]> seeds =
         List.of(
             "[{\"op\":\"put\",\"key\":\"k\",\"value\":\"v\"}]".getBytes(ISO_8859_1),
@@ -184,8 +193,10 @@ class HostileRequestsTest {
   /** The request after a refused one on the same connection is not taken for its body. */
   @Test
   void aRefusedBodyIsNotTheNextRequest() throws Exception {
-    String smuggled = "DELETE /v1/kv/home/alive HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
-        + EdgeFixture.basic(ANN) + "\r\n\r\n";
+    String smuggled =
+        "DELETE /v1/kv/home/alive HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
+            + EdgeFixture.basic(ANN)
+            + "\r\n\r\n";
     try (Socket socket = open(true)) {
       socket
           .getOutputStream()

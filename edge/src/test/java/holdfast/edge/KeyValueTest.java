@@ -119,7 +119,8 @@ class KeyValueTest {
              {"op":"put","key":"b1","value":"last","type":"text/plain"},
              {"op":"put","key":"b2","base64":"AP8="},
              {"op":"put","key":"b3","value":"gone"},
-             {"op":"delete","key":"b3"}]""");
+             {"op":"delete","key":"b3"}]\
+            """);
     assertThat(done.statusCode()).isEqualTo(200);
     Map<?, ?> answer = Json.map(Json.read(done.body()), "answer");
     assertThat((List<?>) answer.get("etags")).hasSize(5);
@@ -150,8 +151,15 @@ class KeyValueTest {
   void i6_withoutALoginThereIsNothingButAChallenge() throws Exception {
     for (String path :
         List.of(
-            "/v1/kv/home/x", "/v1/kv/home", "/v1/nothing", "/", "/openapi.yaml", "/v1/status",
-            "/v1/kv/BAD!/x", "/v1/admin/users", "/v1/kv/home/%C3")) {
+            "/v1/kv/home/x",
+            "/v1/kv/home",
+            "/v1/nothing",
+            "/",
+            "/openapi.yaml",
+            "/v1/status",
+            "/v1/kv/BAD!/x",
+            "/v1/admin/users",
+            "/v1/kv/home/%C3")) {
       for (String login : List.of("", "ann:wrong password")) {
         HttpResponse<byte[]> refused = edge.get(login, path);
         if (refused.statusCode() == 429) {
@@ -264,13 +272,14 @@ class KeyValueTest {
     }
     List<String> listed = new ArrayList<>();
     for (Object one :
-        (List<?>)
-            Json.map(Json.read(edge.get(ANN, "/v1/kv/garden").body()), "list").get("keys")) {
+        (List<?>) Json.map(Json.read(edge.get(ANN, "/v1/kv/garden").body()), "list").get("keys")) {
       listed.add(Json.text(Json.map(one, "key"), "key"));
     }
     assertThat(listed).containsExactlyInAnyOrderElementsOf(keys.values());
     for (String bad : List.of("%C3", "%ED%A0%80", "", "k".repeat(1025))) {
-      assertThat(edge.put(ANN, "/v1/kv/garden/" + bad, "x").statusCode()).as(bad).isBetween(400, 404);
+      assertThat(edge.put(ANN, "/v1/kv/garden/" + bad, "x").statusCode())
+          .as(bad)
+          .isBetween(400, 404);
     }
   }
 
@@ -279,9 +288,16 @@ class KeyValueTest {
   void whatIsMissingOrMeansNothingIsRefused() throws Exception {
     for (String path :
         List.of(
-            "/v1/kv/home?limit=0", "/v1/kv/home?limit=x", "/v1/kv/home?limit=", "/v1/kv/home?lim=1",
-            "/v1/kv/home?limit=1001", "/v1/kv/home?limit", "/v1/kv/home?limit=1&limit=2",
-            "/v1/kv/home/x/history?before=", "/v1/kv/home/x/proof?disclose=", "/v1/kv/UPPER",
+            "/v1/kv/home?limit=0",
+            "/v1/kv/home?limit=x",
+            "/v1/kv/home?limit=",
+            "/v1/kv/home?lim=1",
+            "/v1/kv/home?limit=1001",
+            "/v1/kv/home?limit",
+            "/v1/kv/home?limit=1&limit=2",
+            "/v1/kv/home/x/history?before=",
+            "/v1/kv/home/x/proof?disclose=",
+            "/v1/kv/UPPER",
             "/v1/kv/")) {
       assertThat(edge.get(ANN, path).statusCode()).as(path).isEqualTo(400);
     }
@@ -402,12 +418,13 @@ class KeyValueTest {
     edge.put(ANN, path, "333");
     List<?> versions =
         (List<?>)
-            Json.map(Json.read(edge.get(BOB, path + "/history").body()), "history")
-                .get("versions");
+            Json.map(Json.read(edge.get(BOB, path + "/history").body()), "history").get("versions");
     assertThat(versions).hasSize(3);
-    assertThat(versions).extracting(one -> Json.text(Json.map(one, "v"), "op"))
+    assertThat(versions)
+        .extracting(one -> Json.text(Json.map(one, "v"), "op"))
         .containsExactly("put", "delete", "put");
-    assertThat(versions).extracting(one -> String.valueOf(Json.map(one, "v").get("size")))
+    assertThat(versions)
+        .extracting(one -> String.valueOf(Json.map(one, "v").get("size")))
         .containsExactly("3", "null", "1");
     assertThat(edge.get(ANN, "/v1/kv/home/never/history").statusCode()).isEqualTo(404);
   }
@@ -456,10 +473,17 @@ class KeyValueTest {
     assertThat(description.statusCode()).isEqualTo(200);
     for (String path :
         List.of(
-            "/v1/kv/{space}/{key}:", "/v1/kv/{space}/batch:", "/v1/kv/{space}:",
-            "/v1/kv/{space}/{key}/history:", "/v1/kv/{space}/{key}/proof:",
-            "/v1/kv/{space}/watch:", "/v1/devices:", "/v1/devices/{device}/batches:",
-            "/v1/status:", "/v1/admin/users/{user}:", "/openapi.yaml:")) {
+            "/v1/kv/{space}/{key}:",
+            "/v1/kv/{space}/batch:",
+            "/v1/kv/{space}:",
+            "/v1/kv/{space}/{key}/history:",
+            "/v1/kv/{space}/{key}/proof:",
+            "/v1/kv/{space}/watch:",
+            "/v1/devices:",
+            "/v1/devices/{device}/batches:",
+            "/v1/status:",
+            "/v1/admin/users/{user}:",
+            "/openapi.yaml:")) {
       assertThat(text(description)).contains("\n  " + path);
     }
   }

@@ -107,11 +107,7 @@ class LoginsTest {
     users.put(
         "ann",
         new EdgeLeaf.User(
-            2,
-            "",
-            "ann",
-            before.passwordHash(),
-            List.of(new EdgeLeaf.Grant("home", Right.READ))));
+            2, "", "ann", before.passwordHash(), List.of(new EdgeLeaf.Grant("home", Right.READ))));
     assertThat(login("ann", "correct horse").may(Right.READ, "home")).isTrue();
   }
 
@@ -156,11 +152,12 @@ class LoginsTest {
     for (int i = 0; i < 7; i++) {
       refused("name" + i, "leaked" + i);
     }
-    long work = work(() -> {
-      for (int i = 0; i < 1000; i++) {
-        assertThat(refused("victim" + i, "leaked").code()).isEqualTo(Problem.Code.LOCKED_OUT);
-      }
-    });
+    long work =
+        work(() -> {
+          for (int i = 0; i < 1000; i++) {
+            assertThat(refused("victim" + i, "leaked").code()).isEqualTo(Problem.Code.LOCKED_OUT);
+          }
+        });
     assertThat(work).isZero();
     assertThat(login("ann", "correct horse", "10.0.0.9").name()).isEqualTo("ann");
   }
@@ -176,20 +173,28 @@ class LoginsTest {
 
   @Test
   void whatIsNoLoginIsRefusedWithoutWork() {
-    long work = work(() -> {
-      for (String header :
-          List.of("", "Basic", "Basic %%%", "Basic OjphYg==", "Digest x", "Bearer x",
-              "Basic " + "A".repeat(2000), EdgeFixture.basic("no colon"),
-              EdgeFixture.basic("bad name:x"))) {
-        Problem problem =
-            catchThrowableOfType(
-                Problem.class, () -> logins.authenticate(header, "a" + header.hashCode()));
-        assertThat(problem.code()).isEqualTo(Problem.Code.UNAUTHENTICATED);
-      }
-      assertThat(
-              catchThrowableOfType(Problem.class, () -> logins.authenticate(null, "a")).code())
-          .isEqualTo(Problem.Code.UNAUTHENTICATED);
-    });
+    long work =
+        work(() -> {
+          for (String header :
+              List.of(
+                  "",
+                  "Basic",
+                  "Basic %%%",
+                  "Basic OjphYg==",
+                  "Digest x",
+                  "Bearer x",
+                  "Basic " + "A".repeat(2000),
+                  EdgeFixture.basic("no colon"),
+                  EdgeFixture.basic("bad name:x"))) {
+            Problem problem =
+                catchThrowableOfType(
+                    Problem.class, () -> logins.authenticate(header, "a" + header.hashCode()));
+            assertThat(problem.code()).isEqualTo(Problem.Code.UNAUTHENTICATED);
+          }
+          assertThat(
+                  catchThrowableOfType(Problem.class, () -> logins.authenticate(null, "a")).code())
+              .isEqualTo(Problem.Code.UNAUTHENTICATED);
+        });
     assertThat(work).isZero();
   }
 
@@ -209,8 +214,7 @@ class LoginsTest {
   @Test
   void theOperatorsTokenLogsIn() {
     logins.operatorToken("0123456789abcdef");
-    assertThat(logins.authenticate("Bearer 0123456789abcdef", "a"))
-        .isEqualTo(new Login.Operator());
+    assertThat(logins.authenticate("Bearer 0123456789abcdef", "a")).isEqualTo(new Login.Operator());
     assertThat(
             catchThrowableOfType(
                     Problem.class, () -> logins.authenticate("Bearer 0123456789abcdeg", "a"))

@@ -5,8 +5,8 @@ import static holdfast.edge.EdgeFixture.BOB;
 import static holdfast.edge.EdgeFixture.text;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import holdfast.capsule.RecordHeader;
 import holdfast.base.Hash;
+import holdfast.capsule.RecordHeader;
 import holdfast.store.DerivedTable;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -30,8 +30,13 @@ class RestartTest {
     List<String> answers = new ArrayList<>();
     for (String path :
         List.of(
-            "/v1/kv/home", "/v1/kv/garden?limit=2", "/v1/kv/home/a", "/v1/kv/home/a/history",
-            "/v1/kv/home/b", "/v1/kv/home/b/history", "/v1/kv/garden/k3")) {
+            "/v1/kv/home",
+            "/v1/kv/garden?limit=2",
+            "/v1/kv/home/a",
+            "/v1/kv/home/a/history",
+            "/v1/kv/home/b",
+            "/v1/kv/home/b/history",
+            "/v1/kv/garden/k3")) {
       HttpResponse<byte[]> response = edge.get(ANN, path);
       answers.add(response.statusCode() + " " + text(response));
     }
@@ -117,7 +122,9 @@ class RestartTest {
     return sizes;
   }
 
-  /** A restored capsule may hold its records in any order; the links tell which is the right one. */
+  /**
+   * A restored capsule may hold its records in any order; the links tell which is the right one.
+   */
   @Test
   void recordsAreOrderedByTheirLinks() {
     Random random = new Random(7);

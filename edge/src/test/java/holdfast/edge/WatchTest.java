@@ -66,8 +66,7 @@ class WatchTest {
       HttpResponse<java.io.InputStream> response =
           edge.http.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
       BufferedReader lines =
-          new BufferedReader(
-              new InputStreamReader(response.body(), StandardCharsets.UTF_8));
+          new BufferedReader(new InputStreamReader(response.body(), StandardCharsets.UTF_8));
       if (response.statusCode() == 200) {
         // The watch has begun when its first line has come.
         lines.readLine();
@@ -154,7 +153,8 @@ class WatchTest {
     // Watches whose clients have gone may still hold their places, until they are written to.
     List<Watch> open = new ArrayList<>();
     try {
-      while (open.size() <= MOST && (open.isEmpty() || open.getLast().response().statusCode() == 200)) {
+      while (open.size() <= MOST
+          && (open.isEmpty() || open.getLast().response().statusCode() == 200)) {
         open.add(Watch.open(ANN, "garden", ""));
       }
       assertThat(open.getFirst().response().statusCode()).isEqualTo(200);
