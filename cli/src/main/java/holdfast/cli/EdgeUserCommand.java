@@ -47,7 +47,7 @@ final class EdgeUserCommand extends BaseCommand {
   }
 
   /** A command about one user. */
-  private abstract static class About extends BaseCommand {
+  abstract static class About extends BaseCommand {
     @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
 
     @Parameters(index = "0", paramLabel = "NAME", description = "The user.")

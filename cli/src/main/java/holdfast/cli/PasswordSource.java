@@ -75,8 +75,12 @@ final class PasswordSource {
         throw Failure.usage("the two passwords differ", "Try again.");
       }
       ByteBuffer utf8 = StandardCharsets.UTF_8.encode(CharBuffer.wrap(first));
-      byte[] password = Arrays.copyOf(utf8.array(), utf8.limit());
-      Arrays.fill(utf8.array(), (byte) 0);
+      byte[] password = new byte[utf8.remaining()];
+      utf8.get(password);
+      utf8.rewind();
+      while (utf8.hasRemaining()) {
+        utf8.put((byte) 0);
+      }
       return password;
     } finally {
       wipe(first);

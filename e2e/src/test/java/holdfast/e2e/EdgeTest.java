@@ -16,7 +16,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -167,14 +166,7 @@ class EdgeTest {
           .contains("already");
       assertThat(EdgeProcess.run(folder, 0, "", "edge", "user", "list", "--json"))
           .contains("{\"user\":\"ann\",\"rights\":[\"home=write\",\"garden=read\"]}");
-      AtomicInteger number = new AtomicInteger();
-      write(
-          edge,
-          http,
-          0,
-          number.getAndIncrement(),
-          new ConcurrentHashMap<>(),
-          new ConcurrentHashMap<>());
+      write(edge, http, 0, 0, new ConcurrentHashMap<>(), new ConcurrentHashMap<>());
       EdgeProcess.run(folder, 0, "", "edge", "user", "grant", "ann", "garden=none", "*=read");
       assertThat(EdgeProcess.run(folder, 0, "", "edge", "user", "list")).contains("*=read");
       Path secret = Files.writeString(folder.resolve("secret"), "another password\n");

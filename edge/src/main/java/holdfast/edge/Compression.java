@@ -3,6 +3,7 @@ package holdfast.edge;
 import holdfast.base.Decoder;
 import holdfast.base.Encoder;
 import holdfast.base.ProofException;
+import java.util.concurrent.ArrayBlockingQueue;
 import java.util.zip.DataFormatException;
 import java.util.zip.Deflater;
 import java.util.zip.Inflater;
@@ -17,6 +18,9 @@ final class Compression {
   /** Below this DEFLATE has nothing to gain and time to lose. */
   private static final int WORTHWHILE = 192;
 
+  /** Each holds memory outside of the heap that takes longer to get than a leaf to compress. */
+  private static final ArrayBlockingQueue<Deflater> SPARE = new ArrayBlockingQueue<>(4);
+
   private Compression() {}
 
   /** The leaf, compressed if that makes it smaller. */
@@ -24,7 +28,8 @@ final class Compression {
     if (plain.length < WORTHWHILE) {
       return plain;
     }
-    Deflater deflater = new Deflater(Deflater.BEST_SPEED, true);
+    Deflater spare = SPARE.poll();
+    Deflater deflater = spare == null ? new Deflater(Deflater.BEST_SPEED, true) : spare;
     try {
       deflater.setInput(plain, 1, plain.length - 1);
       deflater.finish();
@@ -40,7 +45,10 @@ final class Compression {
           .raw(out, 0, size)
           .toBytes();
     } finally {
-      deflater.end();
+      deflater.reset();
+      if (!SPARE.offer(deflater)) {
+        deflater.end();
+      }
     }
   }
 

@@ -20,7 +20,10 @@ sealed interface Condition {
   /** Both headers at once. */
   record Both(Tags match, Tags noneMatch) implements Condition {}
 
-  Condition NONE = new None();
+  /** The condition that always holds. */
+  static Condition none() {
+    return new None();
+  }
 
   /**
    * Whether the condition holds.
@@ -43,7 +46,7 @@ sealed interface Condition {
     Tags match = ifMatch == null ? null : tags(ifMatch, true);
     Tags noneMatch = ifNoneMatch == null ? null : tags(ifNoneMatch, false);
     if (match == null) {
-      return noneMatch == null ? NONE : noneMatch;
+      return noneMatch == null ? none() : noneMatch;
     }
     return noneMatch == null ? match : new Both(match, noneMatch);
   }

@@ -279,7 +279,7 @@ public final class EdgeAudit {
       unreadable += claim.operations() - present.size();
     } else {
       try {
-        var unused = new Batch(one.leaf().signed(), present);
+        var _ = new Batch(one.leaf().signed(), present);
       } catch (IllegalArgumentException e) {
         violations.add(what + " does not fit its operations: " + e.getMessage());
       }
@@ -298,8 +298,7 @@ public final class EdgeAudit {
     Map.Entry<Long, Covered> before = queue.floorEntry(claim.last());
     if (before != null && before.getValue().claim().last() >= claim.first()) {
       // It took no effect; the same claim again is a retry, another is none of the device's.
-      if (before.getValue().claim().equals(claim)
-          || queue.containsKey(claim.first()) && claim.equals(queue.get(claim.first()).claim())) {
+      if (before.getValue().claim().equals(claim) || sameAt(queue, claim)) {
         repeated += counts ? 1 : 0;
       } else if (counts) {
         violations.add(
@@ -311,6 +310,11 @@ public final class EdgeAudit {
     }
     queue.put(claim.first(), new Covered(claim, one.timeMillis(), counts));
     return counts ? claim.operations() : 0;
+  }
+
+  private static boolean sameAt(Map<Long, Covered> queue, Claim claim) {
+    Covered there = queue.get(claim.first());
+    return there != null && there.claim().equals(claim);
   }
 
   private List<Gap> gaps() {

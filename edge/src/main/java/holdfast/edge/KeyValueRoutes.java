@@ -183,7 +183,7 @@ final class KeyValueRoutes {
     byte[] body = exchange.body(MOST_BATCH_BYTES);
     List<Operation> operations = BatchReader.read(body, space, now(), MOST_BATCH);
     Outcome outcome =
-        edge.write(exchange.login, operations, Condition.NONE, false, once(exchange, body));
+        edge.write(exchange.login, operations, Condition.none(), false, once(exchange, body));
     List<@Nullable String> etags = new ArrayList<>(operations.size());
     for (int i = 0; i < operations.size(); i++) {
       etags.add(operations.get(i) instanceof Operation.Put ? outcome.place(i).etag() : null);

@@ -1,10 +1,6 @@
 package holdfast.edge;
 
-/**
- * Who makes a request: a user with its rights, or the operator of the machine, who may do all.
- *
- * @param name empty for the operator
- */
+/** Who makes a request: a user with its rights, or the operator of the machine, who may do all. */
 sealed interface Login {
   /** The user's name, as it is written into leaves; empty for the operator. */
   String name();

@@ -4,7 +4,6 @@ import at.favre.lib.crypto.bcrypt.BCrypt;
 import at.favre.lib.crypto.bcrypt.LongPasswordStrategies;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
-import java.util.Arrays;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
@@ -99,13 +98,5 @@ final class Passwords {
     } catch (IndexOutOfBoundsException | NumberFormatException e) {
       throw new IllegalArgumentException("a password's hash is not bcrypt", e);
     }
-  }
-
-  /** The bytes of a password; the caller wipes them. */
-  static byte[] bytes(char[] password) {
-    java.nio.ByteBuffer utf8 = StandardCharsets.UTF_8.encode(java.nio.CharBuffer.wrap(password));
-    byte[] bytes = Arrays.copyOf(utf8.array(), utf8.limit());
-    Arrays.fill(utf8.array(), (byte) 0);
-    return bytes;
   }
 }

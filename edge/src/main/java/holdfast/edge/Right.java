@@ -1,29 +1,40 @@
 package holdfast.edge;
 
+import org.jspecify.annotations.Nullable;
+
 /** What a user may do in a space; each right includes those before it. */
 enum Right {
   /** See keys, values, history and proofs. */
-  READ,
+  READ(1),
   /** Change keys. */
-  WRITE,
+  WRITE(2),
   /** Change users, devices and limits. Only for all spaces together. */
-  ADMIN;
+  ADMIN(3);
 
-  private static final Right[] ALL = values();
+  private final int number;
+
+  Right(int number) {
+    this.number = number;
+  }
 
   /** The number in the encoding, from 1. */
   int number() {
-    return ordinal() + 1;
+    return number;
   }
 
   /** The right with a number; null when there is none. */
-  static @org.jspecify.annotations.Nullable Right of(int number) {
-    return number < 1 || number > ALL.length ? null : ALL[number - 1];
+  static @Nullable Right of(int number) {
+    for (Right right : values()) {
+      if (right.number == number) {
+        return right;
+      }
+    }
+    return null;
   }
 
   /** Whether who has this right has the other too. */
   boolean includes(Right other) {
-    return ordinal() >= other.ordinal();
+    return number >= other.number;
   }
 
   /** As it is written: read, write, admin. */

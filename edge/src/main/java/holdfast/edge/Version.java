@@ -1,10 +1,12 @@
 package holdfast.edge;
 
+import holdfast.base.Bytes;
 import holdfast.base.Decoder;
 import holdfast.base.Encoder;
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.device.Operation;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -89,13 +91,13 @@ record Version(
    *
    * @param entry where the bytes of the value stand, from {@code offset} on
    */
-  record Current(long number, Place place, long timeMillis, String type, byte[] entry, int offset) {
+  record Current(long number, Place place, long timeMillis, String type, Bytes entry, int offset) {
     int sizeBytes() {
-      return entry.length - offset;
+      return entry.size() - offset;
     }
 
     byte[] value() {
-      return java.util.Arrays.copyOfRange(entry, offset, entry.length);
+      return Arrays.copyOfRange(entry.unsafeArray(), offset, entry.size());
     }
 
     /** The content type, never empty. */
@@ -125,7 +127,7 @@ record Version(
             new Place(Hash.read(entry, in.skip(Hash.SIZE)), in.u32(Integer.MAX_VALUE)),
             in.u64(),
             in.text16(255),
-            entry,
+            Bytes.wrap(entry),
             in.position());
       } catch (ProofException e) {
         throw new AssertionError("the view is written by this program alone", e);

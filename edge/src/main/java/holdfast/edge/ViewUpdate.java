@@ -11,8 +11,10 @@ import holdfast.device.Operation;
 import holdfast.store.DerivedTable;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,14 +35,17 @@ final class ViewUpdate {
   private final long timeMillis;
   private final DerivedTable.Batch batch = new DerivedTable.Batch();
 
-  /** What the batch holds, for leaves that depend on leaves before them; empty for a removal. */
+  /** What the batch holds, for leaves that depend on leaves before them. */
   private final Map<Bytes, byte[]> pending = new HashMap<>();
+
+  /** What the batch removes. */
+  private final Set<Bytes> removed = new HashSet<>();
 
   private final Map<String, View.SpaceState> spaces = new HashMap<>();
   private final Map<String, EdgeLeaf.User> users = new HashMap<>();
   private long number;
 
-  private static final byte[] REMOVED = {};
+  private static final byte[] NOTHING = {};
 
   private ViewUpdate(View view, Hash record, long timeMillis) {
     this.view = view;
@@ -97,18 +102,23 @@ final class ViewUpdate {
   // ---- The table with what is pending -----------------------------------------------------------
 
   private byte @Nullable [] get(byte[] key) {
-    byte[] mine = pending.get(Bytes.wrap(key));
-    return mine == null ? view.table.get(key) : mine == REMOVED ? null : mine;
+    Bytes wrapped = Bytes.wrap(key);
+    byte[] mine = pending.get(wrapped);
+    return mine != null || removed.contains(wrapped) ? mine : view.table.get(key);
   }
 
   private void put(byte[] key, byte[] value) {
     batch.put(key, value);
-    pending.put(Bytes.wrap(key), value);
+    Bytes wrapped = Bytes.wrap(key);
+    pending.put(wrapped, value);
+    removed.remove(wrapped);
   }
 
   private void remove(byte[] key) {
     batch.remove(key);
-    pending.put(Bytes.wrap(key), REMOVED);
+    Bytes wrapped = Bytes.wrap(key);
+    pending.remove(wrapped);
+    removed.add(wrapped);
   }
 
   /** Puts what no later leaf asks for. */
@@ -233,7 +243,7 @@ final class ViewUpdate {
         ViewKeys.answer(answered.user(), answered.key()),
         new View.Answer(answered.request(), new Place(record, first), answered.changes(), created)
             .encode());
-    note(ViewKeys.answerByTime(timeMillis, answered.user(), answered.key()), REMOVED);
+    note(ViewKeys.answerByTime(timeMillis, answered.user(), answered.key()), NOTHING);
   }
 
   // ---- Forgetting -------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -60,7 +59,7 @@ class FlusherTest {
     Task.Once repeatable =
         once == null ? null : new Task.Once(hash(once), hash(List.of(operations).toString()));
     flusher.submit(
-        new Task.Write(ticket, "ann", List.of(operations), Condition.NONE, false, repeatable));
+        new Task.Write(ticket, "ann", List.of(operations), Condition.none(), false, repeatable));
     return ticket.await(60_000);
   }
 
@@ -78,9 +77,9 @@ class FlusherTest {
   }
 
   private int versions(String key) {
-    AtomicInteger count = new AtomicInteger();
-    view.history("home", key, Long.MAX_VALUE, version -> count.incrementAndGet() > 0);
-    return count.get();
+    int[] count = new int[1];
+    view.history("home", key, Long.MAX_VALUE, version -> ++count[0] > 0);
+    return count[0];
   }
 
   @Test
@@ -122,7 +121,7 @@ class FlusherTest {
   void whatDoesNotFitIntoTheQueueIsRefusedAtOnceAndTheRestIsDone() throws Exception {
     log.gate.acquire();
     CountDownLatch done = new CountDownLatch(5);
-    AtomicInteger busy = new AtomicInteger();
+    boolean busy = false;
     List<Thread> threads = new ArrayList<>();
     // One is being written, four wait.
     for (int i = 0; i < 5; i++) {
@@ -143,15 +142,15 @@ class FlusherTest {
               }));
     }
     // As soon as the queue is full, the next is told so.
-    while (busy.get() == 0) {
+    while (!busy) {
       Ticket ticket = new Ticket();
       try {
         flusher.submit(
-            new Task.Write(ticket, "ann", List.of(put("x", "v")), Condition.NONE, false, null));
+            new Task.Write(ticket, "ann", List.of(put("x", "v")), Condition.none(), false, null));
       } catch (Problem problem) {
         assertThat(problem.code()).isEqualTo(Problem.Code.BUSY);
         assertThat(problem.retryAfterSeconds()).isPositive();
-        busy.incrementAndGet();
+        busy = true;
       }
     }
     log.gate.release();

@@ -9,6 +9,7 @@ import holdfast.testkit.Gen;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -52,8 +53,8 @@ class HostileRequestsTest {
     int port = edge.gateway.rest().port();
     Socket socket =
         encrypted
-            ? tls.getSocketFactory().createSocket("127.0.0.1", port)
-            : new Socket("127.0.0.1", port);
+            ? tls.getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port)
+            : new Socket(InetAddress.getLoopbackAddress(), port);
     socket.setSoTimeout(5000);
     return socket;
   }

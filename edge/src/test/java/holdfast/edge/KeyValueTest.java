@@ -12,6 +12,7 @@ import holdfast.capsule.OfflineProof;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -180,13 +181,18 @@ class KeyValueTest {
     try (Socket socket =
         EdgeFixture.trusting(edge.gateway.authority())
             .getSocketFactory()
-            .createSocket("127.0.0.1", edge.gateway.rest().port())) {
+            .createSocket(InetAddress.getLoopbackAddress(), edge.gateway.rest().port())) {
       socket.setSoTimeout(10_000);
       socket
           .getOutputStream()
           .write(
-              ("PUT /v1/kv/home/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
-                      + "Expect: 100-continue\r\n\r\n")
+              String.join(
+                      "\r\n",
+                      "PUT /v1/kv/home/x HTTP/1.1",
+                      "Host: localhost",
+                      "Content-Length: 1000",
+                      "Expect: 100-continue",
+                      "\r\n")
                   .getBytes(StandardCharsets.US_ASCII));
       byte[] answer = new byte[12];
       new DataInputStream(socket.getInputStream()).readFully(answer);
@@ -196,11 +202,11 @@ class KeyValueTest {
 
   @Test
   void i8_plaintextIsRefused() throws Exception {
-    try (Socket socket = new Socket("127.0.0.1", edge.gateway.rest().port())) {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), edge.gateway.rest().port())) {
       socket.setSoTimeout(10_000);
       OutputStream out = socket.getOutputStream();
       out.write(
-          ("GET /v1/kv/home/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+          "GET /v1/kv/home/x HTTP/1.1\r\nHost: localhost\r\n\r\n"
               .getBytes(StandardCharsets.US_ASCII));
       out.flush();
       byte[] answer;
