@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.zip.GZIPOutputStream;
 
@@ -22,9 +23,9 @@ final class Courier {
   private final Pace pace;
   private final String devicePath;
   private final Consumer<Batch> taken;
-  private volatile long operationsSent;
-  private volatile long batchesSent;
-  private volatile long bytesSent;
+  private final AtomicLong operationsSent = new AtomicLong();
+  private final AtomicLong batchesSent = new AtomicLong();
+  private final AtomicLong bytesSent = new AtomicLong();
   private volatile boolean hurry;
 
   /**
@@ -42,16 +43,16 @@ final class Courier {
   }
 
   long operationsSent() {
-    return operationsSent;
+    return operationsSent.get();
   }
 
   long batchesSent() {
-    return batchesSent;
+    return batchesSent.get();
   }
 
   /** Bytes of request bodies, those of attempts that failed included. */
   long bytesSent() {
-    return bytesSent;
+    return bytesSent.get();
   }
 
   /** Sends without waiting for a batch to fill, until the queue is empty. */
@@ -82,8 +83,8 @@ final class Courier {
     if (batch.isPresent()) {
       Outcome outcome = send(batch.get());
       if (outcome instanceof Outcome.Taken) {
-        operationsSent += batch.get().operations().size();
-        batchesSent++;
+        operationsSent.addAndGet(batch.get().operations().size());
+        batchesSent.incrementAndGet();
         queue.done(batch.get().claim().last());
         taken.accept(batch.get());
       }
@@ -110,7 +111,8 @@ final class Courier {
         return refusal(reply);
       }
       String incarnation = queue.incarnation().toHex();
-      if (!(JsonText.object(reply.body()).get("incarnations") instanceof List<?> list)) {
+      if (!(JsonText.object(reply.body().unsafeArray()).get("incarnations")
+          instanceof List<?> list)) {
         return new Outcome.Unreachable("the edge did not say what it has taken");
       }
       for (Object item : list) {
@@ -134,7 +136,7 @@ final class Courier {
     byte[] small = body.length < WORTH_COMPRESSING ? body : gzip(body);
     boolean compressed = small.length < body.length;
     try {
-      bytesSent += Math.min(small.length, body.length);
+      bytesSent.addAndGet(Math.min(small.length, body.length));
       Link.Reply reply =
           link.request(
               "POST",
@@ -144,7 +146,7 @@ final class Courier {
       if (reply.status() != 200) {
         return refusal(reply);
       }
-      Object last = JsonText.object(reply.body()).get("last");
+      Object last = JsonText.object(reply.body().unsafeArray()).get("last");
       return last instanceof Long number && number >= batch.claim().last()
           ? new Outcome.Taken(number)
           : new Outcome.Unreachable("the edge answered for another batch: last " + last);
@@ -174,7 +176,7 @@ final class Courier {
   static Outcome refusal(Link.Reply reply) {
     Map<?, ?> problem = Map.of();
     try {
-      problem = JsonText.object(reply.body());
+      problem = JsonText.object(reply.body().unsafeArray());
     } catch (MalformedException e) {
       // Something between us and the edge answered in its own words; the status is enough.
     }

@@ -196,12 +196,7 @@ public final class Device implements AutoCloseable {
         switch (reply.status()) {
           case 200 ->
               new Operation.Put(
-                  0,
-                  0,
-                  space,
-                  key,
-                  reply.headers().getOrDefault("content-type", ""),
-                  Octets.wrap(reply.body()));
+                  0, 0, space, key, reply.headers().getOrDefault("content-type", ""), reply.body());
           case 404 -> new Operation.Delete(0, 0, space, key);
           default -> null;
         };

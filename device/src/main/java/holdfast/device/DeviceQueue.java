@@ -167,7 +167,7 @@ public final class DeviceQueue implements AutoCloseable {
     while (folder.exists(DAMAGED + number)) {
       number++;
     }
-    Rewritten made = rewrite(shift);
+    QueueCopy made = rewrite(shift);
     // The damaged file gets its second name first, so that there is a queue at every moment.
     folder.keep(FILE, DAMAGED + number);
     install(made);
@@ -596,14 +596,11 @@ public final class DeviceQueue implements AutoCloseable {
 
   // ---- making the file anew
 
-  /** A file made anew, and where it holds what waits. */
-  private record Rewritten(QueueFile file, long[] offsets, long shift) {}
-
   private void compactWhenWorthIt() throws IOException {
     if (file.end() <= 2 * state.live().bytes() + SLACK || file.end() < compactAgainAt) {
       return;
     }
-    Rewritten made;
+    QueueCopy made;
     try {
       made = rewrite(0);
     } catch (IOException e) {
@@ -617,15 +614,15 @@ public final class DeviceQueue implements AutoCloseable {
   }
 
   /** Puts the new file in the place of the old one, which is closed. */
-  private void install(Rewritten made) throws IOException {
+  private void install(QueueCopy made) throws IOException {
     folder.rename(NEW_FILE, FILE);
     // From here on the old file has no name: nothing may be written to it, whatever happens.
     QueueFile old = file;
-    file = made.file();
+    file = made.made();
     dirty = false;
     int index = 0;
     for (int at = state.live().first(); at != LiveIndex.NONE; at = state.live().next(at)) {
-      state.live().moved(at, made.offsets()[index++]);
+      state.live().moved(at, made.offset(index++));
     }
     old.close();
     try {
@@ -636,7 +633,7 @@ public final class DeviceQueue implements AutoCloseable {
     }
   }
 
-  private Rewritten rewrite(long shift) throws IOException {
+  private QueueCopy rewrite(long shift) throws IOException {
     DiskFile disk = folder.create(NEW_FILE);
     boolean written = false;
     try {
@@ -645,10 +642,10 @@ public final class DeviceQueue implements AutoCloseable {
               QueueFile.create(
                   disk, new QueueFile.Header(incarnation, key.publicKey(), state.first() - shift)),
               shift);
-      long[] offsets = copy.of(state, file);
+      copy.of(state, file);
       copy.made().sync();
       written = true;
-      return new Rewritten(copy.made(), offsets, shift);
+      return copy;
     } finally {
       if (!written) {
         disk.close();

@@ -118,7 +118,7 @@ final class HttpLink implements Link {
       }
       Map<String, String> headers = new HashMap<>();
       response.headers().map().forEach((name, values) -> headers.put(name, values.getFirst()));
-      return new Reply(response.statusCode(), headers, answer);
+      return new Reply(response.statusCode(), headers, Octets.wrap(answer));
     }
   }
 

@@ -10,7 +10,7 @@ interface Link extends AutoCloseable {
    *
    * @param headers by lower-case name
    */
-  record Reply(int status, Map<String, String> headers, byte[] body) {}
+  record Reply(int status, Map<String, String> headers, Octets body) {}
 
   /**
    * Makes a request and waits for its answer.

@@ -139,7 +139,7 @@ final class LiveIndex {
   }
 
   private int slot(int hash) {
-    return (hash * 0x9E3779B1 >>> 7) & (table.length - 1);
+    return ((hash * 0x9E3779B1) >>> 7) & (table.length - 1);
   }
 
   private void insert(int position) {

@@ -15,6 +15,7 @@ final class QueueCopy {
 
   private final QueueFile made;
   private final long shift;
+  private long[] offsets = {};
   private final ByteArrayOutputStream waiting = new ByteArrayOutputStream();
 
   /**
@@ -31,10 +32,15 @@ final class QueueCopy {
     return made;
   }
 
-  /** Copies everything; returns where the operations stand now, in their order. */
-  long[] of(QueueState state, QueueFile from) throws IOException {
+  /** Where the operation with this place in the order stands in the new file. */
+  long offset(int index) {
+    return offsets[index];
+  }
+
+  /** Copies everything. */
+  void of(QueueState state, QueueFile from) throws IOException {
     LiveIndex live = state.live();
-    long[] offsets = new long[live.count()];
+    offsets = new long[live.count()];
     Losses.Walk walk = state.losses().walk();
     long covered = state.first() - 1;
     int index = 0;
@@ -43,7 +49,7 @@ final class QueueCopy {
       covered = gap(state, walk, covered, next - 1);
       if (at == LiveIndex.NONE) {
         flush();
-        return offsets;
+        return;
       }
       byte[] entry = from.read(live.offset(at), live.size(at));
       if (shift != 0) {

@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 /**
  * What stands before everything that a device hashes or signs, so that nothing means two things.
  */
+@SuppressWarnings("ImmutableEnumChecker") // Octets do not change
 public enum Tag {
   /** Hash of an operation in the tree of a batch. */
   LEAF("hf1.devl"),

@@ -55,13 +55,13 @@ class CourierTest {
       switch (next) {
         case UNREACHABLE, CUT_BEFORE -> throw new IOException("connection refused or cut");
         case PROXY -> {
-          return new Reply(502, Map.of(), "<html>bad gateway".getBytes(StandardCharsets.UTF_8));
+          return json(502, "<html>bad gateway");
         }
         case BUSY -> {
-          return new Reply(503, Map.of("retry-after", "90"), "{}".getBytes(StandardCharsets.UTF_8));
+          return new Reply(503, Map.of("retry-after", "90"), Octets.EMPTY);
         }
         case DENIED -> {
-          return new Reply(401, Map.of(), "{}".getBytes(StandardCharsets.UTF_8));
+          return json(401, "{}");
         }
         case CUT_AFTER -> {
           answer(method, path, type, body);
@@ -99,7 +99,7 @@ class CourierTest {
     }
 
     private static Reply json(int status, String text) {
-      return new Reply(status, Map.of(), text.getBytes(StandardCharsets.UTF_8));
+      return new Reply(status, Map.of(), Octets.wrap(text.getBytes(StandardCharsets.UTF_8)));
     }
 
     @Override
@@ -271,6 +271,9 @@ class CourierTest {
 
   private static Outcome refusal(int status, String body) {
     return Courier.refusal(
-        new Link.Reply(status, Map.of("retry-after", "5"), body.getBytes(StandardCharsets.UTF_8)));
+        new Link.Reply(
+            status,
+            Map.of("retry-after", "5"),
+            Octets.wrap(body.getBytes(StandardCharsets.UTF_8))));
   }
 }

@@ -112,8 +112,12 @@ class PythonClientTest {
       Path lines = folder.resolve("lines");
       Files.writeString(
           lines,
-          "room/e\t1\nroom/e\t2\n{\"key\":\"room/a ü\",\"delete\":true}\n"
-              + "{\"key\":\"room/f\",\"base64\":\"AAH/\",\"type\":\"application/x\"}\n");
+          """
+          room/e\t1
+          room/e\t2
+          {"key":"room/a ü","delete":true}
+          {"key":"room/f","base64":"AAH/","type":"application/x"}
+          """);
       Ran run =
           python("-m", "holdfast_device", "run", "--queue", path.toString(), lines.toString());
       assertThat(run.exitCode()).as(run.out()).isZero();
