@@ -3,16 +3,13 @@ package holdfast.device;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A durable, ordered queue of changes in one file, docs/edge-format.md section 3.
@@ -25,11 +22,6 @@ import org.jspecify.annotations.Nullable;
  * #batch}, brings it to the edge as often as it takes, and then says {@link #done}.
  */
 public final class DeviceQueue implements AutoCloseable {
-  private static final String FILE = "queue";
-  private static final String NEW_FILE = "queue.new";
-  private static final String DAMAGED = "queue.damaged-";
-  private static final long SLACK = 1 << 20;
-
   private final QueueFolder folder;
   private final QueueFolder.Held held;
   private final DeviceKey key;
@@ -38,14 +30,9 @@ public final class DeviceQueue implements AutoCloseable {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition room = lock.newCondition();
 
-  private Octets incarnation;
-  private QueueFile file;
-  private QueueState state;
-  private QueueStatus.Recovery recovery;
-  private boolean dirty;
+  private final QueueStore store;
   private boolean closed;
   private long refused;
-  private long compactAgainAt;
 
   /** Opens the queue of a folder, or begins one there. */
   public static DeviceQueue open(Path folder, DeviceKey key, QueueOptions options)
@@ -58,7 +45,6 @@ public final class DeviceQueue implements AutoCloseable {
    *
    * @param clock milliseconds since 1970, for the claimed times of operations and their age
    */
-  @SuppressWarnings("NullAway.Init") // recover() sets what is open
   DeviceQueue(QueueFolder folder, DeviceKey key, QueueOptions options, LongSupplier clock)
       throws IOException {
     this.folder = folder;
@@ -68,121 +54,14 @@ public final class DeviceQueue implements AutoCloseable {
     this.held = folder.hold();
     boolean opened = false;
     try {
-      folder.delete(NEW_FILE);
-      if (!folder.exists(FILE)) {
-        begin();
-      }
-      recover();
+      store = new QueueStore(folder, key, options.maxAge().toMillis());
+      store.state().observe(now());
       opened = true;
     } finally {
       if (!opened) {
         held.close();
       }
     }
-  }
-
-  private static Octets freshIncarnation() {
-    byte[] bytes = new byte[Claim.INCARNATION_SIZE];
-    new SecureRandom().nextBytes(bytes);
-    return Octets.wrap(bytes);
-  }
-
-  private QueueState stateFrom(long next) {
-    return new QueueState(next, options.maxAge().toMillis());
-  }
-
-  private void begin() throws IOException {
-    try (QueueFile made =
-        QueueFile.create(
-            folder.create(NEW_FILE),
-            new QueueFile.Header(freshIncarnation(), key.publicKey(), 1))) {
-      made.sync();
-    }
-    folder.rename(NEW_FILE, FILE);
-    folder.sync();
-  }
-
-  /** Reads the file, and mends it: a torn end is cut off, a damaged file is made anew. */
-  private void recover() throws IOException {
-    DiskFile disk = folder.open(FILE);
-    boolean recovered = false;
-    try {
-      QueueFile found = QueueFile.of(disk);
-      QueueScan scan = new QueueScan(disk, found);
-      QueueState read = scan.run(this::stateFrom);
-      QueueFile.Header header = scan.header();
-      if (header != null && !header.device().equals(key.publicKey())) {
-        throw new IOException(
-            "the queue "
-                + folder.path()
-                + " belongs to the device key "
-                + header.device()
-                + ", not to "
-                + key.publicKey());
-      }
-      file = found;
-      state = read;
-      Octets known = scan.incarnation();
-      incarnation = known == null ? freshIncarnation() : known;
-      dirty = true;
-      if (scan.damaged()) {
-        recovery = carryOver(known == null, scan.unreadable());
-      } else {
-        long cut = found.end() - scan.wholeEnd();
-        if (cut > 0) {
-          disk.truncate(scan.wholeEnd());
-          file = QueueFile.of(disk);
-          doubt();
-        }
-        recovery = new QueueStatus.Recovery(cut, 0, null, false);
-      }
-      state.countFromHere();
-      state.observe(Math.max(0, clock.getAsLong()));
-      recovered = true;
-    } finally {
-      if (!recovered) {
-        disk.close();
-      }
-    }
-  }
-
-  /** The edge may have taken what is not in the file any more: ask before anything is sent. */
-  private void doubt() throws IOException {
-    file.append(QueueFile.DOUBT, new byte[0]);
-    state.doubted();
-  }
-
-  private QueueStatus.Recovery carryOver(boolean renew, long unreadable) throws IOException {
-    if (state.pending() != null && pendingBytes() == null) {
-      state.dropPending();
-    }
-    long shift = 0;
-    if (renew) {
-      state.dropPending();
-      shift = state.first() - 1;
-    } else {
-      state.doubted();
-    }
-    int number = 1;
-    while (folder.exists(DAMAGED + number)) {
-      number++;
-    }
-    QueueCopy made = rewrite(shift);
-    // The damaged file gets its second name first, so that there is a queue at every moment.
-    folder.keep(FILE, DAMAGED + number);
-    install(made);
-    if (shift != 0) {
-      reopen();
-    }
-    return new QueueStatus.Recovery(0, unreadable, folder.file(DAMAGED + number), renew);
-  }
-
-  /** Reads the file again after its numbers were changed. */
-  private void reopen() throws IOException {
-    file.close();
-    DiskFile disk = folder.open(FILE);
-    file = QueueFile.of(disk);
-    state = new QueueScan(disk, file).run(this::stateFrom);
   }
 
   // ---- what the device does
@@ -218,7 +97,7 @@ public final class DeviceQueue implements AutoCloseable {
     try {
       while (true) {
         open();
-        Operation operation = making.of(state.next());
+        Operation operation = making.of(store.state().next());
         byte[] payload = operation.encode();
         byte[] name = KeyRegion.bytes(operation.space(), operation.key());
         int hash = KeyRegion.hash(name, 0, name.length);
@@ -232,13 +111,12 @@ public final class DeviceQueue implements AutoCloseable {
           earlier = find(name, hash);
         }
         if (fits(size, earlier)) {
-          long offset = file.append(QueueFile.OPERATION, payload);
-          dirty = true;
-          state.accepted(operation.timeMillis(), offset, size, hash, earlier);
+          long offset = store.append(QueueFile.OPERATION, payload);
+          store.state().accepted(operation.timeMillis(), offset, size, hash, earlier);
           if (options.syncing() == Syncing.EACH) {
-            syncNow();
+            store.sync();
           }
-          compactWhenWorthIt();
+          store.compactWhenWorthIt();
           return OptionalLong.of(operation.sequence());
         }
         if (options.overflow() != Overflow.BLOCK) {
@@ -261,14 +139,20 @@ public final class DeviceQueue implements AutoCloseable {
   private int find(byte[] name, int hash) throws IOException {
     IOException[] failed = new IOException[1];
     int found =
-        state
+        store
+            .state()
             .live()
             .find(
                 hash,
                 position -> {
                   try {
-                    return file.holds(
-                        state.live().offset(position) + 5 + KeyRegion.START, name, 0, name.length);
+                    return store
+                        .file()
+                        .holds(
+                            store.state().live().offset(position) + 5 + KeyRegion.START,
+                            name,
+                            0,
+                            name.length);
                   } catch (IOException e) {
                     failed[0] = e;
                     return false;
@@ -281,19 +165,23 @@ public final class DeviceQueue implements AutoCloseable {
   }
 
   private boolean fits(int size, int earlier) {
-    boolean collapses = earlier != LiveIndex.NONE && state.unbatched(earlier);
-    long bytes = state.live().bytes() + size - (collapses ? state.live().size(earlier) : 0);
-    int count = state.live().count() + 1 - (collapses ? 1 : 0);
+    boolean collapses = earlier != LiveIndex.NONE && store.state().unbatched(earlier);
+    long bytes =
+        store.state().live().bytes() + size - (collapses ? store.state().live().size(earlier) : 0);
+    int count = store.state().live().count() + 1 - (collapses ? 1 : 0);
     return bytes <= options.maxBytes() && count <= options.maxOperations();
   }
 
   private void dropFor(int size, byte[] name, int hash) throws IOException {
     while (!fits(size, find(name, hash))) {
-      int oldest = state.firstUnbatched();
+      int oldest = store.state().firstUnbatched();
       if (oldest == LiveIndex.NONE) {
         return;
       }
-      lose(Reason.DROPPED, state.live().sequence(oldest), state.live().sequence(oldest));
+      lose(
+          Reason.DROPPED,
+          store.state().live().sequence(oldest),
+          store.state().live().sequence(oldest));
     }
   }
 
@@ -301,9 +189,8 @@ public final class DeviceQueue implements AutoCloseable {
     Range range = new Range(reason, first, last);
     byte[] payload = new byte[Range.SIZE];
     range.encode(ByteBuffer.wrap(payload));
-    file.append(QueueFile.LOST, payload);
-    dirty = true;
-    String problem = state.lost(range);
+    store.append(QueueFile.LOST, payload);
+    String problem = store.state().lost(range);
     if (problem != null) {
       throw new IllegalStateException(problem);
     }
@@ -315,7 +202,7 @@ public final class DeviceQueue implements AutoCloseable {
     try {
       open();
       expireDue();
-      compactWhenWorthIt();
+      store.compactWhenWorthIt();
     } finally {
       lock.unlock();
     }
@@ -325,13 +212,14 @@ public final class DeviceQueue implements AutoCloseable {
     if (options.maxAge().isZero()) {
       return;
     }
-    int passed = state.observe(now());
+    int passed = store.state().observe(now());
     boolean any = false;
-    for (int at = state.firstUnbatched();
-        at != LiveIndex.NONE && passed - state.live().age(at) > options.maxAge().toSeconds();
-        at = state.firstUnbatched()) {
+    for (int at = store.state().firstUnbatched();
+        at != LiveIndex.NONE
+            && passed - store.state().live().age(at) > options.maxAge().toSeconds();
+        at = store.state().firstUnbatched()) {
       // One by one, since numbers between two that expire may have been collapsed.
-      lose(Reason.EXPIRED, state.live().sequence(at), state.live().sequence(at));
+      lose(Reason.EXPIRED, store.state().live().sequence(at), store.state().live().sequence(at));
       any = true;
     }
     if (any) {
@@ -351,7 +239,11 @@ public final class DeviceQueue implements AutoCloseable {
       return found == LiveIndex.NONE
           ? Optional.empty()
           : Optional.of(
-              Operation.decode(file.payload(state.live().offset(found), state.live().size(found))));
+              Operation.decode(
+                  store
+                      .file()
+                      .payload(
+                          store.state().live().offset(found), store.state().live().size(found))));
     } catch (MalformedException e) {
       throw new IOException("the queue is damaged; it is mended when it is opened again", e);
     } finally {
@@ -365,8 +257,8 @@ public final class DeviceQueue implements AutoCloseable {
   public boolean fillsBatch() {
     lock.lock();
     try {
-      return state.live().count() >= options.batchOperations()
-          || state.live().bytes() >= options.batchBytes();
+      return store.state().live().count() >= options.batchOperations()
+          || store.state().live().bytes() >= options.batchBytes();
     } finally {
       lock.unlock();
     }
@@ -376,7 +268,7 @@ public final class DeviceQueue implements AutoCloseable {
   public boolean anythingToSend() {
     lock.lock();
     try {
-      return state.anythingToSend();
+      return store.state().anythingToSend();
     } finally {
       lock.unlock();
     }
@@ -393,20 +285,20 @@ public final class DeviceQueue implements AutoCloseable {
     try {
       open();
       for (int attempt = 0; attempt < 2; attempt++) {
-        if (state.doubtful()) {
+        if (store.state().doubtful()) {
           throw new IllegalStateException("the edge must be asked first what it has taken");
         }
-        if (state.pending() == null && !makeBatch()) {
+        if (store.state().pending() == null && !makeBatch()) {
           return Optional.empty();
         }
-        Batch batch = pendingBytes();
+        Batch batch = store.pendingBatch();
         if (batch != null) {
           return Optional.of(batch);
         }
         // What was written was altered since; treat it as opening the queue does.
-        file.close();
-        recover();
-        if (state.doubtful()) {
+        store.close();
+        store.recover();
+        if (store.state().doubtful()) {
           throw new IOException("the queue was damaged and mended; the edge will be asked first");
         }
       }
@@ -418,17 +310,21 @@ public final class DeviceQueue implements AutoCloseable {
 
   private boolean makeBatch() throws IOException {
     expireDue();
-    while (state.anythingToSend()) {
-      QueueState.Draft draft = state.draft(options.batchOperations(), options.batchBytes());
+    while (store.state().anythingToSend()) {
+      QueueState.Draft draft = store.state().draft(options.batchOperations(), options.batchBytes());
       List<byte[]> payloads = new ArrayList<>();
       long unusable = 0;
       for (int position : draft.positions()) {
         try {
-          byte[] payload = file.payload(state.live().offset(position), state.live().size(position));
+          byte[] payload =
+              store
+                  .file()
+                  .payload(
+                      store.state().live().offset(position), store.state().live().size(position));
           Operation.decode(payload);
           payloads.add(payload);
         } catch (MalformedException e) {
-          unusable = state.live().sequence(position);
+          unusable = store.state().live().sequence(position);
           break;
         }
       }
@@ -439,40 +335,21 @@ public final class DeviceQueue implements AutoCloseable {
       Claim claim =
           new Claim(
               key.publicKey(),
-              incarnation,
+              store.incarnation(),
               draft.first(),
               draft.last(),
               draft.ranges(),
               payloads.size(),
               Tree.root(payloads));
       SignedClaim signed = SignedClaim.sign(key, claim);
-      file.append(QueueFile.BATCH, signed.encode());
-      dirty = true;
-      String problem = state.batched(signed);
+      store.append(QueueFile.BATCH, signed.encode());
+      String problem = store.state().batched(signed);
       if (problem != null) {
         throw new IllegalStateException(problem);
       }
       return true;
     }
     return false;
-  }
-
-  /** The pending batch, synced; null when its operations are not what it says. */
-  private @Nullable Batch pendingBytes() throws IOException {
-    SignedClaim signed = Objects.requireNonNull(state.pending());
-    syncNow();
-    List<Operation> operations = new ArrayList<>();
-    try {
-      for (int at = state.live().first();
-          at != LiveIndex.NONE && !state.unbatched(at);
-          at = state.live().next(at)) {
-        operations.add(
-            Operation.decode(file.payload(state.live().offset(at), state.live().size(at))));
-      }
-      return new Batch(signed, operations);
-    } catch (MalformedException | IllegalArgumentException e) {
-      return null;
-    }
   }
 
   /**
@@ -482,7 +359,7 @@ public final class DeviceQueue implements AutoCloseable {
   public boolean doubtful() {
     lock.lock();
     try {
-      return state.doubtful();
+      return store.state().doubtful();
     } finally {
       lock.unlock();
     }
@@ -492,7 +369,7 @@ public final class DeviceQueue implements AutoCloseable {
   public Octets incarnation() {
     lock.lock();
     try {
-      return incarnation;
+      return store.incarnation();
     } finally {
       lock.unlock();
     }
@@ -507,16 +384,16 @@ public final class DeviceQueue implements AutoCloseable {
     lock.lock();
     try {
       open();
-      long doubted = state.doubtedNext();
+      long doubted = store.state().doubtedNext();
       if (doubted == 0) {
         return;
       }
       if (lastTaken < doubted) {
-        finish(Math.max(lastTaken, state.first() - 1));
+        finish(Math.max(lastTaken, store.state().first() - 1));
         return;
       }
       finish(doubted - 1);
-      renewNow();
+      store.renew();
     } finally {
       lock.unlock();
     }
@@ -532,19 +409,10 @@ public final class DeviceQueue implements AutoCloseable {
     lock.lock();
     try {
       open();
-      renewNow();
+      store.renew();
     } finally {
       lock.unlock();
     }
-  }
-
-  private void renewNow() throws IOException {
-    state.dropPending();
-    state.settled();
-    incarnation = freshIncarnation();
-    install(rewrite(state.first() - 1));
-    reopen();
-    state.countFromHere();
   }
 
   /** The edge has everything up to {@code last}, which ends the pending batch. */
@@ -553,7 +421,7 @@ public final class DeviceQueue implements AutoCloseable {
     try {
       open();
       finish(last);
-      compactWhenWorthIt();
+      store.compactWhenWorthIt();
     } finally {
       lock.unlock();
     }
@@ -562,13 +430,18 @@ public final class DeviceQueue implements AutoCloseable {
   private void finish(long last) throws IOException {
     byte[] payload = new byte[8];
     ByteBuffer.wrap(payload).putLong(last);
-    if (last >= state.next() || last < state.first() - 1) {
+    if (last >= store.state().next() || last < store.state().first() - 1) {
       throw new IllegalArgumentException(
-          "done up to " + last + ", while " + state.first() + " to " + state.next() + " are here");
+          "done up to "
+              + last
+              + ", while "
+              + store.state().first()
+              + " to "
+              + store.state().next()
+              + " are here");
     }
-    file.append(QueueFile.DONE, payload);
-    dirty = true;
-    String problem = state.done(last);
+    store.append(QueueFile.DONE, payload);
+    String problem = store.state().done(last);
     if (problem != null) {
       throw new IllegalStateException(problem);
     }
@@ -580,76 +453,10 @@ public final class DeviceQueue implements AutoCloseable {
     lock.lock();
     try {
       if (!closed) {
-        syncNow();
+        store.sync();
       }
     } finally {
       lock.unlock();
-    }
-  }
-
-  private void syncNow() throws IOException {
-    if (dirty) {
-      file.sync();
-      dirty = false;
-    }
-  }
-
-  // ---- making the file anew
-
-  private void compactWhenWorthIt() throws IOException {
-    if (file.end() <= 2 * state.live().bytes() + SLACK || file.end() < compactAgainAt) {
-      return;
-    }
-    QueueCopy made;
-    try {
-      made = rewrite(0);
-    } catch (IOException e) {
-      // No room for a copy: the old file is whole, and goes on until there is more to win.
-      compactAgainAt = file.end() + SLACK;
-      folder.delete(NEW_FILE);
-      return;
-    }
-    install(made);
-    compactAgainAt = 0;
-  }
-
-  /** Puts the new file in the place of the old one, which is closed. */
-  private void install(QueueCopy made) throws IOException {
-    folder.rename(NEW_FILE, FILE);
-    // From here on the old file has no name: nothing may be written to it, whatever happens.
-    QueueFile old = file;
-    file = made.made();
-    dirty = false;
-    int index = 0;
-    for (int at = state.live().first(); at != LiveIndex.NONE; at = state.live().next(at)) {
-      state.live().moved(at, made.offset(index++));
-    }
-    old.close();
-    try {
-      folder.sync();
-    } catch (IOException e) {
-      file.distrust();
-      throw e;
-    }
-  }
-
-  private QueueCopy rewrite(long shift) throws IOException {
-    DiskFile disk = folder.create(NEW_FILE);
-    boolean written = false;
-    try {
-      QueueCopy copy =
-          new QueueCopy(
-              QueueFile.create(
-                  disk, new QueueFile.Header(incarnation, key.publicKey(), state.first() - shift)),
-              shift);
-      copy.of(state, file);
-      copy.made().sync();
-      written = true;
-      return copy;
-    } finally {
-      if (!written) {
-        disk.close();
-      }
     }
   }
 
@@ -658,19 +465,19 @@ public final class DeviceQueue implements AutoCloseable {
     lock.lock();
     try {
       return new QueueStatus(
-          incarnation,
-          state.live().count(),
-          state.live().bytes(),
-          state.collapsed(),
-          state.expired(),
-          state.dropped(),
+          store.incarnation(),
+          store.state().live().count(),
+          store.state().live().bytes(),
+          store.state().collapsed(),
+          store.state().expired(),
+          store.state().dropped(),
           refused,
-          file.end(),
-          state.first(),
-          state.next(),
-          state.pending() != null,
-          state.doubtful(),
-          recovery);
+          store.file().end(),
+          store.state().first(),
+          store.state().next(),
+          store.state().pending() != null,
+          store.state().doubtful(),
+          store.recovery());
     } finally {
       lock.unlock();
     }
@@ -687,10 +494,10 @@ public final class DeviceQueue implements AutoCloseable {
       closed = true;
       room.signalAll();
       try {
-        syncNow();
+        store.sync();
       } finally {
         try {
-          file.close();
+          store.close();
         } finally {
           held.close();
         }

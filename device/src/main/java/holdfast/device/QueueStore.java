@@ -1,0 +1,266 @@
+package holdfast.device;
+
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A queue's file as it is opened, mended, appended to and made anew, with the state that it stands
+ * for. For one thread at a time; {@link DeviceQueue} decides what is written.
+ */
+final class QueueStore {
+  private static final String FILE = "queue";
+  private static final String NEW_FILE = "queue.new";
+  private static final String DAMAGED = "queue.damaged-";
+  private static final long SLACK = 1 << 20;
+
+  private final QueueFolder folder;
+  private final DeviceKey key;
+  private final long maxAgeMillis;
+  private Octets incarnation;
+  private QueueFile file;
+  private QueueState state;
+  private QueueStatus.Recovery recovery;
+  private boolean dirty;
+  private long compactAgainAt;
+
+  /** Opens the queue of a folder that is held, or begins one there. */
+  @SuppressWarnings("NullAway.Init") // recover() sets what is open
+  QueueStore(QueueFolder folder, DeviceKey key, long maxAgeMillis) throws IOException {
+    this.folder = folder;
+    this.key = key;
+    this.maxAgeMillis = maxAgeMillis;
+    folder.delete(NEW_FILE);
+    if (!folder.exists(FILE)) {
+      begin();
+    }
+    recover();
+  }
+
+  Octets incarnation() {
+    return incarnation;
+  }
+
+  QueueFile file() {
+    return file;
+  }
+
+  QueueState state() {
+    return state;
+  }
+
+  QueueStatus.Recovery recovery() {
+    return recovery;
+  }
+
+  /** Appends an entry, which the caller then applies to the state; returns where it stands. */
+  long append(int type, byte[] payload) throws IOException {
+    long offset = file.append(type, payload);
+    dirty = true;
+    return offset;
+  }
+
+  private static Octets freshIncarnation() {
+    byte[] bytes = new byte[Claim.INCARNATION_SIZE];
+    new SecureRandom().nextBytes(bytes);
+    return Octets.wrap(bytes);
+  }
+
+  private QueueState stateFrom(long next) {
+    return new QueueState(next, maxAgeMillis);
+  }
+
+  private void begin() throws IOException {
+    try (QueueFile made =
+        QueueFile.create(
+            folder.create(NEW_FILE),
+            new QueueFile.Header(freshIncarnation(), key.publicKey(), 1))) {
+      made.sync();
+    }
+    folder.rename(NEW_FILE, FILE);
+    folder.sync();
+  }
+
+  /** Reads the file, and mends it: a torn end is cut off, a damaged file is made anew. */
+  void recover() throws IOException {
+    DiskFile disk = folder.open(FILE);
+    boolean recovered = false;
+    try {
+      QueueFile found = QueueFile.of(disk);
+      QueueScan scan = new QueueScan(disk, found);
+      QueueState read = scan.run(this::stateFrom);
+      QueueFile.Header header = scan.header();
+      if (header != null && !header.device().equals(key.publicKey())) {
+        throw new IOException(
+            "the queue "
+                + folder.path()
+                + " belongs to the device key "
+                + header.device()
+                + ", not to "
+                + key.publicKey());
+      }
+      file = found;
+      state = read;
+      Octets known = scan.incarnation();
+      incarnation = known == null ? freshIncarnation() : known;
+      dirty = true;
+      if (scan.damaged()) {
+        recovery = carryOver(known == null, scan.unreadable());
+      } else {
+        long cut = found.end() - scan.wholeEnd();
+        if (cut > 0) {
+          disk.truncate(scan.wholeEnd());
+          file = QueueFile.of(disk);
+          doubt();
+        }
+        recovery = new QueueStatus.Recovery(cut, 0, null, false);
+      }
+      state.countFromHere();
+      recovered = true;
+    } finally {
+      if (!recovered) {
+        disk.close();
+      }
+    }
+  }
+
+  /** The edge may have taken what is not in the file any more: ask before anything is sent. */
+  private void doubt() throws IOException {
+    file.append(QueueFile.DOUBT, new byte[0]);
+    state.doubted();
+  }
+
+  private QueueStatus.Recovery carryOver(boolean renew, long unreadable) throws IOException {
+    if (state.pending() != null && pendingBatch() == null) {
+      state.dropPending();
+    }
+    long shift = 0;
+    if (renew) {
+      state.dropPending();
+      shift = state.first() - 1;
+    } else {
+      state.doubted();
+    }
+    int number = 1;
+    while (folder.exists(DAMAGED + number)) {
+      number++;
+    }
+    QueueCopy made = rewrite(shift);
+    // The damaged file gets its second name first, so that there is a queue at every moment.
+    folder.keep(FILE, DAMAGED + number);
+    install(made);
+    if (shift != 0) {
+      reopen();
+    }
+    return new QueueStatus.Recovery(0, unreadable, folder.file(DAMAGED + number), renew);
+  }
+
+  /** Reads the file again after its numbers were changed. */
+  private void reopen() throws IOException {
+    file.close();
+    DiskFile disk = folder.open(FILE);
+    file = QueueFile.of(disk);
+    state = new QueueScan(disk, file).run(this::stateFrom);
+  }
+
+  /** The pending batch, synced; null when its operations are not what it says. */
+  @Nullable Batch pendingBatch() throws IOException {
+    SignedClaim signed = Objects.requireNonNull(state.pending());
+    sync();
+    List<Operation> operations = new ArrayList<>();
+    try {
+      for (int at = state.live().first();
+          at != LiveIndex.NONE && !state.unbatched(at);
+          at = state.live().next(at)) {
+        operations.add(
+            Operation.decode(file.payload(state.live().offset(at), state.live().size(at))));
+      }
+      return new Batch(signed, operations);
+    } catch (MalformedException | IllegalArgumentException e) {
+      return null;
+    }
+  }
+
+  /** Goes on in a new incarnation with everything that waits. */
+  void renew() throws IOException {
+    state.dropPending();
+    state.settled();
+    incarnation = freshIncarnation();
+    install(rewrite(state.first() - 1));
+    reopen();
+    state.countFromHere();
+  }
+
+  /** Makes everything appended until now safe from loss of power. */
+  void sync() throws IOException {
+    if (dirty) {
+      file.sync();
+      dirty = false;
+    }
+  }
+
+  /** Makes the file anew when most of it is done with. */
+  void compactWhenWorthIt() throws IOException {
+    if (file.end() <= 2 * state.live().bytes() + SLACK || file.end() < compactAgainAt) {
+      return;
+    }
+    QueueCopy made;
+    try {
+      made = rewrite(0);
+    } catch (IOException e) {
+      // No room for a copy: the old file is whole, and goes on until there is more to win.
+      compactAgainAt = file.end() + SLACK;
+      folder.delete(NEW_FILE);
+      return;
+    }
+    install(made);
+    compactAgainAt = 0;
+  }
+
+  /** Puts the new file in the place of the old one, which is closed. */
+  private void install(QueueCopy made) throws IOException {
+    folder.rename(NEW_FILE, FILE);
+    // From here on the old file has no name: nothing may be written to it, whatever happens.
+    QueueFile old = file;
+    file = made.made();
+    dirty = false;
+    int index = 0;
+    for (int at = state.live().first(); at != LiveIndex.NONE; at = state.live().next(at)) {
+      state.live().moved(at, made.offset(index++));
+    }
+    old.close();
+    try {
+      folder.sync();
+    } catch (IOException e) {
+      file.distrust();
+      throw e;
+    }
+  }
+
+  private QueueCopy rewrite(long shift) throws IOException {
+    DiskFile disk = folder.create(NEW_FILE);
+    boolean written = false;
+    try {
+      QueueCopy copy =
+          new QueueCopy(
+              QueueFile.create(
+                  disk, new QueueFile.Header(incarnation, key.publicKey(), state.first() - shift)),
+              shift);
+      copy.of(state, file);
+      copy.made().sync();
+      written = true;
+      return copy;
+    } finally {
+      if (!written) {
+        disk.close();
+      }
+    }
+  }
+
+  void close() throws IOException {
+    file.close();
+  }
+}
