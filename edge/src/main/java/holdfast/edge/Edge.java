@@ -94,7 +94,7 @@ final class Edge implements AutoCloseable {
     String space = operations.getFirst().space();
     login.require(Right.WRITE, space);
     Ticket ticket = new Ticket();
-    flusher.submit(new Task.Write(ticket, login.name(), operations, condition, mustExist, once));
+    flusher.submit(Task.Write.of(ticket, login.name(), operations, condition, mustExist, once));
     return ticket.await(PATIENCE_MILLIS);
   }
 

@@ -184,11 +184,16 @@ final class KeyValueRoutes {
     List<Operation> operations = BatchReader.read(body, space, now(), MOST_BATCH);
     Outcome outcome =
         edge.write(exchange.login, operations, Condition.none(), false, once(exchange, body));
+    String record = outcome.first().record().toString();
+    int leaf = outcome.first().leaf();
     List<@Nullable String> etags = new ArrayList<>(operations.size());
     for (int i = 0; i < operations.size(); i++) {
-      etags.add(operations.get(i) instanceof Operation.Put ? outcome.place(i).etag() : null);
+      etags.add(
+          operations.get(i) instanceof Operation.Put
+              ? "\"" + record + "/" + (leaf + i) + "\""
+              : null);
     }
-    exchange.json(Json.object().put("record", outcome.first().record()).put("etags", etags));
+    exchange.json(Json.object().put("record", record).put("etags", etags));
   }
 
   private void list(Exchange exchange, String space) {

@@ -8,9 +8,4 @@ package holdfast.edge;
  * @param created whether the first change gave a value to a key that had none
  * @param repeated whether this was done before, and is only told again
  */
-record Outcome(Place first, int changes, boolean created, boolean repeated) {
-  /** Where a change lies. */
-  Place place(int change) {
-    return new Place(first.record(), first.leaf() + change);
-  }
-}
+record Outcome(Place first, int changes, boolean created, boolean repeated) {}

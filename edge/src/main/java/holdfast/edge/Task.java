@@ -24,6 +24,7 @@ sealed interface Task {
    * @param condition what must hold of the first key
    * @param mustExist whether the first key must have a value
    * @param once what makes it safe to repeat; null when nothing does
+   * @param bytes of all operations
    */
   record Write(
       Ticket ticket,
@@ -31,15 +32,22 @@ sealed interface Task {
       List<Operation> operations,
       Condition condition,
       boolean mustExist,
-      @Nullable Once once)
+      @Nullable Once once,
+      long bytes)
       implements Task {
-    @Override
-    public long bytes() {
+    /** A write; its size is found out here, once. */
+    static Write of(
+        Ticket ticket,
+        String user,
+        List<Operation> operations,
+        Condition condition,
+        boolean mustExist,
+        @Nullable Once once) {
       long bytes = 0;
       for (Operation operation : operations) {
         bytes += operation.encodedSize();
       }
-      return bytes;
+      return new Write(ticket, user, operations, condition, mustExist, once, bytes);
     }
 
     @Override

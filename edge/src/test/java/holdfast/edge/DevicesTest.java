@@ -18,6 +18,7 @@ import holdfast.device.Octets;
 import holdfast.device.Operation;
 import holdfast.device.Range;
 import holdfast.device.Reason;
+import holdfast.device.SignedClaim;
 import java.io.ByteArrayOutputStream;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -292,6 +293,33 @@ class DevicesTest {
     EdgeAudit.Report report = audit("sensor");
     assertThat(report.integrity()).isEqualTo(EdgeAudit.Integrity.VIOLATED);
     assertThat(report.violations()).singleElement().asString().contains("root");
+  }
+
+  @Test
+  void anEdgeThatSignsInADevicesPlaceIsFoundOut() throws Exception {
+    enrol(ANN, "sensor", key);
+    Batch genuine = batch(1, 1, List.of(), put(1, "a", "1"));
+    byte[] signature = genuine.signed().signature().toArray();
+    signature[5] ^= 1;
+    SignedClaim unsigned = new SignedClaim(genuine.claim(), Octets.wrap(signature));
+    Batch others =
+        Batch.sign(
+            DeviceKey.generate(EdgeFixture.RANDOM),
+            QUEUE,
+            2,
+            2,
+            List.of(),
+            List.of(put(2, "a", "2")));
+    forge(
+        List.of(
+            new EdgeLeaf.DeviceBatch("ann", "sensor", unsigned),
+            new EdgeLeaf.Change("ann", "sensor", put(1, "a", "1")),
+            new EdgeLeaf.DeviceBatch("ann", "sensor", others.signed()),
+            new EdgeLeaf.Change("ann", "sensor", put(2, "a", "2"))));
+    assertThat(audit("sensor").violations())
+        .hasSize(2)
+        .anyMatch(one -> one.contains("not signed"))
+        .anyMatch(one -> one.contains("key that the device was not enrolled with"));
   }
 
   @Test

@@ -59,7 +59,7 @@ class FlusherTest {
     Task.Once repeatable =
         once == null ? null : new Task.Once(hash(once), hash(List.of(operations).toString()));
     flusher.submit(
-        new Task.Write(ticket, "ann", List.of(operations), Condition.none(), false, repeatable));
+        Task.Write.of(ticket, "ann", List.of(operations), Condition.none(), false, repeatable));
     return ticket.await(60_000);
   }
 
@@ -146,7 +146,7 @@ class FlusherTest {
       Ticket ticket = new Ticket();
       try {
         flusher.submit(
-            new Task.Write(ticket, "ann", List.of(put("x", "v")), Condition.none(), false, null));
+            Task.Write.of(ticket, "ann", List.of(put("x", "v")), Condition.none(), false, null));
       } catch (Problem problem) {
         assertThat(problem.code()).isEqualTo(Problem.Code.BUSY);
         assertThat(problem.retryAfterSeconds()).isPositive();

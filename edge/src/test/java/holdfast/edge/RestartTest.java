@@ -130,7 +130,11 @@ class RestartTest {
     Random random = new Random(7);
     List<RecordHeader> chain = new ArrayList<>();
     for (int i = 0; i < 50; i++) {
-      List<Hash> before = i == 0 ? List.of() : List.of(chain.getLast().name());
+      // With the short cuts that records have: all of what is pointed at comes first.
+      List<Hash> before = new ArrayList<>();
+      for (int back = 1; back <= i; back *= 4) {
+        before.add(chain.get(i - back).name());
+      }
       chain.add(
           RecordHeader.of(
               Hash.ZERO, 0, 1000 - i, 0, new byte[16], i, Hash.ZERO, Hash.ZERO, 1, 17, before));
