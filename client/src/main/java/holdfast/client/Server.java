@@ -14,6 +14,8 @@ import holdfast.crypto.VerifyKey;
 import holdfast.net.Connection;
 import holdfast.net.Endpoint;
 import holdfast.wire.Create;
+import holdfast.wire.Kept;
+import holdfast.wire.KeptPage;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
 import holdfast.wire.Resolve;
@@ -28,6 +30,7 @@ import java.util.List;
 public final class Server implements AutoCloseable {
   static final SecureRandom RANDOM = new SecureRandom();
   private static final long TIMEOUT_MILLIS = 30_000;
+  private static final int KEPT_PER_PAGE = 100;
 
   private final Endpoint endpoint;
   private final Connection connection;
@@ -174,6 +177,43 @@ public final class Server implements AutoCloseable {
               Reply.ResultCase.STATUS,
               TIMEOUT_MILLIS)
           .getStatus();
+    }
+  }
+
+  /** Hears of one capsule after the other. */
+  @FunctionalInterface
+  public interface KeptVisitor {
+    /** Takes a capsule that the server keeps. */
+    void visit(KeptCapsule capsule) throws ProofException;
+  }
+
+  /** Visits the capsules that the server keeps by a placement, in the order of their names. */
+  public void kept(KeptVisitor visitor) throws ProofException {
+    try (ServerSession session = session()) {
+      Hash after = Hash.ZERO;
+      for (boolean end = false; !end; ) {
+        KeptPage page =
+            session
+                .call(
+                    Request.newBuilder()
+                        .setKept(
+                            Kept.newBuilder()
+                                .setAfter(ServerSession.bytes(after.toBytes()))
+                                .setLimit(KEPT_PER_PAGE)),
+                    Reply.ResultCase.KEPT,
+                    TIMEOUT_MILLIS)
+                .getKept();
+        for (holdfast.wire.KeptCapsule wire : page.getCapsulesList()) {
+          KeptCapsule kept = KeptCapsule.verify(wire);
+          if (kept.name().compareTo(after) <= 0) {
+            throw new ProofException(
+                Violation.MALFORMED, "the server names capsules in the wrong order");
+          }
+          after = kept.name();
+          visitor.visit(kept);
+        }
+        end = page.getEnd() || page.getCapsulesCount() == 0;
+      }
     }
   }
 

@@ -9,6 +9,8 @@ import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.wire.CapsulesGrpc;
 import holdfast.wire.Frame;
+import holdfast.wire.Heartbeat;
+import holdfast.wire.HeartbeatsGrpc;
 import holdfast.wire.PeersGrpc;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
@@ -37,6 +39,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Connection implements AutoCloseable {
   private static final int FLOW_WINDOW = 8 << 20;
+
+  /** A server does not take it amiss to be asked so often; see {@link DataPort}. */
+  static final int KEEP_ALIVE_SECONDS = 10;
 
   /** One pool of I/O threads for all connections of the process. */
   private static final EventLoopGroup LOOPS =
@@ -92,7 +97,7 @@ public final class Connection implements AutoCloseable {
             },
             refusal::set);
     try {
-      channel =
+      NettyChannelBuilder builder =
           NettyChannelBuilder.forAddress(endpoint.socketAddress())
               .overrideAuthority("holdfast")
               .eventLoopGroup(LOOPS)
@@ -100,8 +105,14 @@ public final class Connection implements AutoCloseable {
               .directExecutor()
               .flowControlWindow(FLOW_WINDOW)
               .maxInboundMessageSize(Limits.MESSAGE_BYTES)
-              .sslContext(context(trust, own))
-              .build();
+              .sslContext(context(trust, own));
+      if (own != null) {
+        // Servers stay connected for long, and a link may die without a word.
+        builder
+            .keepAliveTime(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
+            .keepAliveTimeout(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS);
+      }
+      channel = builder.build();
     } catch (SSLException e) {
       throw new HoldfastException(ErrorCode.INTERNAL, "TLS 1.3 is not available", e);
     }
@@ -169,6 +180,16 @@ public final class Connection implements AutoCloseable {
    */
   private void tryNow() {
     channel.resetConnectBackoff();
+  }
+
+  /**
+   * Opens a stream of heartbeats. Answers arrive on an I/O thread, which must not be blocked.
+   *
+   * @return where heartbeats go
+   */
+  public ClientCallStreamObserver<Heartbeat> openHeartbeats(StreamObserver<Heartbeat> answers) {
+    tryNow();
+    return (ClientCallStreamObserver<Heartbeat>) HeartbeatsGrpc.newStub(channel).exchange(answers);
   }
 
   /** Explains why a session ended. */

@@ -62,6 +62,7 @@ public final class DataPort implements AutoCloseable {
               .flowControlWindow(FLOW_WINDOW)
               .maxInboundMessageSize(Limits.MESSAGE_BYTES)
               .maxConcurrentCallsPerConnection(1024)
+              .permitKeepAliveTime(Connection.KEEP_ALIVE_SECONDS / 2, TimeUnit.SECONDS)
               .handshakeTimeout(20, TimeUnit.SECONDS)
               .withOption(ChannelOption.SO_BACKLOG, BACKLOG)
               .addStreamTracerFactory(inbound)

@@ -1,18 +1,30 @@
 package holdfast.node;
 
+import holdfast.base.Hash;
+import holdfast.base.ProofException;
 import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
+import holdfast.node.heartbeat.Heartbeats;
+import holdfast.node.heartbeat.PeerHealth;
 import holdfast.node.replication.Holdings;
 import holdfast.node.replication.Replication;
 import holdfast.store.CapsuleStore;
 import holdfast.store.Scrubber;
 import holdfast.store.StoredCapsule;
+import holdfast.wire.CapsuleStatus;
 import holdfast.wire.CapsulesGrpc;
+import holdfast.wire.Heartbeat;
+import holdfast.wire.Kept;
+import holdfast.wire.KeptCapsule;
+import holdfast.wire.KeptPage;
+import holdfast.wire.PeerStatus;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -25,6 +37,7 @@ import org.jspecify.annotations.Nullable;
 /** Opens sessions, up to a limit, and holds what they share. */
 final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
   private static final int READY_BYTES = 1 << 20;
+  private static final int KEPT_PER_PAGE = 100;
 
   final NodeOptions options;
   final SigningKey identity;
@@ -43,6 +56,9 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
 
   /** Set before the first session opens. */
   volatile @Nullable Replication replication;
+
+  /** Set before the first session opens. */
+  volatile @Nullable Heartbeats heartbeats;
 
   CapsuleService(
       NodeOptions options,
@@ -99,6 +115,89 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
           watchers.remove(session);
           return watchers.isEmpty() ? null : watchers;
         });
+  }
+
+  /** The other servers that keep a capsule: how far they are, and when they were heard of. */
+  List<PeerStatus> peersOf(Replication meets, Hash capsule) {
+    List<PeerStatus> peers = new ArrayList<>();
+    Heartbeats heard = heartbeats;
+    for (PeerStatus.Builder status : meets.peers(capsule)) {
+      PeerHealth health = heard == null ? null : heard.health(identity(status));
+      if (health != null) {
+        status.setSilentMillis(health.silentMillis()).setLost(health.lost());
+        Heartbeat said = health.said();
+        if (said != null) {
+          status.setSaid(said);
+        }
+      }
+      peers.add(status.build());
+    }
+    return peers;
+  }
+
+  private static VerifyKey identity(PeerStatus.Builder peer) {
+    try {
+      return VerifyKey.ed25519(peer.getIdentity().toByteArray());
+    } catch (ProofException e) {
+      throw new AssertionError("peers are known by their keys", e);
+    }
+  }
+
+  /** A page of the capsules that are kept here by a placement. */
+  KeptPage kept(Kept asked) {
+    KeptPage.Builder page = KeptPage.newBuilder();
+    Replication meets = replication;
+    if (meets == null) {
+      return page.setEnd(true).build();
+    }
+    Hash after = asked.getAfter().isEmpty() ? Hash.ZERO : Hash.of(asked.getAfter().toByteArray());
+    int limit = Math.clamp(asked.getLimit(), 1, KEPT_PER_PAGE);
+    List<Hash> names = meets.kept(after, limit);
+    for (Hash name : names) {
+      StoredCapsule capsule = store.capsule(name);
+      if (capsule != null) {
+        page.addCapsules(kept(meets, capsule));
+      }
+    }
+    return page.setEnd(names.size() < limit).build();
+  }
+
+  private KeptCapsule kept(Replication meets, StoredCapsule capsule) {
+    KeptCapsule.Builder kept =
+        KeptCapsule.newBuilder()
+            .setMetadata(Session.bytes(capsule.encodedMetadata()))
+            .setStatus(status(capsule).addAllPeers(peersOf(meets, capsule.name())));
+    Statement.Placement placement = capsule.placement();
+    if (placement != null) {
+      kept.setPlacement(Session.bytes(placement.encode()));
+    }
+    Statement.Succession succession = capsule.succession();
+    if (succession != null) {
+      kept.setSuccession(Session.bytes(succession.encode()));
+    }
+    return kept.build();
+  }
+
+  static CapsuleStatus.Builder status(StoredCapsule capsule) {
+    return capsule.withGraph(graph ->
+        CapsuleStatus.newBuilder()
+            .setRecords(graph.size())
+            .setProven(graph.provenCount())
+            .setHoles(graph.holeCount())
+            .setDamaged(capsule.damagedCount())
+            .setClosed(graph.closed()));
+  }
+
+  /** What this server says of itself in heartbeats. */
+  record Speaking(CapsuleStore store) implements Heartbeats.Voice {
+    @Override
+    public Heartbeat.Builder speak(Hash name) {
+      StoredCapsule capsule = store.capsule(name);
+      return Heartbeat.newBuilder()
+          .setVersion(Inquiries.VERSION)
+          .setWritable(store.writable())
+          .setRecords(capsule == null ? 0 : capsule.withGraph(graph -> graph.size()));
+    }
   }
 
   private void wake(StoredCapsule capsule, List<Statement> statements) {

@@ -136,16 +136,9 @@ final class Inquiries {
       replication.lies().forEach(lie -> status.addLies(lie.toStatus()));
     }
     if (current != null) {
-      CapsuleStatus.Builder of =
-          current.withGraph(graph ->
-              CapsuleStatus.newBuilder()
-                  .setRecords(graph.size())
-                  .setProven(graph.provenCount())
-                  .setHoles(graph.holeCount())
-                  .setDamaged(current.damagedCount())
-                  .setClosed(graph.closed()));
+      CapsuleStatus.Builder of = CapsuleService.status(current);
       if (replication != null) {
-        of.addAllPeers(replication.peers(current.name()));
+        of.addAllPeers(service.peersOf(replication, current.name()));
       }
       status.setCapsule(of);
     }

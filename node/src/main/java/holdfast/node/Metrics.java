@@ -21,6 +21,8 @@ final class Metrics {
   final Counter proofHeaders = counter("holdfast_proof_headers", "Headers sent in proofs");
   final Counter violations = counter("holdfast_violations", "Requests refused as bad evidence");
   final Counter damaged = counter("holdfast_damaged_reads", "Reads refused as damaged");
+  final Counter peersLost =
+      counter("holdfast_peer_losses", "Times that another server was silent for too long");
   private final Map<ErrorCode, Counter> errors = new EnumMap<>(ErrorCode.class);
 
   Metrics() {

@@ -1,16 +1,22 @@
 package holdfast.node;
 
 import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.crypto.Providers;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.DataPort;
 import holdfast.net.Endpoint;
+import holdfast.node.heartbeat.EdgeState;
+import holdfast.node.heartbeat.Heartbeats;
+import holdfast.node.replication.Backlog;
 import holdfast.node.replication.Liars;
 import holdfast.node.replication.Replication;
 import holdfast.store.CapsuleStore;
 import holdfast.store.Scrubber;
+import holdfast.store.StoredCapsule;
+import holdfast.wire.PeerStatus;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -26,6 +32,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,6 +51,7 @@ public final class Node implements AutoCloseable {
   private final ExecutorService workers;
   private final CapsuleService service;
   private final Replication replication;
+  private final Heartbeats heartbeats;
   private final DataPort dataPort;
   private final HttpPort httpPort;
   private final CountDownLatch failed = new CountDownLatch(1);
@@ -59,6 +67,7 @@ public final class Node implements AutoCloseable {
     DataPort data = null;
     ExecutorService pool = null;
     Replication peers = null;
+    Heartbeats beats = null;
     try {
       this.scrubber = store.scrubber();
       store.bindIdentity(identity.verifyKey().bytes().toArray());
@@ -96,12 +105,20 @@ public final class Node implements AutoCloseable {
               new Liars(options.data().resolve("liars")),
               pool);
       made.replication = peers;
+      beats = new Heartbeats(options.heartbeatMillis(), peers, new CapsuleService.Speaking(store));
+      beats.onLost(metrics.peersLost::increment);
+      made.heartbeats = beats;
       data =
           DataPort.listen(
-              options.endpoint(), identity, List.of(made, peers), pool, options.inboundBytes());
+              options.endpoint(),
+              identity,
+              List.of(made, peers, beats),
+              pool,
+              options.inboundBytes());
       this.workers = pool;
       this.service = made;
       this.replication = peers;
+      this.heartbeats = beats;
       this.dataPort = data;
       this.httpPort =
           HttpPort.listen(
@@ -109,6 +126,9 @@ public final class Node implements AutoCloseable {
               metrics,
               () -> store.writable() && store.freeBytes() > options.store().reserveBytes());
     } catch (RuntimeException e) {
+      if (beats != null) {
+        beats.close();
+      }
       if (peers != null) {
         peers.close();
       }
@@ -123,6 +143,7 @@ public final class Node implements AutoCloseable {
     }
     gauges();
     replication.start();
+    heartbeats.start();
     if (options.scrubBytesPerSecond() > 0) {
       scrubber.start(options.scrubBytesPerSecond());
     }
@@ -207,6 +228,10 @@ public final class Node implements AutoCloseable {
         "holdfast_inbound_bytes",
         "Bytes of large messages that are coming in or not handled yet",
         dataPort::inboundBytes);
+    metrics.gauge(
+        "holdfast_peers", "Servers that keep the same capsules as this one", heartbeats::known);
+    metrics.gauge(
+        "holdfast_peers_lost", "Those of them that are silent for too long", heartbeats::lost);
     metrics.gauge("holdfast_damaged_records", "Records known to be damaged", store::damagedCount);
     metrics.gauge(
         "holdfast_scrub_completed_seconds",
@@ -232,6 +257,31 @@ public final class Node implements AutoCloseable {
   /** The node's identity, to be pinned. */
   public VerifyKey identity() {
     return identity.verifyKey();
+  }
+
+  /** Says in heartbeats from now on that this server is an edge, and how it is. */
+  public void speakAsEdge(Supplier<EdgeState> state) {
+    heartbeats.speakFor(state);
+  }
+
+  /**
+   * What is not known to be on so many of the other servers that keep a capsule.
+   *
+   * @param copies how many of them are to hold each record
+   */
+  public Backlog backlog(Hash capsule, int copies) {
+    return replication.backlog(capsule, copies);
+  }
+
+  /** Records of a capsule that are here; 0 when it is not. */
+  public long records(Hash capsule) {
+    StoredCapsule stored = store.capsule(capsule);
+    return stored == null ? 0 : stored.withGraph(graph -> graph.size());
+  }
+
+  /** The other servers that keep a capsule, with their backlogs and when they were heard of. */
+  public List<PeerStatus> peers(Hash capsule) {
+    return service.peersOf(replication, capsule);
   }
 
   /** Where the data port listens. */
@@ -267,6 +317,7 @@ public final class Node implements AutoCloseable {
     LOG.info("stopping");
     httpPort.close();
     service.stop();
+    heartbeats.close();
     replication.close();
     dataPort.stop(GRACE_MILLIS);
     workers.shutdown();

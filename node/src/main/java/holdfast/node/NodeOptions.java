@@ -26,6 +26,8 @@ import java.util.Set;
  * @param scrubBytesPerSecond how fast the scrubber reads at most; 0 for not at all
  * @param store how the store uses its machine
  * @param replication how the node meets the servers that keep the same capsules
+ * @param heartbeatMillis how often it tells those servers that it is there; one that is silent for
+ *     three times as long is reported
  */
 public record NodeOptions(
     Path data,
@@ -39,13 +41,17 @@ public record NodeOptions(
     long inboundBytes,
     long scrubBytesPerSecond,
     StoreOptions store,
-    MeetingOptions replication) {
+    MeetingOptions replication,
+    long heartbeatMillis) {
 
   /** The HTTP port when none is given. */
   public static final int DEFAULT_HTTP_PORT = 7421;
 
   /** How fast the scrubber reads when nothing is said: a third of a TiB in a day. */
   public static final long DEFAULT_SCRUB_RATE = 4L << 20;
+
+  /** How often servers tell each other that they are there when nothing is said. */
+  public static final long DEFAULT_HEARTBEAT_MILLIS = 5000;
 
   /** Refuses to let anybody on a network create capsules. */
   public NodeOptions {
@@ -77,7 +83,8 @@ public record NodeOptions(
         Math.max(2L * Limits.MESSAGE_BYTES, Math.min(256L << 20, heap / 16)),
         DEFAULT_SCRUB_RATE,
         StoreOptions.defaults(),
-        MeetingOptions.defaults());
+        MeetingOptions.defaults(),
+        DEFAULT_HEARTBEAT_MILLIS);
   }
 
   /** The same with other store options. */
@@ -94,7 +101,8 @@ public record NodeOptions(
         inboundBytes,
         scrubBytesPerSecond,
         options,
-        replication);
+        replication,
+        heartbeatMillis);
   }
 
   /** The same, listening elsewhere. */
@@ -111,7 +119,8 @@ public record NodeOptions(
         inboundBytes,
         scrubBytesPerSecond,
         store,
-        replication);
+        replication,
+        heartbeatMillis);
   }
 
   /** The same with routes to other servers. */
@@ -133,7 +142,8 @@ public record NodeOptions(
         inboundBytes,
         scrubBytesPerSecond,
         store,
-        options);
+        options,
+        heartbeatMillis);
   }
 
   /** The same with another rate of the scrubber, in bytes a second; 0 for no scrubber. */
@@ -150,6 +160,25 @@ public record NodeOptions(
         inboundBytes,
         bytesPerSecond,
         store,
-        replication);
+        replication,
+        heartbeatMillis);
+  }
+
+  /** The same, heard of more or less often. */
+  public NodeOptions withHeartbeat(long millis) {
+    return new NodeOptions(
+        data,
+        endpoint,
+        http,
+        owners,
+        capsulesPerOwner,
+        sessions,
+        mirroredEntries,
+        stagedBytes,
+        inboundBytes,
+        scrubBytesPerSecond,
+        store,
+        replication,
+        millis);
   }
 }

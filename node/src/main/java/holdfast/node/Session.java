@@ -246,6 +246,7 @@ final class Session implements StreamObserver<Request> {
       }
       case RESOLVE -> inquiries.resolve(id, request.getResolve());
       case STATUS -> inquiries.status(id, capsule);
+      case KEPT -> send(Reply.newBuilder().setId(id).setKept(service.kept(request.getKept())));
       case ACKNOWLEDGE -> {}
       case OPERATION_NOT_SET ->
           throw new HoldfastException(

@@ -82,7 +82,8 @@ class HostileConnectionTest {
             store.reserveBytes(),
             store.graphBlocks(),
             store.capsuleBytes()),
-        of.replication());
+        of.replication(),
+        of.heartbeatMillis());
   }
 
   @AfterEach

@@ -24,6 +24,9 @@ final class Link {
   final byte[] peer;
   volatile Member member;
 
+  /** Whether the placement that holds names the peer. */
+  volatile boolean stays = true;
+
   private List<Marker> markers;
   private @Nullable Meeting meeting;
   private long takenNanos;
@@ -34,6 +37,7 @@ final class Link {
   private @Nullable String trouble;
   private boolean liar;
   private @Nullable Progress lastProgress;
+  private final BacklogMeter meter = new BacklogMeter();
 
   Link(StoredCapsule stored, Member member) {
     this.capsule = stored.name();
@@ -138,7 +142,16 @@ final class Link {
   }
 
   /** What a client is told of the peer. */
-  synchronized PeerStatus status() {
+  PeerStatus.Builder status(StoredCapsule stored) {
+    Backlog backlog = backlog(stored);
+    return status()
+        .setMember(stays)
+        .setBacklogRecords(backlog.records())
+        .setBacklogBytes(backlog.bytes())
+        .setOldestMillis(backlog.oldestMillis());
+  }
+
+  private synchronized PeerStatus.Builder status() {
     Meeting current = meeting;
     PeerStatus.Builder status =
         PeerStatus.newBuilder()
@@ -158,6 +171,13 @@ final class Link {
           .setBytesSent(progress.bytesSent())
           .setBytesReceived(progress.bytesReceived());
     }
-    return status.build();
+    return status;
+  }
+
+  /** What the peer is not known to hold. */
+  Backlog backlog(StoredCapsule stored) {
+    List<Marker> known = markers();
+    return meter.measure(
+        stored, known.isEmpty() ? Marker.NONE : known.getFirst(), System.currentTimeMillis());
   }
 }

@@ -10,6 +10,7 @@ import holdfast.crypto.VerifyKey;
 import holdfast.net.Connection;
 import holdfast.net.Inbound;
 import holdfast.net.PeerIdentity;
+import holdfast.node.heartbeat.Acquaintances;
 import holdfast.store.CapsuleStore;
 import holdfast.store.StoredCapsule;
 import holdfast.sync.Marker;
@@ -24,6 +25,7 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -41,7 +43,8 @@ import org.slf4j.LoggerFactory;
  * Meets the other servers that keep a capsule: now and then, soon after something new is here, and
  * whenever one of them asks. With one peer about one capsule there is one meeting at a time.
  */
-public final class Replication extends PeersGrpc.PeersImplBase implements AutoCloseable {
+public final class Replication extends PeersGrpc.PeersImplBase
+    implements Acquaintances, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Replication.class);
   private static final long TICK_MILLIS = 20;
   private static final long NEWS_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
@@ -109,11 +112,14 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
       links.remove(capsule.name());
       return;
     }
+    Statement.Placement placement = capsule.placement();
     Map<VerifyKey, Link> known =
         links.computeIfAbsent(capsule.name(), none -> new ConcurrentHashMap<>());
     for (Member member : members) {
       if (!member.identity().equals(self)) {
-        known.computeIfAbsent(member.identity(), none -> new Link(capsule, member)).member = member;
+        Link link = known.computeIfAbsent(member.identity(), none -> new Link(capsule, member));
+        link.member = member;
+        link.stays = placement == null || placement.names(member.identity());
       }
     }
     known
@@ -139,21 +145,83 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
   }
 
   /** What is known of the peers of a capsule. */
-  public List<PeerStatus> peers(Hash capsule) {
-    List<PeerStatus> peers = new ArrayList<>();
-    links
-        .getOrDefault(capsule, Map.of())
-        .forEach((peer, link) -> {
-          PeerStatus.Builder status = link.status().toBuilder();
-          liars.of(capsule, peer).forEach(lie -> status.addLies(lie.toStatus()));
-          peers.add(status.build());
-        });
+  public List<PeerStatus.Builder> peers(Hash capsule) {
+    List<PeerStatus.Builder> peers = new ArrayList<>();
+    StoredCapsule stored = store.capsule(capsule);
+    if (stored != null) {
+      links
+          .getOrDefault(capsule, Map.of())
+          .forEach((peer, link) -> {
+            PeerStatus.Builder status = link.status(stored);
+            liars.of(capsule, peer).forEach(lie -> status.addLies(lie.toStatus()));
+            peers.add(status);
+          });
+    }
     return peers;
   }
 
   /** What peers did that was false, of all capsules. */
   public List<Liars.Lie> lies() {
     return liars.all();
+  }
+
+  /**
+   * What is not known to be on so many of the peers that keep a capsule.
+   *
+   * @param copies how many of the peers are to hold each record
+   */
+  public Backlog backlog(Hash capsule, int copies) {
+    StoredCapsule stored = store.capsule(capsule);
+    if (stored == null) {
+      return Backlog.NONE;
+    }
+    return Backlog.toReach(
+        copies,
+        links.getOrDefault(capsule, Map.of()).values().stream()
+            .filter(link -> link.stays)
+            .map(link -> link.backlog(stored))
+            .toList());
+  }
+
+  /** Capsules that are kept here by a placement, in the order of their names. */
+  public List<Hash> kept(Hash after, int limit) {
+    return links.keySet().stream()
+        .filter(name -> name.compareTo(after) > 0)
+        .sorted()
+        .limit(limit)
+        .toList();
+  }
+
+  @Override
+  public Map<VerifyKey, Hash> all() {
+    Map<VerifyKey, Hash> peers = new HashMap<>();
+    links.forEach((capsule, known) ->
+        known.forEach((who, link) -> {
+          if (link.stays) {
+            peers.put(who, capsule);
+          }
+        }));
+    return peers;
+  }
+
+  @Override
+  public boolean share(Hash capsule, VerifyKey peer) {
+    return links.getOrDefault(capsule, Map.of()).containsKey(peer);
+  }
+
+  @Override
+  public Connection connection(VerifyKey peer, Hash capsule) {
+    Link link = links.getOrDefault(capsule, Map.of()).get(peer);
+    if (link == null) {
+      throw new HoldfastException(ErrorCode.NOT_FOUND, "no placement names both servers");
+    }
+    return connection(link.member);
+  }
+
+  private Connection connection(Member member) {
+    return connections.computeIfAbsent(
+        member.identity(),
+        key -> Connection.asPeer(directory.route(member), Connection.Pin.exactly(key), identity));
   }
 
   private void tick() {
@@ -196,12 +264,7 @@ public final class Replication extends PeersGrpc.PeersImplBase implements AutoCl
       return;
     }
     meetings.incrementAndGet();
-    Connection connection =
-        connections.computeIfAbsent(
-            link.member.identity(),
-            key ->
-                Connection.asPeer(
-                    directory.route(link.member), Connection.Pin.exactly(key), identity));
+    Connection connection = connection(link.member);
     ClientCallStreamObserver<Frame> out =
         connection.openRound(
             new StreamObserver<>() {

@@ -1,0 +1,419 @@
+package holdfast.node.heartbeat;
+
+import com.google.protobuf.UnsafeByteOperations;
+import holdfast.base.Hash;
+import holdfast.crypto.VerifyKey;
+import holdfast.net.Connection;
+import holdfast.net.PeerIdentity;
+import holdfast.wire.EdgeReport;
+import holdfast.wire.Heartbeat;
+import holdfast.wire.HeartbeatsGrpc;
+import io.grpc.Status;
+import io.grpc.stub.CallStreamObserver;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Says to all acquaintances that this server is there, answers theirs, and tells who is lost and
+ * who is back: in the log, to a listener, and to whoever asks.
+ */
+public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Heartbeats.class);
+
+  /** Peers that are kept in mind at most. */
+  private static final int PEERS = 1 << 16;
+
+  /** No peer is waited for longer than this, whatever it promises. */
+  private static final long LONGEST_INTERVAL_MILLIS = 3_600_000;
+
+  private static final long LONGEST_TICK_MILLIS = 100;
+  private static final int VERSION_CHARACTERS = 64;
+
+  private final long intervalMillis;
+  private final Acquaintances acquaintances;
+  private final Voice voice;
+  private final ScheduledExecutorService timer =
+      Executors.newSingleThreadScheduledExecutor(
+          Thread.ofPlatform().name("holdfast-heartbeat").daemon(true).factory());
+
+  private final Vigil vigil = new Vigil(PEERS);
+  private final Map<VerifyKey, Heartbeat> said = new HashMap<>();
+  private final Map<VerifyKey, Outgoing> outgoing = new HashMap<>();
+  private final Map<VerifyKey, StreamObserver<Heartbeat>> incoming = new HashMap<>();
+  private Runnable lostListener = () -> {};
+  private volatile @Nullable Supplier<EdgeState> edge;
+  private volatile @Nullable ScheduledFuture<?> ticking;
+  private boolean full;
+  private boolean closed;
+
+  /** What this server says of itself, beside what is added here. */
+  @FunctionalInterface
+  public interface Voice {
+    /** Version, whether it takes writes, and the records it holds of a capsule. */
+    Heartbeat.Builder speak(Hash capsule);
+  }
+
+  /**
+   * Heartbeats of a node.
+   *
+   * @param intervalMillis how often this server means to be heard
+   */
+  public Heartbeats(long intervalMillis, Acquaintances acquaintances, Voice voice) {
+    if (intervalMillis < 10 || intervalMillis > LONGEST_INTERVAL_MILLIS) {
+      throw new IllegalArgumentException(
+          "heartbeats come every 10 ms to every hour, not every " + intervalMillis + " ms");
+    }
+    this.intervalMillis = intervalMillis;
+    this.acquaintances = acquaintances;
+    this.voice = voice;
+  }
+
+  /** Says from now on that this server is an edge. */
+  public void speakFor(Supplier<EdgeState> state) {
+    edge = state;
+  }
+
+  /** Calls somebody whenever a peer is lost. */
+  public synchronized void onLost(Runnable listener) {
+    lostListener = listener;
+  }
+
+  /** Begins. */
+  public void start() {
+    long tick = Math.max(1, Math.min(LONGEST_TICK_MILLIS, intervalMillis / 8));
+    ticking = timer.scheduleWithFixedDelay(this::tick, tick, tick, TimeUnit.MILLISECONDS);
+  }
+
+  /** How a peer is; null when it is neither expected nor was heard of. */
+  public synchronized @Nullable PeerHealth health(VerifyKey peer) {
+    Vigil.State state = vigil.state(peer, System.nanoTime());
+    return state == null
+        ? null
+        : new PeerHealth(state.silentNanos() / 1_000_000, state.lost(), said.get(peer));
+  }
+
+  /** How many peers are lost now. */
+  public synchronized int lost() {
+    return vigil.lost();
+  }
+
+  /** How many peers are waited for, or were heard of. */
+  public synchronized int known() {
+    return vigil.size();
+  }
+
+  private void tick() {
+    try {
+      Map<VerifyKey, Hash> known = acquaintances.all();
+      synchronized (this) {
+        long now = System.nanoTime();
+        known.keySet().forEach(who -> expect(who, now));
+        said.keySet().stream()
+            .filter(who -> !known.containsKey(who))
+            .toList()
+            .forEach(this::forget);
+        outgoing.keySet().stream()
+            .filter(who -> !known.containsKey(who))
+            .toList()
+            .forEach(this::forget);
+        vigil.step(new Vigil.Input.Tick(now), this::tell);
+      }
+      known.forEach(this::beat);
+    } catch (RuntimeException e) {
+      LOG.error("heartbeats failed", e);
+    }
+  }
+
+  private void expect(VerifyKey who, long nowNanos) {
+    vigil.step(
+        new Vigil.Input.Expect(who, nowNanos, TimeUnit.MILLISECONDS.toNanos(intervalMillis)),
+        this::tell);
+  }
+
+  private synchronized void forget(VerifyKey who) {
+    vigil.step(new Vigil.Input.Forget(who), this::tell);
+    said.remove(who);
+    incoming.remove(who);
+    Outgoing way = outgoing.remove(who);
+    if (way != null) {
+      way.drop();
+    }
+  }
+
+  private void tell(Vigil.Effect effect) {
+    String name = nameOf(effect.who());
+    switch (effect) {
+      case Vigil.Effect.Lost lost -> {
+        LOG.warn("lost {}: silent for {} ms", name, lost.silentNanos() / 1_000_000);
+        Outgoing way = outgoing.get(lost.who());
+        if (way != null) {
+          // The stream may be one of which nobody will ever say that it is broken.
+          way.drop();
+        }
+        lostListener.run();
+      }
+      case Vigil.Effect.Back back ->
+          LOG.info("{} is back after {} ms", name, back.silentNanos() / 1_000_000);
+      case Vigil.Effect.Refused refused -> {
+        if (!full) {
+          LOG.warn("{}, and who else comes, is not watched: {} peers are", name, PEERS);
+        }
+        full = true;
+      }
+    }
+  }
+
+  private String nameOf(VerifyKey who) {
+    Heartbeat last = said.get(who);
+    return last != null && last.hasEdge()
+        ? "edge " + last.getEdge().getName() + " (" + who + ")"
+        : "peer " + who;
+  }
+
+  // ---- Saying -----------------------------------------------------------------------------------
+
+  private Heartbeat speak(long number, Hash capsule) {
+    Heartbeat.Builder beat =
+        voice
+            .speak(capsule)
+            .setNumber(number)
+            .setIntervalMillis((int) intervalMillis)
+            .setCapsule(UnsafeByteOperations.unsafeWrap(capsule.toBytes()));
+    Supplier<EdgeState> state = edge;
+    if (state != null) {
+      beat.setEdge(state.get().toWire());
+    }
+    return beat.build();
+  }
+
+  private void beat(VerifyKey who, Hash capsule) {
+    Outgoing way;
+    synchronized (this) {
+      way = closed ? null : outgoing.computeIfAbsent(who, Outgoing::new);
+    }
+    if (way != null) {
+      way.beat(capsule);
+    }
+  }
+
+  /** The stream to a peer, opened anew when it has broken. */
+  private final class Outgoing {
+    private final VerifyKey who;
+    private @Nullable CallStreamObserver<Heartbeat> stream;
+    private long number;
+    private long dueNanos = System.nanoTime();
+
+    Outgoing(VerifyKey who) {
+      this.who = who;
+    }
+
+    synchronized void beat(Hash capsule) {
+      long now = System.nanoTime();
+      if (now - dueNanos < 0) {
+        return;
+      }
+      dueNanos = now + TimeUnit.MILLISECONDS.toNanos(intervalMillis);
+      CallStreamObserver<Heartbeat> out = stream;
+      if (out == null) {
+        out = open(capsule);
+        stream = out;
+      } else if (!out.isReady()) {
+        // What was said before has not left yet; more of it helps nobody.
+        return;
+      }
+      out.onNext(speak(++number, capsule));
+    }
+
+    private CallStreamObserver<Heartbeat> open(Hash capsule) {
+      Connection connection = acquaintances.connection(who, capsule);
+      Answers answers = new Answers(connection);
+      CallStreamObserver<Heartbeat> out = connection.openHeartbeats(answers);
+      answers.of = out;
+      return out;
+    }
+
+    @SuppressWarnings("ReferenceEquality") // this very stream, not one like it
+    synchronized void ended(@Nullable CallStreamObserver<Heartbeat> of) {
+      if (stream == of) {
+        stream = null;
+      }
+    }
+
+    synchronized void drop() {
+      CallStreamObserver<Heartbeat> out = stream;
+      stream = null;
+      if (out != null) {
+        out.onError(Status.CANCELLED.withDescription("nothing comes back").asRuntimeException());
+      }
+    }
+
+    private final class Answers implements StreamObserver<Heartbeat> {
+      private final Connection connection;
+      private volatile @Nullable CallStreamObserver<Heartbeat> of;
+
+      Answers(Connection connection) {
+        this.connection = connection;
+      }
+
+      @Override
+      public void onNext(Heartbeat answer) {
+        // The connection is pinned to this identity.
+        heard(who, answer);
+      }
+
+      @Override
+      public void onError(Throwable failure) {
+        LOG.debug("no heartbeat to {}: {}", who, connection.explain(failure).getMessage());
+        ended(of);
+      }
+
+      @Override
+      public void onCompleted() {
+        ended(of);
+      }
+    }
+  }
+
+  // ---- Hearing ----------------------------------------------------------------------------------
+
+  private synchronized void heard(VerifyKey who, Heartbeat beat) {
+    if (closed) {
+      return;
+    }
+    // Answers come no more often than this server asks.
+    long promised =
+        Math.clamp(
+            Integer.toUnsignedLong(beat.getIntervalMillis()),
+            intervalMillis,
+            LONGEST_INTERVAL_MILLIS);
+    vigil.step(
+        new Vigil.Input.Heard(who, System.nanoTime(), TimeUnit.MILLISECONDS.toNanos(promised)),
+        effect -> {
+          said.put(who, beat);
+          tell(effect);
+        });
+    if (vigil.state(who, System.nanoTime()) != null) {
+      said.put(who, beat);
+    }
+  }
+
+  /** Whether what a peer says can be kept: short, and of capsules by their names. */
+  private static boolean sound(Heartbeat beat) {
+    EdgeReport report = beat.getEdge();
+    return beat.getVersion().length() <= VERSION_CHARACTERS
+        && beat.getCapsule().size() == Hash.SIZE
+        && (!beat.hasEdge()
+            || (!report.getName().isBlank()
+                && report.getName().length() <= EdgeState.NAME_CHARACTERS
+                && report.getCapsule().size() == Hash.SIZE));
+  }
+
+  @Override
+  public StreamObserver<Heartbeat> exchange(StreamObserver<Heartbeat> answers) {
+    return new Hearing(PeerIdentity.current(), (ServerCallStreamObserver<Heartbeat>) answers);
+  }
+
+  private final class Hearing implements StreamObserver<Heartbeat> {
+    private final @Nullable VerifyKey who;
+    private final ServerCallStreamObserver<Heartbeat> out;
+    private boolean over;
+
+    Hearing(@Nullable VerifyKey who, ServerCallStreamObserver<Heartbeat> out) {
+      this.who = who;
+      this.out = out;
+      out.setOnCancelHandler(this::gone);
+    }
+
+    @Override
+    public synchronized void onNext(Heartbeat beat) {
+      if (over) {
+        return;
+      }
+      VerifyKey peer = who;
+      if (peer == null || !sound(beat)) {
+        end(
+            Status.PERMISSION_DENIED.withDescription(
+                "heartbeats are exchanged with servers that show their identity"));
+        return;
+      }
+      Hash capsule = Hash.of(beat.getCapsule().toByteArray());
+      if (!acquaintances.share(capsule, peer)) {
+        end(
+            Status.PERMISSION_DENIED.withDescription(
+                "no placement here says that both servers keep this capsule"));
+        return;
+      }
+      onlyOne(peer);
+      heard(peer, beat);
+      if (out.isReady()) {
+        out.onNext(speak(beat.getNumber(), capsule));
+      }
+    }
+
+    /** A peer has one stream: an older one is of a connection that it has given up. */
+    private void onlyOne(VerifyKey peer) {
+      StreamObserver<Heartbeat> before;
+      synchronized (Heartbeats.this) {
+        before = incoming.put(peer, this);
+      }
+      if (before instanceof Hearing older && older != this) {
+        older.end(Status.ABORTED.withDescription("there is a newer stream"));
+      }
+    }
+
+    private synchronized void end(Status status) {
+      if (!over) {
+        over = true;
+        out.onError(status.asRuntimeException());
+        gone();
+      }
+    }
+
+    private void gone() {
+      VerifyKey peer = who;
+      if (peer != null) {
+        synchronized (Heartbeats.this) {
+          incoming.remove(peer, this);
+        }
+      }
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      gone();
+    }
+
+    @Override
+    public synchronized void onCompleted() {
+      if (!over) {
+        over = true;
+        out.onCompleted();
+        gone();
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    ScheduledFuture<?> ticks = ticking;
+    if (ticks != null) {
+      ticks.cancel(false);
+    }
+    timer.shutdownNow();
+    synchronized (this) {
+      closed = true;
+      outgoing.values().forEach(Outgoing::drop);
+      outgoing.clear();
+    }
+  }
+}

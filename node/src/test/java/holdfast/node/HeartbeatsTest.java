@@ -1,0 +1,224 @@
+package holdfast.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import holdfast.base.Hash;
+import holdfast.base.ProofException;
+import holdfast.capsule.Statement;
+import holdfast.client.CapsuleReader;
+import holdfast.client.ReaderOptions;
+import holdfast.client.Server;
+import holdfast.client.WriterOptions;
+import holdfast.crypto.SigningKey;
+import holdfast.net.Connection;
+import holdfast.net.Endpoint;
+import holdfast.net.faulty.Faults;
+import holdfast.net.faulty.FaultyProxy;
+import holdfast.node.heartbeat.EdgeState;
+import holdfast.node.replication.MeetingOptions;
+import holdfast.wire.EdgeReport;
+import holdfast.wire.Heartbeat;
+import holdfast.wire.PeerStatus;
+import io.grpc.Status;
+import io.grpc.stub.StreamObserver;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** An edge and its master hear of each other, over real connections. */
+@Timeout(120)
+class HeartbeatsTest {
+  private static final long INTERVAL_MILLIS = 400;
+
+  /** What a loaded machine may add. */
+  private static final long SLACK_MILLIS = 400;
+
+  @TempDir Path folder;
+
+  private static NodeOptions often(NodeOptions options) {
+    return options
+        .withHeartbeat(INTERVAL_MILLIS)
+        .withReplication(MeetingOptions.defaults().withPeriod(200, 20));
+  }
+
+  private Node master() {
+    return Node.start(
+        often(
+            NodeOptions.of(
+                folder.resolve("master"), NodeFixture.ANYWHERE, NodeFixture.ANYWHERE, Set.of())));
+  }
+
+  private static Statement.Placement place(NodeFixture edge, Node master, Endpoint reached)
+      throws ProofException {
+    Statement.Placement placement =
+        Statement.Placement.sign(
+            edge.capsule,
+            5,
+            1,
+            List.of(
+                new Statement.Placement.Member(
+                    edge.node.identity(), edge.node.endpoint().toString()),
+                new Statement.Placement.Member(master.identity(), reached.toString())),
+            edge.owner);
+    edge.server.declare(placement);
+    return placement;
+  }
+
+  private static void speak(NodeFixture edge) {
+    Hash capsule = edge.capsule;
+    Node node = edge.node;
+    node.speakAsEdge(() -> new EdgeState("plant-7", capsule, 3, node.backlog(capsule, 1)));
+  }
+
+  private static PeerStatus seen(Server server, Hash capsule) {
+    try (CapsuleReader reader = server.openReader(capsule, List.of(), ReaderOptions.defaults())) {
+      List<PeerStatus> peers = reader.status().getCapsule().getPeersList();
+      return peers.isEmpty() ? PeerStatus.getDefaultInstance() : peers.getFirst();
+    } catch (ProofException e) {
+      throw new AssertionError(e);
+    } catch (holdfast.base.HoldfastException e) {
+      return PeerStatus.getDefaultInstance();
+    }
+  }
+
+  @Test
+  void i24TheMasterShowsWhatTheEdgeSaysAndI25BothNoticeWhenTheOtherIsGone() throws Exception {
+    try (NodeFixture edge = NodeFixture.start(folder.resolve("edge"), HeartbeatsTest::often);
+        Node master = master();
+        Server atMaster = Server.at(master.endpoint(), master.identity())) {
+      speak(edge);
+      edge.append(3, WriterOptions.defaults());
+      place(edge, master, master.endpoint());
+      NodeFixture.eventually(
+          "the master hears the edge", () -> seen(atMaster, edge.capsule).getSaid().hasEdge());
+      EdgeReport said = seen(atMaster, edge.capsule).getSaid().getEdge();
+      assertThat(said.getName()).isEqualTo("plant-7");
+      assertThat(said.getCapsule().toByteArray()).isEqualTo(edge.capsule.toBytes());
+      NodeFixture.eventually(
+          "the edge hears the master", () -> seen(edge.server, edge.capsule).hasSaid());
+      assertThat(seen(edge.server, edge.capsule).getSaid().getWritable()).isTrue();
+
+      edge.stop();
+      long gone = System.nanoTime();
+      NodeFixture.eventually("it is lost", () -> seen(atMaster, edge.capsule).getLost());
+      assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - gone))
+          .isLessThan(3 * INTERVAL_MILLIS + SLACK_MILLIS);
+      assertThat(DamageTest.metric(master.httpPort(), "holdfast_peers_lost")).isEqualTo(1);
+      assertThat(DamageTest.metric(master.httpPort(), "holdfast_peer_losses_total")).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void i25ALinkThatDiesWithoutAWordIsNoticedByTheEdgeAndItsEndToo() throws Exception {
+    try (NodeFixture edge = NodeFixture.start(folder.resolve("edge"), HeartbeatsTest::often);
+        Node master = master();
+        FaultyProxy toMaster = FaultyProxy.forward(NodeFixture.ANYWHERE, master.endpoint());
+        FaultyProxy toEdge = FaultyProxy.forward(NodeFixture.ANYWHERE, edge.node.endpoint())) {
+      Statement.Placement placement =
+          Statement.Placement.sign(
+              edge.capsule,
+              5,
+              1,
+              List.of(
+                  new Statement.Placement.Member(
+                      edge.node.identity(), toEdge.endpoint().toString()),
+                  new Statement.Placement.Member(
+                      master.identity(), toMaster.endpoint().toString())),
+              edge.owner);
+      edge.server.declare(placement);
+      NodeFixture.eventually(
+          "the edge hears the master", () -> seen(edge.server, edge.capsule).hasSaid());
+      toMaster.set(Faults.NONE.withStalled(true));
+      toEdge.set(Faults.NONE.withStalled(true));
+      NodeFixture.eventually("lost", () -> seen(edge.server, edge.capsule).getLost());
+      toMaster.set(Faults.NONE);
+      toEdge.set(Faults.NONE);
+      NodeFixture.eventually("back", () -> !seen(edge.server, edge.capsule).getLost());
+    }
+  }
+
+  @Test
+  void aStrangerIsNotHeard() throws Exception {
+    try (NodeFixture edge = NodeFixture.start(folder.resolve("edge"), HeartbeatsTest::often);
+        Node master = master();
+        Server atMaster = Server.at(master.endpoint(), master.identity())) {
+      place(edge, master, master.endpoint());
+      speak(edge);
+      NodeFixture.eventually(
+          "the master hears the edge", () -> seen(atMaster, edge.capsule).getSaid().hasEdge());
+      CompletableFuture<Throwable> refused = new CompletableFuture<>();
+      try (Connection stranger =
+          Connection.asPeer(
+              master.endpoint(),
+              Connection.Pin.exactly(master.identity()),
+              SigningKey.generate(NodeFixture.RANDOM))) {
+        var out =
+            stranger.openHeartbeats(
+                new StreamObserver<>() {
+                  @Override
+                  public void onNext(Heartbeat value) {
+                    refused.completeExceptionally(new AssertionError("a stranger is answered"));
+                  }
+
+                  @Override
+                  public void onError(Throwable failure) {
+                    refused.complete(failure);
+                  }
+
+                  @Override
+                  public void onCompleted() {}
+                });
+        out.onNext(
+            Heartbeat.newBuilder()
+                .setNumber(1)
+                .setIntervalMillis(1000)
+                .setCapsule(com.google.protobuf.ByteString.copyFrom(edge.capsule.toBytes()))
+                .setEdge(
+                    EdgeReport.newBuilder()
+                        .setName("somebody else")
+                        .setCapsule(
+                            com.google.protobuf.ByteString.copyFrom(edge.capsule.toBytes())))
+                .build());
+        assertThat(Status.fromThrowable(refused.get(20, TimeUnit.SECONDS)).getCode())
+            .isEqualTo(Status.Code.PERMISSION_DENIED);
+      }
+      assertThat(seen(atMaster, edge.capsule).getSaid().getEdge().getName()).isEqualTo("plant-7");
+    }
+  }
+
+  @Test
+  void i20TheBacklogIsCountedWhileTheMasterIsGoneAndI21GoesOnWhenItIsBack() throws Exception {
+    try (NodeFixture edge = NodeFixture.start(folder.resolve("edge"), HeartbeatsTest::often);
+        Node master = master();
+        FaultyProxy way = FaultyProxy.forward(NodeFixture.ANYWHERE, master.endpoint())) {
+      place(edge, master, way.endpoint());
+      edge.append(10, WriterOptions.defaults());
+      NodeFixture.eventually(
+          "all is backed up", () -> edge.node.backlog(edge.capsule, 1).records() == 0);
+      way.set(Faults.NONE.withStalled(true));
+      way.cut();
+      edge.append(25, WriterOptions.defaults().withBatchRecords(5));
+      NodeFixture.eventually(
+          "what was written meanwhile waits",
+          () -> edge.node.backlog(edge.capsule, 1).records() == 25);
+      PeerStatus waiting = seen(edge.server, edge.capsule);
+      assertThat(waiting.getBacklogRecords()).isEqualTo(25);
+      assertThat(waiting.getBacklogBytes()).isGreaterThan(25 * 149);
+      NodeFixture.eventually(
+          "failures are counted", () -> !seen(edge.server, edge.capsule).getTrouble().isEmpty());
+      way.set(Faults.NONE);
+      NodeFixture.eventually(
+          "all is backed up again", () -> edge.node.backlog(edge.capsule, 1).records() == 0);
+      try (Server atMaster = Server.at(master.endpoint(), master.identity());
+          CapsuleReader reader =
+              atMaster.openReader(edge.capsule, List.of(), ReaderOptions.defaults())) {
+        assertThat(reader.status().getCapsule().getProven()).isEqualTo(35);
+      }
+    }
+  }
+}
