@@ -1,5 +1,6 @@
 package holdfast.edge;
 
+import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.client.CapsuleReader;
 import holdfast.client.ProofMaterial;
@@ -9,8 +10,10 @@ import holdfast.crypto.VerifyKey;
 import holdfast.device.Batch;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
@@ -34,7 +37,8 @@ final class Edge implements AutoCloseable {
   private final Passwords passwords;
   private final VerifyKey node;
   private final ReentrantLock proving = new ReentrantLock();
-  private @Nullable CapsuleReader prover;
+  private final Map<Hash, CapsuleReader> provers = new HashMap<>();
+  private volatile @Nullable Backup backup;
 
   Edge(
       String name,
@@ -76,6 +80,15 @@ final class Edge implements AutoCloseable {
 
   EdgeCapsule capsule() {
     return capsule;
+  }
+
+  /** Says how far the edge is on its masters. */
+  void backup(Backup of) {
+    backup = of;
+  }
+
+  @Nullable Backup backup() {
+    return backup;
   }
 
   Flusher flusher() {
@@ -148,10 +161,11 @@ final class Edge implements AutoCloseable {
   byte[] proof(Place place, boolean disclose) throws ProofException {
     proving.lock();
     try {
-      CapsuleReader reader = prover;
+      EdgeCapsule holder = capsule.holding(place.record());
+      CapsuleReader reader = provers.get(holder.name());
       if (reader == null) {
-        reader = capsule.openReader(ReaderOptions.withoutCache());
-        prover = reader;
+        reader = holder.openReader(ReaderOptions.withoutCache());
+        provers.put(holder.name(), reader);
       }
       ProofMaterial material = reader.proofMaterial(place.record(), place.leaf());
       return material.file(
@@ -197,11 +211,8 @@ final class Edge implements AutoCloseable {
   public void close() {
     proving.lock();
     try {
-      CapsuleReader reader = prover;
-      prover = null;
-      if (reader != null) {
-        reader.close();
-      }
+      provers.values().forEach(CapsuleReader::close);
+      provers.clear();
     } finally {
       proving.unlock();
     }

@@ -114,21 +114,38 @@ public final class EdgeAudit {
    */
   public static Report run(CapsuleReader reader, String device, long fromMillis, long toMillis)
       throws ProofException {
+    return run(List.of(reader), device, fromMillis, toMillis);
+  }
+
+  /**
+   * The same over all capsules of an edge that was restored.
+   *
+   * @param readers of the capsules, oldest first
+   */
+  public static Report run(
+      List<CapsuleReader> readers, String device, long fromMillis, long toMillis)
+      throws ProofException {
     EdgeAudit audit = new EdgeAudit(device, fromMillis, toMillis);
+    for (CapsuleReader reader : readers) {
+      audit.readAll(reader);
+    }
+    return audit.report();
+  }
+
+  private void readAll(CapsuleReader reader) throws ProofException {
     Cursor all = reader.scan(0);
     for (ReadResult next = all.next(); next != null; next = all.next()) {
       switch (next) {
-        case ReadResult.Proven one -> audit.read(reader, one.record());
-        case ReadResult.Erased one -> audit.read(reader, one.record());
+        case ReadResult.Proven one -> read(reader, one.record());
+        case ReadResult.Erased one -> read(reader, one.record());
         case ReadResult.Unproven one ->
-            audit.violations.add("record " + one.name().brief() + " is not signed");
+            violations.add("record " + one.name().brief() + " is not signed");
         case ReadResult.Absent one -> throw lost(one.name());
         case ReadResult.Damaged one -> throw lost(one.name());
         case ReadResult.Outside one -> {}
         case ReadResult.Cached one -> throw new AssertionError("records were asked for");
       }
     }
-    return audit.report();
   }
 
   private static HoldfastException lost(Hash name) {

@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The capsule that holds an edge's state, on the edge's own server: flushes are appended to it, and
- * a view is brought up to date from it.
+ * a view is brought up to date from it. A capsule that continues others has them behind it, so that
+ * the view is made from all of them, oldest first; see {@link CapsuleChain}.
  */
 final class EdgeCapsule implements EdgeLog, AutoCloseable {
   private static final int PAGE = 1000;
@@ -36,17 +37,25 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
 
   private final Server server;
   private final Hash capsule;
-  private final SigningKey writerKey;
+  private final @Nullable SigningKey writerKey;
   private final List<ContentKey> contentKeys;
+  private final @Nullable EdgeCapsule predecessor;
   private @Nullable CapsuleWriter writer;
   private @Nullable CapsuleReader reader;
 
   /**
    * A capsule on a server.
    *
+   * @param writerKey the key that writes it; null to read only
    * @param contentKeys oldest epoch first; the newest seals
+   * @param predecessor the capsule that this one continues; null for none
    */
-  EdgeCapsule(Server server, Hash capsule, SigningKey writerKey, List<ContentKey> contentKeys) {
+  EdgeCapsule(
+      Server server,
+      Hash capsule,
+      @Nullable SigningKey writerKey,
+      List<ContentKey> contentKeys,
+      @Nullable EdgeCapsule predecessor) {
     if (contentKeys.isEmpty()) {
       throw new HoldfastException(
           ErrorCode.INVALID, "no content key of capsule " + capsule.brief() + " is kept here");
@@ -55,10 +64,30 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
     this.capsule = capsule;
     this.writerKey = writerKey;
     this.contentKeys = List.copyOf(contentKeys);
+    this.predecessor = predecessor;
   }
 
   Hash name() {
     return capsule;
+  }
+
+  /** The capsules of the edge, oldest first; this one is the last. */
+  List<Hash> names() {
+    List<Hash> names = predecessor == null ? new ArrayList<>() : predecessor.names();
+    names.add(capsule);
+    return names;
+  }
+
+  /** The capsule of the edge that holds a record; this one if none does. */
+  EdgeCapsule holding(Hash record) throws ProofException {
+    for (EdgeCapsule one = this; predecessor != null && one != null; one = one.predecessor) {
+      try (CapsuleReader reader = one.openReader(ReaderOptions.withoutCache())) {
+        if (!(reader.readHeaders(List.of(record)).getFirst() instanceof ReadResult.Absent)) {
+          return one;
+        }
+      }
+    }
+    return this;
   }
 
   // ---- Writing ----------------------------------------------------------------------------------
@@ -98,10 +127,14 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
   private CapsuleWriter openWriter() throws ProofException {
     CapsuleWriter open = writer;
     if (open == null) {
+      SigningKey key = writerKey;
+      if (key == null) {
+        throw new AssertionError("capsule " + capsule.brief() + " is only read here");
+      }
       open =
           server.openWriter(
               capsule,
-              writerKey,
+              key,
               contentKeys.getLast(),
               WriterOptions.defaults().withRetry(5000, 20_000));
       writer = open;
@@ -142,11 +175,16 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
   public boolean catchUp(View view) throws ProofException {
     CapsuleReader from = reader();
     View.Mark mark = view.mark();
-    boolean fresh = mark.record().equals(Hash.ZERO);
-    if (!fresh && !standsBefore(from, mark)) {
+    boolean empty = mark.record().equals(Hash.ZERO);
+    if (!empty && standsBefore(from, mark)) {
+      return inOrderOfArrival(from, view, mark);
+    }
+    if (predecessor == null ? !empty : !predecessor.catchUp(view)) {
       return false;
     }
-    return inOrderOfArrival(from, view, mark) || (fresh && inOrderOfLinks(from, view));
+    View.Mark before = view.mark();
+    View.Mark start = new View.Mark(Hash.ZERO, 0, before.number(), before.timeMillis());
+    return inOrderOfArrival(from, view, start) || inOrderOfLinks(from, view);
   }
 
   /** Whether the last record applied is the one before the arrival number that is noted. */
@@ -292,6 +330,9 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
 
   @Override
   public void close() {
+    if (predecessor != null) {
+      predecessor.close();
+    }
     closeWriter();
     CapsuleReader open = reader;
     reader = null;

@@ -1,6 +1,5 @@
 package holdfast.edge;
 
-import holdfast.base.Bytes;
 import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
@@ -29,7 +28,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
-import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The folder of an edge.
@@ -43,7 +42,10 @@ import java.util.TreeMap;
  *   view/            what is derived from the capsule; may be deleted
  *   site/            the authority of the site, unless another is used
  *   tls/             certificate and key of the REST interface
- *   admin            address of the REST interface and the operator's token; made at each start
+ *   copies           how many masters are to hold each record; not there for a majority
+ *   successor        the capsule that a restoration makes; gone when it is done
+ *   admin            addresses of the REST interface and of the edge's own server, and the
+ *                    operator's token; made at each start
  * </pre>
  */
 public final class EdgeFolder {
@@ -117,7 +119,11 @@ public final class EdgeFolder {
   }
 
   List<ContentKey> contentKeys() {
-    return home().contentKeys(capsule());
+    return contentKeys(capsule());
+  }
+
+  List<ContentKey> contentKeys(Hash capsule) {
+    return home().contentKeys(capsule);
   }
 
   private String read(String file) {
@@ -148,19 +154,13 @@ public final class EdgeFolder {
     }
     try {
       PrivateFiles.createFolders(folder);
-      Path writerFile = home().keys().resolve(WRITER);
-      if (!Files.exists(writerFile)) {
-        PrivateFiles.create(writerFile, SigningKey.generate(RANDOM).toPem());
-      }
+      SigningKey writer = requireWriter();
       Endpoint anywhere = new Endpoint("127.0.0.1", 0);
       try (Node node =
               Node.start(NodeOptions.of(node(), anywhere, anywhere, Set.of(operator.verifyKey())));
           Server server = Server.at(node.endpoint(), node.identity())) {
-        Hash capsule = create(server, name, operator, writer().verifyKey());
-        PrivateFiles.write(folder.resolve("name"), name + "\n");
-        PrivateFiles.write(folder.resolve("owner"), operator.verifyKey() + "\n");
-        // Last: with the name of its capsule the edge is set up.
-        PrivateFiles.write(folder.resolve("capsule"), capsule + "\n");
+        Hash capsule = create(server, name, operator, writer.verifyKey(), null);
+        complete(name, operator.verifyKey(), capsule);
         return capsule;
       }
     } catch (IOException e) {
@@ -168,30 +168,61 @@ public final class EdgeFolder {
     }
   }
 
-  private Hash create(Server server, String name, SigningKey operator, VerifyKey writer)
+  /** Makes a capsule on a server, the content key of which the operator can open. */
+  Hash create(
+      Server server, String name, SigningKey operator, VerifyKey writer, @Nullable Hash predecessor)
       throws ProofException {
-    byte[] nonce = new byte[Metadata.NONCE_SIZE];
-    RANDOM.nextBytes(nonce);
     byte[] secret = new byte[ContentKey.SIZE];
     RANDOM.nextBytes(secret);
     ContentKey contentKey = new ContentKey(0, Secret.copyOf(secret));
     Arrays.fill(secret, (byte) 0);
     long now = System.currentTimeMillis();
     Metadata metadata =
-        new Metadata(
-            operator.verifyKey(),
-            List.of(new Metadata.Writer(writer, "edge " + name)),
-            "edge " + name,
-            now,
-            "ask the operator of the edge",
-            Bytes.wrap(nonce),
-            new TreeMap<>());
+        EdgeMetadata.make(name, operator.verifyKey(), writer, predecessor, now, RANDOM);
     Hash capsule = metadata.name();
     home().keep(capsule, contentKey);
     server.create(metadata, operator);
     ReaderKey.PublicHalf reader = operator.readerKey().publicHalf();
     server.declare(Statement.Grant.sign(capsule, now, contentKey, reader, operator));
     return capsule;
+  }
+
+  /** Writes what makes a folder that of an edge; the name of the capsule comes last. */
+  void complete(String name, VerifyKey owner, Hash capsule) throws IOException {
+    PrivateFiles.write(folder.resolve("name"), name + "\n");
+    PrivateFiles.write(folder.resolve("owner"), owner + "\n");
+    PrivateFiles.write(folder.resolve("capsule"), capsule + "\n");
+  }
+
+  /** The key that writes the capsule; made if it is not there. */
+  SigningKey requireWriter() throws IOException {
+    Path file = home().keys().resolve(WRITER);
+    if (!Files.exists(file)) {
+      PrivateFiles.create(file, SigningKey.generate(RANDOM).toPem());
+    }
+    return writer();
+  }
+
+  /** How many masters are to hold each record; 0 for a majority of them. */
+  public int copies() {
+    Path file = folder.resolve("copies");
+    try {
+      return Files.exists(file) ? Integer.parseInt(Files.readString(file).strip()) : 0;
+    } catch (IOException | NumberFormatException e) {
+      throw new HoldfastException(ErrorCode.INVALID, "the file " + file + " is malformed", e);
+    }
+  }
+
+  /** Keeps how many masters are to hold each record; 0 for a majority of them. */
+  public void keepCopies(int copies) {
+    if (copies < 0 || copies > 100) {
+      throw new IllegalArgumentException("records are copied to 1 to 100 masters, not " + copies);
+    }
+    try {
+      PrivateFiles.write(folder.resolve("copies"), copies + "\n");
+    } catch (IOException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "cannot write to " + folder + ": " + e, e);
+    }
   }
 
   /** The key of the operator, who owns the capsule. */

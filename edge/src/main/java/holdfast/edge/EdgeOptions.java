@@ -3,6 +3,7 @@ package holdfast.edge;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
 import holdfast.net.Routes;
+import holdfast.node.NodeOptions;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param watches at once
  * @param allowOwners who else may create capsules on the edge's server
  * @param routes to other servers
+ * @param heartbeatMillis how often masters are told that the edge is there
  */
 public record EdgeOptions(
     Path data,
@@ -38,7 +40,8 @@ public record EdgeOptions(
     int connections,
     int watches,
     Set<VerifyKey> allowOwners,
-    Routes routes) {
+    Routes routes,
+    long heartbeatMillis) {
   /** A queue has room for a batch of a device at least. */
   private static final long LEAST_QUEUE_BYTES = 16L << 20;
 
@@ -93,6 +96,7 @@ public record EdgeOptions(
         10_000,
         1000,
         Set.of(),
-        Routes.parse(List.of()));
+        Routes.parse(List.of()),
+        NodeOptions.DEFAULT_HEARTBEAT_MILLIS);
   }
 }

@@ -30,6 +30,7 @@ public final class Gateway implements AutoCloseable {
   private final RestPort rest;
   private final EdgeFolder.Admin admin;
   private final SiteTls tls;
+  private final Backup backup;
 
   private Gateway(EdgeOptions options) throws ProofException {
     this.folder = EdgeFolder.at(options.data());
@@ -41,11 +42,17 @@ public final class Gateway implements AutoCloseable {
           part(
               Node.start(
                   NodeOptions.of(folder.node(), options.node(), options.nodeHttp(), owners)
-                      .withRoutes(options.routes())));
+                      .withRoutes(options.routes())
+                      .withHeartbeat(options.heartbeatMillis())));
       Endpoint local = new Endpoint("127.0.0.1", node.endpoint().port());
       Server server = part(Server.at(local, node.identity()));
       EdgeCapsule edgeCapsule =
-          part(new EdgeCapsule(server, capsule, folder.writer(), folder.contentKeys()));
+          part(
+              CapsuleChain.open(
+                  server,
+                  capsule,
+                  reader -> folder.contentKeys(reader.metadata().name()),
+                  folder.writer()));
       this.view = part(openView(edgeCapsule));
       Flusher flusher =
           part(new Flusher(view, edgeCapsule, options.queueTasks(), options.queueBytes()));
@@ -63,6 +70,9 @@ public final class Gateway implements AutoCloseable {
           part(
               new Edge(
                   folder.name(), view, flusher, edgeCapsule, logins, passwords, node.identity()));
+      this.backup = new Backup(node, folder.name(), edgeCapsule.names(), folder::copies);
+      node.speakAsEdge(backup::state);
+      edge.backup(backup);
       this.rest = part(RestPort.listen(options, edge, tls));
       this.admin = folder.announce(rest.endpoint(), authority, local, node.identity());
       parts.push(folder::withdraw);
@@ -145,6 +155,11 @@ public final class Gateway implements AutoCloseable {
   /** The edge's own capsule server. */
   public Node node() {
     return node;
+  }
+
+  /** How far the edge's capsules are on its masters. */
+  public Backup backup() {
+    return backup;
   }
 
   /** The file of certificates that clients trust. */

@@ -162,6 +162,7 @@ final class Rest implements Handler {
   private Json status() {
     String trouble = edge.flusher().trouble();
     View.Mark mark = edge.view().mark();
+    Backup backup = edge.backup();
     return Json.object()
         .put("edge", edge.name())
         .put("capsule", edge.capsule().name())
@@ -170,7 +171,8 @@ final class Rest implements Handler {
         .put("trouble", trouble)
         .put("record", mark.record())
         .put("changes", mark.number())
-        .put("flushes", edge.flusher().flushes.sum());
+        .put("flushes", edge.flusher().flushes.sum())
+        .put("backup", backup == null ? null : backup.status().json());
   }
 
   private static void refuse(ServerResponse response, Problem problem) {

@@ -85,7 +85,8 @@ final class EdgeFixture implements AutoCloseable {
         plain.connections(),
         plain.watches(),
         plain.allowOwners(),
-        plain.routes());
+        plain.routes(),
+        plain.heartbeatMillis());
   }
 
   static SSLContext trusting(Path authority) throws Exception {

@@ -46,7 +46,8 @@ class WatchTest {
                     plain.connections(),
                     MOST,
                     plain.allowOwners(),
-                    plain.routes()));
+                    plain.routes(),
+                    plain.heartbeatMillis()));
   }
 
   @AfterAll
