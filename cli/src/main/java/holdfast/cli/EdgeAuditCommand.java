@@ -1,10 +1,13 @@
 package holdfast.cli;
 
+import holdfast.base.Hash;
 import holdfast.client.CapsuleReader;
 import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
 import holdfast.edge.EdgeAudit;
 import holdfast.edge.EdgeFolder;
+import holdfast.edge.Masters;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -55,18 +58,21 @@ final class EdgeAuditCommand extends BaseCommand {
     long toMillis = to == null ? Long.MAX_VALUE : parseTime(to);
     EdgeFolder folder = where.folder(terminal);
     EdgeFolder.Admin edge = folder.running();
-    try (Server server = Server.at(edge.node(), edge.identity());
-        CapsuleReader reader =
+    List<CapsuleReader> readers = new ArrayList<>();
+    try (Server server = Server.at(edge.node(), edge.identity())) {
+      for (Hash capsule : Masters.capsules(server, folder.capsule())) {
+        readers.add(
             server.openReader(
-                folder.capsule(),
-                folder.home().contentKeys(folder.capsule()),
-                ReaderOptions.defaults())) {
-      EdgeAudit.Report report = EdgeAudit.run(reader, device, fromMillis, toMillis);
+                capsule, folder.home().contentKeys(capsule), ReaderOptions.defaults()));
+      }
+      EdgeAudit.Report report = EdgeAudit.run(readers, device, fromMillis, toMillis);
       print(json(report), text(report));
       return switch (report.integrity()) {
         case VIOLATED -> Failure.VIOLATION;
         case HOLDS, EDGE_ONLY -> report.complete() ? 0 : Failure.FAILED;
       };
+    } finally {
+      readers.forEach(CapsuleReader::close);
     }
   }
 

@@ -43,6 +43,8 @@ final class EdgeCommand extends BaseCommand {
         .addSubcommand(new EdgeInitCommand(terminal))
         .addSubcommand(new EdgeUpCommand(terminal))
         .addSubcommand(new EdgeStatusCommand(terminal))
+        .addSubcommand(new EdgePlaceCommand(terminal))
+        .addSubcommand(new EdgeRestoreCommand(terminal))
         .addSubcommand(new EdgeAuditCommand(terminal))
         .addSubcommand(EdgeUserCommand.commandLine(terminal));
   }

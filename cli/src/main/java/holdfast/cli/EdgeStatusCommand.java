@@ -1,6 +1,7 @@
 package holdfast.cli;
 
 import holdfast.edge.EdgeAdmin;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -14,7 +15,10 @@ import picocli.CommandLine.Mixin;
     footer = {
       "Exit code 1 when it does not run, or cannot write.",
       "",
-      "JSON: edge, capsule, identity, writable, trouble, record, changes, flushes"
+      "JSON: edge, capsule, identity, writable, trouble, record, changes, flushes, backup: copies,",
+      "backlogRecords, backlogBytes, oldestMillis (of what is not on so many masters yet), masters",
+      "(address, identity, reachable, silentMillis, backlogRecords, backlogBytes, oldestMillis,",
+      "lastMillis, trouble)"
     })
 final class EdgeStatusCommand extends BaseCommand {
   @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
@@ -31,12 +35,54 @@ final class EdgeStatusCommand extends BaseCommand {
       StringBuilder text = new StringBuilder();
       status.forEach((key, value) -> {
         json.put(key, value);
-        if (value != null) {
+        if (value instanceof Map<?, ?> backup) {
+          text.append(backup(backup));
+        } else if (value != null) {
           text.append(text.isEmpty() ? "" : "\n").append(key).append(' ').append(value);
         }
       });
       print(json, text.toString());
       return Boolean.TRUE.equals(status.get("writable")) ? 0 : Failure.FAILED;
     }
+  }
+
+  private static String backup(Map<?, ?> backup) {
+    if (!(backup.get("masters") instanceof List<?> masters) || masters.isEmpty()) {
+      return "\nno master keeps it: holdfast edge place";
+    }
+    StringBuilder text =
+        new StringBuilder("\nwaiting ").append(waiting(backup)).append(" to be on ");
+    text.append(number(backup, "copies")).append(" of ").append(masters.size()).append(" masters");
+    for (Object one : masters) {
+      if (one instanceof Map<?, ?> master) {
+        boolean reachable = Boolean.TRUE.equals(master.get("reachable"));
+        text.append("\nmaster ").append(Terminal.clean(String.valueOf(master.get("address"))));
+        text.append(
+            reachable
+                ? " up"
+                : " lost, silent for " + number(master, "silentMillis") / 1000 + " s");
+        text.append(", waiting ").append(waiting(master));
+        if (master.get("trouble") instanceof String trouble && !trouble.isEmpty()) {
+          text.append(", ").append(Terminal.clean(trouble));
+        }
+      }
+    }
+    return text.toString();
+  }
+
+  private static String waiting(Map<?, ?> of) {
+    long records = number(of, "backlogRecords");
+    return records == 0
+        ? "nothing"
+        : records
+            + " records, "
+            + bytes(number(of, "backlogBytes"))
+            + ", the oldest for "
+            + number(of, "oldestMillis") / 1000
+            + " s";
+  }
+
+  private static long number(Map<?, ?> of, String member) {
+    return of.get(member) instanceof Number number ? number.longValue() : 0;
   }
 }

@@ -6,6 +6,7 @@ import holdfast.edge.EdgeOptions;
 import holdfast.edge.Gateway;
 import holdfast.net.Endpoint;
 import holdfast.net.Routes;
+import holdfast.node.NodeOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -123,6 +124,15 @@ final class EdgeUpCommand extends BaseCommand {
       description = "Connect there to reach another server; for NAT, tunnels and tests.")
   List<String> route = new ArrayList<>();
 
+  @Option(
+      names = "--heartbeat",
+      paramLabel = "MILLIS",
+      defaultValue = "5000",
+      description =
+          "How often other servers that keep the same capsules are told that this one is there; one"
+              + " silent for three times as long is reported. Default: 5000.")
+  long heartbeat = NodeOptions.DEFAULT_HEARTBEAT_MILLIS;
+
   EdgeUpCommand(Terminal terminal) {
     super(terminal);
   }
@@ -170,7 +180,8 @@ final class EdgeUpCommand extends BaseCommand {
         plain.connections(),
         plain.watches(),
         allowOwner.stream().map(VerifyKey::parse).collect(Collectors.toUnmodifiableSet()),
-        Routes.parse(route));
+        Routes.parse(route),
+        heartbeat);
   }
 
   private EdgeOptions.@Nullable Certificate given() {

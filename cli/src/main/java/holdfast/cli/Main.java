@@ -133,6 +133,7 @@ public final class Main implements Runnable {
   private static Map<String, Supplier<Object>> commands(Terminal terminal) {
     Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
     commands.put("up", () -> new UpCommand(terminal));
+    commands.put("master", () -> MasterCommand.commandLine(terminal));
     commands.put("edge", () -> EdgeCommand.commandLine(terminal));
     commands.put("cluster", () -> ClusterCommand.commandLine(terminal));
     commands.put("demo", () -> new DemoCommand(terminal));

@@ -21,6 +21,23 @@ final class Progress implements AutoCloseable {
     }
   }
 
+  void of(long count, long total) {
+    long now = System.currentTimeMillis();
+    if (terminal.watched && now - shownAtMillis > INTERVAL_MILLIS) {
+      shownAtMillis = now;
+      terminal.err.print(
+          "\r"
+              + count
+              + " of "
+              + total
+              + " "
+              + what
+              + ", "
+              + 100 * count / Math.max(1, total)
+              + " %");
+    }
+  }
+
   @Override
   public void close() {
     if (shownAtMillis != 0) {

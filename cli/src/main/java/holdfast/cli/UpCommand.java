@@ -98,6 +98,15 @@ final class UpCommand extends BaseCommand {
       description = "Stop when standard input ends, as it does when who started this is gone.")
   boolean untilInputEnds;
 
+  @Option(
+      names = "--heartbeat",
+      paramLabel = "MILLIS",
+      defaultValue = "5000",
+      description =
+          "How often other servers that keep the same capsules are told that this one is there; one"
+              + " silent for three times as long is reported. Default: 5000.")
+  long heartbeat = NodeOptions.DEFAULT_HEARTBEAT_MILLIS;
+
   UpCommand(Terminal terminal) {
     super(terminal);
   }
@@ -117,6 +126,7 @@ final class UpCommand extends BaseCommand {
                 folder, new Endpoint(host, port), new Endpoint("127.0.0.1", httpPort), owners)
             .withStore(store)
             .withScrubRate(scrubRate)
+            .withHeartbeat(heartbeat)
             .withRoutes(Routes.parse(route));
     Node node = Node.start(options);
     Endpoint local = new Endpoint("127.0.0.1", node.endpoint().port());
