@@ -33,6 +33,8 @@ class ReadmeTest {
   /** Where the chapter of the edge expects one; another may run there while the test does. */
   private static final String EDGE_PORT = ":7443";
 
+  private static final String SERVER_PORT = ":7420";
+
   private static final String EXPECTED = "# → ";
   private static final String END_OF_BLOCK = "== end of block ==";
 
@@ -137,16 +139,17 @@ class ReadmeTest {
   /** What came before the blocks, what each of them printed, and what came after them. */
   private List<String> run(List<String> blocks) throws IOException, InterruptedException {
     String edgePort = String.valueOf(freePort());
+    String port = String.valueOf(freePort());
     Path commands =
         Files.writeString(
-            folder.resolve("commands.sh"), script(blocks).replace(EDGE_PORT, ":" + edgePort));
+            folder.resolve("commands.sh"),
+            script(blocks).replace(EDGE_PORT, ":" + edgePort).replace(SERVER_PORT, ":" + port));
     Path output = folder.resolve("output");
     ProcessBuilder builder =
         new ProcessBuilder("bash", commands.toString())
             .directory(folder.toFile())
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(output.toFile()));
-    String port = String.valueOf(freePort());
     builder.environment().keySet().removeIf(name -> name.startsWith("HOLDFAST_"));
     // Never the folder of whoever runs the test, even if a block forgets to name one.
     builder.environment().put("HOLDFAST_HOME", folder.resolve("home").toString());
