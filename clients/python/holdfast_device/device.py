@@ -237,6 +237,7 @@ class Courier:
         self.path = "/v1/devices/%s/batches" % name
         self.taken = taken
         self.hurry = False
+        self._compressing = True
         self.sent = self.batches = self.bytes_sent = 0
 
     def step(self, now):
@@ -286,7 +287,8 @@ class Courier:
         return Outcome(ONLINE, "", 0)
 
     def _send(self, signed, data):
-        small = gzip.compress(data) if len(data) >= WORTH_COMPRESSING else data
+        worth = self._compressing and len(data) >= WORTH_COMPRESSING
+        small = gzip.compress(data) if worth else data
         compressed = len(small) < len(data)
         body = small if compressed else data
         self.bytes_sent += len(body)
@@ -296,6 +298,10 @@ class Courier:
             )
         except _AWAY as failure:
             return Outcome(OFFLINE, str(failure) or type(failure).__name__, 0)
+        if compressed and reply.status in (400, 415):
+            # Something on the way does not take compressed bodies; the batch may be welcome.
+            self._compressing = False
+            return self._send(signed, data)
         if reply.status != 200:
             return refusal(reply)
         last = _json(reply.body).get("last")

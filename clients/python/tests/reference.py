@@ -42,7 +42,7 @@ class ReferenceEdge:
 class ScriptedLink:
     """A way to the edge on which something goes wrong."""
 
-    FAULTS = ["none", "unreachable", "cut after", "twice", "proxy", "busy", "denied"]
+    FAULTS = ["none", "unreachable", "cut after", "twice", "proxy", "busy", "denied", "no gzip"]
 
     def __init__(self, edge):
         self.edge, self.fault, self.requests = edge, "none", 0
@@ -58,6 +58,8 @@ class ScriptedLink:
             return Reply(503, {"retry-after": "90"}, b"{}")
         if self.fault == "denied":
             return Reply(401, {}, b'{"detail": "who"}')
+        if self.fault == "no gzip" and content_type.endswith("+gzip"):
+            return Reply(400, {}, b"")
         reply = self._answer(method, content_type, body)
         if self.fault == "twice":
             reply = self._answer(method, content_type, body)

@@ -58,6 +58,14 @@ class CourierTest(unittest.TestCase):
         self.assertEqual(sequences, sorted(set(sequences)))
         self.assertEqual(len(sequences) + self.edge.lost(fmt.COLLAPSED), accepted)
 
+    def test_whoever_refuses_compression_gets_plain_batches(self):
+        courier = self.courier()
+        self.link.fault = "no gzip"
+        courier.queue.put("home", "a", b"x" * 2000)
+        courier.hurry = True
+        self.assertEqual(courier.step(0.0), 0)
+        self.assertEqual((courier.sent, self.link.requests), (1, 2))
+
     def test_failures_wait_longer_and_longer_and_what_needs_help_is_tried_slowly(self):
         pace, most = d.Pace(0.2, random.Random(1)), 0.5
         for _ in range(20):

@@ -27,6 +27,7 @@ final class Courier {
   private final AtomicLong batchesSent = new AtomicLong();
   private final AtomicLong bytesSent = new AtomicLong();
   private volatile boolean hurry;
+  private boolean compressing = true;
 
   /**
    * A courier.
@@ -133,7 +134,7 @@ final class Courier {
 
   private Outcome send(Batch batch) throws InterruptedException {
     byte[] body = batch.encode();
-    byte[] small = body.length < WORTH_COMPRESSING ? body : gzip(body);
+    byte[] small = body.length < WORTH_COMPRESSING || !compressing ? body : gzip(body);
     boolean compressed = small.length < body.length;
     try {
       bytesSent.addAndGet(Math.min(small.length, body.length));
@@ -143,6 +144,11 @@ final class Courier {
               devicePath,
               Batch.MEDIA_TYPE + (compressed ? "+gzip" : ""),
               compressed ? small : body);
+      if (compressed && (reply.status() == 400 || reply.status() == 415)) {
+        // Something on the way does not take compressed bodies; the batch itself may be welcome.
+        compressing = false;
+        return send(batch);
+      }
       if (reply.status() != 200) {
         return refusal(reply);
       }

@@ -40,7 +40,9 @@ class CourierTest {
     /** Something in between answers in words of its own. */
     PROXY,
     BUSY,
-    DENIED
+    DENIED,
+    /** Something in between refuses compressed bodies. */
+    NO_GZIP
   }
 
   /** An edge at the end of a network that a script disturbs. */
@@ -68,6 +70,11 @@ class CourierTest {
           throw new IOException("connection reset");
         }
         case TWICE -> answer(method, path, type, body);
+        case NO_GZIP -> {
+          if (type.endsWith("+gzip")) {
+            return json(400, "");
+          }
+        }
         case NONE -> {}
       }
       return answer(method, path, type, body);
@@ -139,6 +146,25 @@ class CourierTest {
       assertThat(courier.step(3)).isEqualTo(200);
       assertThat(courier.step(203)).isZero();
       assertThat(link.requests).isEqualTo(2);
+    }
+  }
+
+  /** A batch that is refused compressed is sent as it is, and so are those that follow. */
+  @Test
+  void whoeverRefusesCompressionGetsPlainBatches() throws Exception {
+    try (DeviceQueue queue = queue(folder, OPTIONS)) {
+      Courier courier = courier(queue, 1);
+      link.next = Fault.NO_GZIP;
+      put(queue, "a", "x".repeat(2000));
+      courier.hurry();
+      assertThat(courier.step(0)).isZero();
+      assertThat(courier.operationsSent()).isEqualTo(1);
+      assertThat(link.requests).isEqualTo(2);
+      put(queue, "b", "x".repeat(2000));
+      courier.hurry();
+      assertThat(courier.step(1)).isZero();
+      assertThat(link.requests).isEqualTo(3);
+      assertThat(link.edge.values).containsOnlyKeys("home/a", "home/b");
     }
   }
 
