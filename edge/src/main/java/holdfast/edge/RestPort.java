@@ -4,6 +4,7 @@ import holdfast.edge.site.SiteTls;
 import holdfast.net.Endpoint;
 import io.helidon.common.tls.Tls;
 import io.helidon.common.tls.TlsClientAuth;
+import io.helidon.http.encoding.ContentEncodingContext;
 import io.helidon.webserver.WebServer;
 import io.helidon.webserver.http1.Http1Config;
 import java.time.Duration;
@@ -54,6 +55,11 @@ final class RestPort implements AutoCloseable {
                 Http1Config.builder()
                     .maxHeadersSize(MOST_HEADER_BYTES)
                     .maxPrologueLength(MOST_PROLOGUE_BYTES)
+                    .build())
+            .contentEncoding(
+                ContentEncodingContext.builder()
+                    .contentEncodingsDiscoverServices(false)
+                    .addContentEncoding(new PackedBodies())
                     .build())
             .routing(routing -> routing.any(rest))
             .build()

@@ -20,6 +20,7 @@ import holdfast.device.Range;
 import holdfast.device.Reason;
 import holdfast.device.SignedClaim;
 import java.io.ByteArrayOutputStream;
+import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
@@ -31,6 +32,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Devices with keys: enrolment, batches, and what an audit says of them. I27: devices are told
@@ -185,20 +188,23 @@ class DevicesTest {
     assertThat(send(batch).statusCode()).isEqualTo(200);
   }
 
-  @Test
-  void aBatchMayBeCompressedAndABombIsRefused() throws Exception {
+  @ParameterizedTest
+  @EnumSource
+  void aBatchMayBeCompressedAndABombIsRefused(HttpClient.Version version) throws Exception {
     enrol(ANN, "sensor", key);
     byte[] packed = gzip(batch(1, 1, List.of(), put(1, "a", "x".repeat(10_000))).encode());
     assertThat(packed.length).isLessThan(1000);
-    assertThat(sendGzip(packed).statusCode()).isEqualTo(200);
+    assertThat(sendGzip(version, packed).statusCode()).isEqualTo(200);
     assertThat(edge.get(ANN, "/v1/kv/home/a").body()).hasSize(10_000);
-    assertThat(sendGzip(gzip(new byte[64 << 20])).statusCode()).isEqualTo(413);
-    assertThat(sendGzip(new byte[100]).statusCode()).isEqualTo(400);
+    assertThat(sendGzip(version, gzip(new byte[64 << 20])).statusCode()).isEqualTo(413);
+    assertThat(sendGzip(version, new byte[100]).statusCode()).isEqualTo(400);
   }
 
-  private HttpResponse<byte[]> sendGzip(byte[] packed) throws Exception {
+  private HttpResponse<byte[]> sendGzip(HttpClient.Version version, byte[] packed)
+      throws Exception {
     return edge.send(
         edge.request(ANN, "/v1/devices/sensor/batches")
+            .version(version)
             .header("Content-Type", Batch.MEDIA_TYPE)
             .header("Content-Encoding", "gzip")
             .POST(HttpRequest.BodyPublishers.ofByteArray(packed)));
