@@ -18,6 +18,7 @@ import picocli.CommandLine.Option;
       ReplicasBench.class,
       CatchUpBench.class,
       DeviceBench.class,
+      ProfileBench.class,
       MicroBench.class
     })
 public final class BenchCommand {

@@ -19,7 +19,7 @@ final class Chart {
   private static final int WIDTH = 760;
   private static final int HEIGHT = 420;
   private static final int LEFT = 80;
-  private static final int RIGHT = 150;
+  private static final int RIGHT = 170;
   private static final int TOP = 50;
   private static final int BOTTOM = 60;
 
