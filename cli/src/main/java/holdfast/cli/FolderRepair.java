@@ -24,6 +24,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
@@ -55,13 +57,32 @@ final class FolderRepair {
   /**
    * What was done.
    *
-   * @param repaired damaged records that are intact again
+   * @param repaired damaged records, and entries of capsules, that are intact again
    * @param fetched records that were not here
    * @param statements statements, signatures among them, that were not here
    * @param left damaged records that no copy was found for
    * @param unasked servers that did not answer, or not with what holds
    */
-  record Outcome(long repaired, long fetched, long statements, long left, List<String> unasked) {}
+  record Outcome(long repaired, long fetched, long statements, long left, List<String> unasked) {
+    static final Outcome NOTHING = new Outcome(0, 0, 0, 0, List.of());
+
+    /** Whether anything was brought. */
+    boolean mended() {
+      return repaired + fetched + statements > 0;
+    }
+
+    /** This and what was done after it. */
+    Outcome then(Outcome next) {
+      SortedSet<String> silent = new TreeSet<>(unasked);
+      silent.addAll(next.unasked);
+      return new Outcome(
+          repaired + next.repaired,
+          fetched + next.fetched,
+          statements + next.statements,
+          next.left,
+          List.copyOf(silent));
+    }
+  }
 
   private FolderRepair(
       CapsuleStore store, List<Server> named, VerifyKey self, Consumer<String> says) {
@@ -100,6 +121,7 @@ final class FolderRepair {
    * be wrong only because of another one that was damaged.
    */
   private void all() {
+    store.capsulesWithoutEntry().forEach(this::entry);
     scrubber.wholePass();
     long before;
     do {
@@ -111,6 +133,29 @@ final class FolderRepair {
         scrubber.wholePass();
       }
     } while (store.damagedCount() > 0 && repaired > before);
+  }
+
+  /** Brings back the entry of a capsule. Its placement is not known without that. */
+  private void entry(Hash name) {
+    for (Server server : named) {
+      try (CapsuleReader reader =
+          server.openReader(name, List.of(), ReaderOptions.withoutCache())) {
+        store.create(reader.metadata(), reader.ownerSignature());
+        says.accept("the entry of capsule " + name.brief() + " is restored");
+        repaired++;
+        return;
+      } catch (HoldfastException e) {
+        if (e.code() != ErrorCode.UNKNOWN_CAPSULE) {
+          unasked(server, e);
+        }
+      } catch (ProofException e) {
+        unasked(server, e);
+      }
+    }
+    says.accept(
+        "the entry of capsule "
+            + name.brief()
+            + " is lost; name a server that has the capsule with --from");
   }
 
   private void capsule(Hash name) {

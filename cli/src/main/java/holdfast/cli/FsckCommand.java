@@ -6,7 +6,6 @@ import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
 import holdfast.store.CapsuleStore;
 import holdfast.store.Fsck;
-import holdfast.store.Salvage;
 import holdfast.store.StoreOptions;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -30,10 +29,9 @@ import picocli.CommandLine.Option;
       "Changes nothing, unless --accept-loss or --repair is given. Exit code 3 when there are problems.",
       "",
       "--repair asks the servers on which the capsules are placed, or those of --from, for what is",
-      "damaged or lost here, proves each record, and stores it. A database with damaged blocks is",
-      "written anew first, and the old one kept beside it: there has to be room for both. Exit code 0",
-      "when all is well then, 1 when all is well here but a server could not be asked, 3 when problems",
-      "are left.",
+      "damaged or lost here, proves each record, and stores it. Tables with damaged blocks are replaced",
+      "first by what can be read of them. Exit code 0 when all is well then, 1 when all is well here",
+      "but a server could not be asked, 3 when problems are left.",
       "",
       "Examples:",
       "  holdfast fsck --data /srv/holdfast",
@@ -90,7 +88,8 @@ final class FsckCommand extends BaseCommand {
       if (acceptLoss) {
         Fsck.acceptLoss(folder, StoreOptions.defaults());
       }
-      boolean rewritten = repair && Salvage.run(folder, StoreOptions.defaults(), this::step);
+      boolean rewritten =
+          repair && Fsck.noteRotten(folder, StoreOptions.defaults(), this::step) > 0;
       FolderRepair.Outcome mended = repair ? mend(folder) : null;
       Fsck.Report report =
           Fsck.check(
@@ -132,7 +131,23 @@ final class FsckCommand extends BaseCommand {
     print(Json.object().put("step", what), what);
   }
 
+  /**
+   * Every opening replaces the rotten tables that are noted, and derives what it can. Some of that
+   * can only be derived from what other servers bring: so it is opened again while that may help.
+   */
   private FolderRepair.Outcome mend(Path folder) throws IOException {
+    FolderRepair.Outcome all = FolderRepair.Outcome.NOTHING;
+    FolderRepair.Outcome last;
+    int rounds = 0;
+    do {
+      last = mendOnce(folder);
+      all = all.then(last);
+      rounds++;
+    } while (Fsck.rotNoted(folder) && (rounds == 1 || last.mended()));
+    return all;
+  }
+
+  private FolderRepair.Outcome mendOnce(Path folder) throws IOException {
     VerifyKey self =
         SigningKey.parsePem(Files.readString(folder.resolve("identity.pem"))).verifyKey();
     List<Server> named = new ArrayList<>();

@@ -8,10 +8,14 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
@@ -104,11 +108,10 @@ final class Aftermath {
 
   private void settings() throws RocksDBException {
     int greatest = capsules.isEmpty() ? 0 : capsules.lastKey();
-    for (int number : numbers()) {
-      greatest = Math.max(greatest, number);
-      if (!capsules.containsKey(number)) {
-        lost(number);
-      }
+    SortedMap<Integer, Optional<Hash>> lost = withoutEntry();
+    for (Map.Entry<Integer, Optional<Hash>> one : lost.entrySet()) {
+      greatest = Math.max(greatest, one.getKey());
+      lost(one.getKey(), one.getValue().orElse(null));
     }
     byte[] counter = tables.db.get(tables.settings, CapsuleStore.NEXT_CAPSULE);
     int next = counter == null ? 1 : ByteBuffer.wrap(counter).getInt();
@@ -140,18 +143,35 @@ final class Aftermath {
     return found;
   }
 
-  /** Notes that the entry of a capsule is lost, under the name that its records bear. */
-  private void lost(int number) throws RocksDBException {
-    Hash name = null;
+  /** The numbers of capsules that are not listed, with the names that their records bear. */
+  SortedMap<Integer, Optional<Hash>> withoutEntry() throws RocksDBException {
+    SortedMap<Integer, Optional<Hash>> found = new TreeMap<>();
+    for (int number : numbers()) {
+      if (!capsules.containsKey(number)) {
+        found.put(number, Optional.ofNullable(nameOf(number)));
+      }
+    }
+    return found;
+  }
+
+  private @Nullable Hash nameOf(int number) throws RocksDBException {
     RecordBlocks blocks = new RecordBlocks(tables, tables.passing);
     for (long index : GraphRebuild.blocksOf(tables, number)) {
       try {
-        name = blocks.read(number, index).getFirst().header().capsule();
-        break;
+        for (RecordBlocks.Stored one : blocks.read(number, index)) {
+          if (one.known() != null) {
+            return one.header().capsule();
+          }
+        }
       } catch (HoldfastException e) {
         requireDamaged(e);
       }
     }
+    return null;
+  }
+
+  /** Notes that the entry of a capsule is lost, under the name that its records bear. */
+  private void lost(int number, @Nullable Hash name) throws RocksDBException {
     if (name == null) {
       LOG.error("the entry of capsule number {} is lost, and nothing tells its name", number);
       return;
@@ -201,6 +221,19 @@ final class Aftermath {
       }
     }
     return restored;
+  }
+
+  /**
+   * Puts a capsule in order whose lost entry is about to return: as long as it was not listed it
+   * was passed over. To be called before it is listed, so that what is broken off begins anew.
+   */
+  static void beforeReturn(Tables tables, int capsule) throws RocksDBException, ProofException {
+    Aftermath all = new Aftermath(tables);
+    byte[] from = Keys.within(capsule, NOTHING, 0);
+    all.names(capsule, new TableFile.Gap(from, Keys.within(capsule + 1, NOTHING, 0)));
+    long records = new GraphRebuild(tables, capsule).rebuild();
+    new ErasingAgain(tables, capsule).erase(0, Long.MAX_VALUE - 1);
+    LOG.warn("capsule number {} returns with {} records", capsule, records);
   }
 
   private static void requireDamaged(HoldfastException e) {

@@ -219,13 +219,18 @@ public final class CapsuleStore implements AutoCloseable {
         if (lost == null) {
           batch.put(tables.settings, NEXT_CAPSULE, ByteBuffer.allocate(4).putInt(next + 1).array());
         } else {
+          Aftermath.beforeReturn(tables, number);
           batch.delete(tables.settings, Keys.lost(name));
         }
         ByteBuffer value = ByteBuffer.allocate(4 + signature.length + encoded.length);
         value.putInt(number).put(signature).put(encoded);
         batch.put(tables.settings, Keys.capsule(name), value.array());
         tables.db.write(options, batch);
-        return capsules.get(name, () -> load(value.array()));
+        StoredCapsule made = capsules.get(name, () -> load(value.array()));
+        if (lost != null) {
+          scrubber().look(made, 0, Long.MAX_VALUE - 1);
+        }
+        return made;
       } catch (RocksDBException e) {
         throw Tables.failure("cannot create the capsule", e);
       }
@@ -335,6 +340,18 @@ public final class CapsuleStore implements AutoCloseable {
       throw Tables.failure("cannot list capsules", e);
     }
     return names;
+  }
+
+  /**
+   * Capsules whose entries have rotted away while their records are here. Each is back when it is
+   * created again.
+   */
+  public List<Hash> capsulesWithoutEntry() {
+    try {
+      return Listing.withoutEntry(tables);
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot list capsules", e);
+    }
   }
 
   /** How many capsules are here. */

@@ -16,6 +16,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.rocksdb.RocksDBException;
@@ -114,6 +116,29 @@ public final class Fsck {
     }
   }
 
+  /**
+   * Reads every block of every table and notes the tables with rotten ones, as a running server
+   * does with those that it meets: the next opening of the folder replaces them.
+   *
+   * @param says is told of each, in plain words
+   * @return how many were found
+   * @throws HoldfastException {@link ErrorCode#DAMAGED} when the database cannot be opened
+   */
+  public static int noteRotten(Path dataFolder, StoreOptions options, Consumer<String> says) {
+    try (SyncedMark mark = SyncedMark.open(CapsuleStore.markFile(dataFolder))) {
+      requireNothingLost(dataFolder, mark.sequence(), options);
+      return RottenTables.note(dataFolder, options, says);
+    } catch (IOException e) {
+      throw new HoldfastException(
+          ErrorCode.INTERNAL, "cannot look for rotten tables: " + e.getMessage(), e);
+    }
+  }
+
+  /** Whether rot is noted, so that the next opening of the folder has something to mend. */
+  public static boolean rotNoted(Path dataFolder) {
+    return RotNotes.present(dataFolder);
+  }
+
   private void problem(String what) {
     found++;
     problems.accept(what);
@@ -134,8 +159,20 @@ public final class Fsck {
         capsule(Hash.read(key, 1), entries.value());
       }
       entries.status();
+      withoutEntry();
     } catch (RocksDBException e) {
       problem("the list of capsules cannot be read: " + e.getMessage());
+    }
+  }
+
+  /** Records without an entry of their capsule are served to nobody. */
+  private void withoutEntry() throws RocksDBException {
+    Aftermath listed = new Aftermath(tables);
+    for (Map.Entry<Integer, Optional<Hash>> lost : listed.withoutEntry().entrySet()) {
+      problem(
+          "the entry of capsule "
+              + lost.getValue().map(Hash::brief).orElse("number " + lost.getKey())
+              + " is lost; its records are here");
     }
   }
 

@@ -56,4 +56,21 @@ final class Listing {
     }
     return new StoredCapsule.StatementPage(found, last, true);
   }
+
+  /** The names of capsules whose entries are noted as lost. */
+  static List<Hash> withoutEntry(Tables tables) throws RocksDBException {
+    List<Hash> names = new ArrayList<>();
+    byte[] from = Keys.lost(Hash.ZERO);
+    try (RocksIterator entries = tables.db.newIterator(tables.settings)) {
+      for (entries.seek(from); entries.isValid(); entries.next()) {
+        byte[] key = entries.key();
+        if (key[0] != from[0] || key.length != from.length) {
+          break;
+        }
+        names.add(Hash.read(key, 1));
+      }
+      entries.status();
+    }
+    return names;
+  }
 }

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.FlushOptions;
@@ -62,6 +63,43 @@ final class RottenTables implements AutoCloseable {
     for (LiveFileMetaData one : tables.db.getLiveFilesMetaData()) {
       live.put(TableFile.numberIn(one.fileName()), one);
     }
+  }
+
+  /**
+   * Reads all tables of a database at rest and notes the rotten ones, beside what is noted already.
+   *
+   * @return how many are rotten
+   */
+  static int note(Path dataFolder, StoreOptions options, Consumer<String> says) throws IOException {
+    List<RotNotes.Note> notes = new ArrayList<>(RotNotes.load(dataFolder));
+    int found = 0;
+    try (Tables tables = Tables.open(CapsuleStore.databaseFolder(dataFolder), options, true)) {
+      for (LiveFileMetaData table : tables.db.getLiveFilesMetaData()) {
+        String rot = TableFile.rot(fileOf(table));
+        if (rot != null) {
+          found++;
+          long number = TableFile.numberIn(table.fileName());
+          says.accept("table " + number + " of " + nameOf(table) + " is rotten: " + rot);
+          if (notes.stream().noneMatch(one -> isOf(one, number))) {
+            notes.add(new RotNotes.Rotten(nameOf(table), number));
+          }
+        }
+      }
+    } catch (RocksDBException e) {
+      throw Tables.failure("cannot read the tables in " + dataFolder, e);
+    }
+    if (found > 0) {
+      RotNotes.save(dataFolder, notes);
+    }
+    return found;
+  }
+
+  private static boolean isOf(RotNotes.Note note, long number) {
+    return switch (note) {
+      case RotNotes.Rotten rotten -> rotten.table() == number;
+      case RotNotes.Salvaged salvaged -> salvaged.table() == number;
+      case RotNotes.Graph graph -> false;
+    };
   }
 
   /**
