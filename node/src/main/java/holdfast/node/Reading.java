@@ -15,6 +15,7 @@ import holdfast.capsule.ProofPlan;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
+import holdfast.store.LeafReads;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.Absent;
 import holdfast.wire.AbsentAnswer;
@@ -160,7 +161,7 @@ final class Reading {
     private final Encoder leafStatuses = new Encoder();
     private final Set<Statement> erasures = new HashSet<>();
     private final LeafProof.Prover prover;
-    private final StoredCapsule.LeafReads sealedLeaves;
+    private final LeafReads sealedLeaves;
 
     Answering(StoredCapsule capsule, Read read, @Nullable CacheMirror cache, ProofPlan plan) {
       this.capsule = capsule;

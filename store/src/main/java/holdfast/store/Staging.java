@@ -251,7 +251,7 @@ final class Staging {
       cache.put(entry.capsule(), entry.arrival(), entry.header(), entry.body());
     }
     kept.forEach((capsule, statements) -> statements.forEach(capsule::remember));
-    erased.forEach((capsule, rewritten) -> capsule.forget(rewritten.keySet()));
+    erased.forEach((capsule, rewritten) -> capsule.contents().forget(rewritten.keySet()));
   }
 
   private static @Nullable Body withoutErased(

@@ -5,7 +5,6 @@ import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.Limits;
 import holdfast.base.ProofException;
-import holdfast.capsule.Body;
 import holdfast.capsule.ChainProof;
 import holdfast.capsule.LeafProof;
 import holdfast.capsule.Metadata;
@@ -13,14 +12,10 @@ import holdfast.capsule.Record;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
-import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -43,12 +38,10 @@ public final class StoredCapsule implements ChainProof.Source {
   private final Hash name;
   private final CapsuleTable table;
   private final RecordGraph graph;
+  private final Contents contents;
   private final Erasures erasures = new Erasures();
   private volatile Statement.@Nullable Succession succession;
   private volatile Statement.@Nullable Placement placement;
-
-  /** Counts erasures published, so that a reader notices one that overtook it. */
-  private final AtomicLong erasureCount = new AtomicLong();
 
   final ReentrantLock lock = new ReentrantLock();
 
@@ -66,6 +59,7 @@ public final class StoredCapsule implements ChainProof.Source {
     this.name = metadata.name();
     this.table = new CapsuleTable(tables, number);
     this.graph = new RecordGraph(table, store.options().graphBlocks());
+    this.contents = new Contents(store, this);
     loadStatements();
   }
 
@@ -74,18 +68,6 @@ public final class StoredCapsule implements ChainProof.Source {
     StatementPage page = page(after, Integer.MAX_VALUE);
     for (byte[] encoded : page.statements()) {
       remember(Statement.decode(encoded));
-    }
-  }
-
-  /** Drops cached bodies that were just erased. Under the capsule's lock. */
-  void forget(Iterable<Long> arrivals) {
-    erasureCount.incrementAndGet();
-    for (long arrival : arrivals) {
-      store.cache().drop(number, arrival);
-      Damage known = store.quarantine().find(number, arrival);
-      if (known != null && known.part() == Damage.Part.BODY) {
-        store.quarantine().lift(number, arrival);
-      }
     }
   }
 
@@ -123,47 +105,6 @@ public final class StoredCapsule implements ChainProof.Source {
   boolean signatureDamaged(long arrival) {
     Damage known = store.quarantine().find(number, arrival);
     return known != null && known.part() == Damage.Part.SIGNATURE;
-  }
-
-  private void refuseHeader(long arrival) {
-    Damage known = store.quarantine().find(number, arrival);
-    if (known != null && known.part() == Damage.Part.HEADER) {
-      throw refused(known);
-    }
-  }
-
-  private void refuseBody(long arrival) {
-    Damage known = store.quarantine().find(number, arrival);
-    if (known != null && known.part().hidesBody()) {
-      throw refused(known);
-    }
-  }
-
-  private static HoldfastException refused(Damage known) {
-    return new HoldfastException(
-        ErrorCode.DAMAGED, "record number " + known.arrival() + " is damaged: " + known.what());
-  }
-
-  /**
-   * Looks closely at a record at which a read has met damage, and notes it if it is there: an
-   * erasure that is being committed looks the same to whoever reads meanwhile, until the lock is
-   * free.
-   */
-  private HoldfastException met(long arrival, HoldfastException e) {
-    if (e.code() == ErrorCode.DAMAGED && store.quarantine().find(number, arrival) == null) {
-      lock.lock();
-      try {
-        Damage damage = RecordCheck.inspect(store, this, arrival);
-        if (damage != null) {
-          store.quarantine().note(name, damage);
-        }
-      } catch (HoldfastException | AssertionError also) {
-        e.addSuppressed(also);
-      } finally {
-        lock.unlock();
-      }
-    }
-    return e;
   }
 
   /** About how many bytes of memory it holds; while it is being changed, how many it did before. */
@@ -240,6 +181,10 @@ public final class StoredCapsule implements ChainProof.Source {
     return graph;
   }
 
+  Contents contents() {
+    return contents;
+  }
+
   Erasures erasures() {
     return erasures;
   }
@@ -269,30 +214,7 @@ public final class StoredCapsule implements ChainProof.Source {
 
   /** The header of a record. */
   public RecordHeader headerOf(long arrival) {
-    return entry(arrival).header();
-  }
-
-  /** The decoded record, without its body where that is kept in chunks. */
-  private RecordCache.Entry entry(long arrival) {
-    refuseHeader(arrival);
-    RecordCache.Entry cached = store.cache().get(number, arrival);
-    if (cached != null) {
-      return cached;
-    }
-    long erasuresBefore = erasureCount.get();
-    long first = arrival >>> RecordBlocks.SHIFT << RecordBlocks.SHIFT;
-    try {
-      List<RecordBlocks.Stored> block = store.blocks().read(number, arrival >>> RecordBlocks.SHIFT);
-      keep(first, block, erasuresBefore);
-      if (arrival - first >= block.size()) {
-        throw new HoldfastException(
-            ErrorCode.DAMAGED, "record number " + arrival + " is not in its block");
-      }
-      RecordBlocks.Stored stored = block.get((int) (arrival - first));
-      return new RecordCache.Entry(number, arrival, stored.header(), stored.body());
-    } catch (HoldfastException e) {
-      throw met(arrival, e);
-    }
+    return contents.entry(arrival).header();
   }
 
   @Override
@@ -310,7 +232,7 @@ public final class StoredCapsule implements ChainProof.Source {
       }
       return found;
     } catch (HoldfastException e) {
-      throw met(arrival, e);
+      throw contents.met(arrival, e);
     }
   }
 
@@ -355,12 +277,12 @@ public final class StoredCapsule implements ChainProof.Source {
         signatures.add((Statement.WriterSignature) Statement.decode(encoded));
       }
     } catch (ProofException e) {
-      throw met(
+      throw contents.met(
           arrival,
           new HoldfastException(
               ErrorCode.DAMAGED, "a signature of record number " + arrival + " is damaged", e));
     } catch (HoldfastException e) {
-      throw met(arrival, e);
+      throw contents.met(arrival, e);
     }
     return signatures;
   }
@@ -400,119 +322,14 @@ public final class StoredCapsule implements ChainProof.Source {
     }
   }
 
-  /** Caches what was read, unless an erasure was published since. */
-  private void keep(long first, List<RecordBlocks.Stored> records, long erasuresBefore) {
-    lock.lock();
-    try {
-      for (int i = 0; i < records.size() && erasuresBefore == erasureCount.get(); i++) {
-        RecordHeader header = records.get(i).known();
-        if (header != null) {
-          store.cache().put(number, first + i, header, records.get(i).body());
-        }
-      }
-    } finally {
-      lock.unlock();
-    }
-  }
-
   /** A record with its body, as far as it is not erased. */
   public Record record(long arrival) {
-    refuseBody(arrival);
-    RecordCache.Entry entry = entry(arrival);
-    RecordHeader header = entry.header();
-    Body body = entry.body();
-    while (body == null) {
-      long erasuresBefore = erasureCount.get();
-      Record.State state = withGraph(g -> g.bodyState(arrival));
-      if (!state.hasBody()) {
-        return new Record(header, state, null);
-      }
-      try {
-        body = stored(arrival, header);
-        keep(arrival, List.of(new RecordBlocks.Stored(header, body)), erasuresBefore);
-      } catch (HoldfastException e) {
-        HoldfastException damage = met(arrival, e);
-        if (erasuresBefore == erasureCount.get()) {
-          throw damage;
-        }
-      }
-    }
-    return new Record(header, body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED, body);
-  }
-
-  /** Reads a body from where it is kept; a small one was there when its block was read. */
-  private Body stored(long arrival, RecordHeader header) {
-    if (!RecordBlocks.inline(header)) {
-      return store.bodies().read(number, arrival, header);
-    }
-    Body body = store.blocks().readOne(number, arrival).body();
-    if (body == null) {
-      throw new HoldfastException(
-          ErrorCode.DAMAGED,
-          "the body of record " + header.name().brief() + " is not beside its header");
-    }
-    return body;
+    return contents.record(arrival);
   }
 
   /** Reads leaves for one request, so that neighbours share the chunk in which they lie. */
   public LeafReads leafReads() {
-    return new LeafReads();
-  }
-
-  /** Leaves of this capsule, as one request reads them. Not safe for use by several threads. */
-  public final class LeafReads {
-    private static final long KEPT_BYTES = 4 << 20;
-
-    private record Place(long arrival, int chunk) {}
-
-    private final Map<Place, Body> chunks = new HashMap<>();
-    private long keptBytes;
-
-    private LeafReads() {}
-
-    /** A sealed leaf; null when it is erased. The leaf must exist. */
-    public byte @Nullable [] sealed(long arrival, RecordHeader header, int leaf) {
-      refuseBody(arrival);
-      Body known = entry(arrival).body();
-      if (known != null) {
-        return known.erased(leaf) ? null : known.leaf(leaf);
-      }
-      while (true) {
-        long erasuresBefore = erasureCount.get();
-        if (withGraph(g -> g.bodyState(arrival)) == Record.State.ERASED) {
-          return null;
-        }
-        try {
-          if (RecordBlocks.inline(header)) {
-            Body body = stored(arrival, header);
-            return body.erased(leaf) ? null : body.leaf(leaf);
-          }
-          Body chunk = chunk(arrival, header, leaf);
-          int index = Bodies.withinChunk(header, leaf);
-          return chunk.erased(index) ? null : chunk.leaf(index);
-        } catch (HoldfastException e) {
-          HoldfastException damage = met(arrival, e);
-          if (erasuresBefore == erasureCount.get()) {
-            throw damage;
-          }
-        }
-      }
-    }
-
-    private Body chunk(long arrival, RecordHeader header, int leaf) {
-      Place place = new Place(arrival, Bodies.chunkOf(header, leaf));
-      Body chunk = chunks.get(place);
-      if (chunk == null) {
-        chunk = store.bodies().chunk(number, arrival, header, place.chunk());
-        keptBytes += chunk.unsafeBytes().length;
-        if (keptBytes > KEPT_BYTES) {
-          chunks.clear();
-          keptBytes = chunk.unsafeBytes().length;
-        }
-        chunks.put(place, chunk);
-      }
-      return chunk;
-    }
+    return new LeafReads(contents);
   }
 
   /** Some leaves of a body in transport form, and the leaf that comes after them. */
@@ -526,38 +343,12 @@ public final class StoredCapsule implements ChainProof.Source {
    * @param bytes after how many bytes no further chunk is read
    */
   public @Nullable Leaves leaves(long arrival, RecordHeader header, int from, int bytes) {
-    refuseBody(arrival);
-    while (true) {
-      long erasuresBefore = erasureCount.get();
-      if (withGraph(g -> g.bodyState(arrival)) == Record.State.ERASED) {
-        return null;
-      }
-      try {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        int next = from;
-        while (next < header.leafCount() && out.size() < bytes) {
-          boolean inline = RecordBlocks.inline(header);
-          Body chunk =
-              inline
-                  ? stored(arrival, header)
-                  : store.bodies().chunk(number, arrival, header, Bodies.chunkOf(header, next));
-          int within = inline ? next : Bodies.withinChunk(header, next);
-          out.writeBytes(chunk.slice(within, chunk.leafCount()));
-          next += chunk.leafCount() - within;
-        }
-        return new Leaves(out.toByteArray(), next);
-      } catch (HoldfastException e) {
-        HoldfastException damage = met(arrival, e);
-        if (erasuresBefore == erasureCount.get()) {
-          throw damage;
-        }
-      }
-    }
+    return contents.leaves(arrival, header, from, bytes);
   }
 
   /** The nodes of a record's Merkle tree. */
   public LeafProof.Nodes nodes(long arrival, RecordHeader header) {
-    return store.bodies().nodes(number, arrival, header, entry(arrival).body());
+    return contents.nodes(arrival, header);
   }
 
   /** The statement that erases a record's body or one leaf; null when nothing does. */
