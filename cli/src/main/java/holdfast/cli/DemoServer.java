@@ -62,6 +62,8 @@ final class DemoServer implements AutoCloseable {
     command.addAll(List.of("--data", data().toString()));
     command.addAll(List.of("--port", before == null ? "0" : String.valueOf(before.port())));
     command.addAll(List.of("--http-port", "0"));
+    // What is damaged is to be found by who reads it, before everybody's eyes.
+    command.addAll(List.of("--scrub-rate", "0"));
     ProcessBuilder builder =
         new ProcessBuilder(command)
             .redirectError(ProcessBuilder.Redirect.appendTo(folder.resolve("log").toFile()));

@@ -6,9 +6,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /** Servers in processes of their own, and a home, in a folder; all are gone afterwards. */
 final class DemoServers implements AutoCloseable {
+  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+  private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+  /** How often in a row nothing is to be found before it is believed to be gone. */
+  private static final int QUIET_LOOKS = 5;
+
   private final Path folder;
   private final List<DemoServer> servers = new ArrayList<>();
   private final Thread cleaning = new Thread(this::cleanUp, "holdfast-clean");
@@ -56,12 +64,26 @@ final class DemoServers implements AutoCloseable {
     servers.forEach(DemoServer::kill);
   }
 
+  /**
+   * Runs while the command itself may still be at work, and may still write: what it makes after
+   * the folder is gone goes too.
+   */
   private void cleanUp() {
     stop();
-    try {
-      Throwaway.delete(folder);
-    } catch (IOException e) {
-      System.err.println("holdfast: " + folder + " cannot be deleted: " + e.getMessage());
+    long deadline = System.nanoTime() + PATIENCE_NANOS;
+    IOException failure = null;
+    for (int quiet = 0; quiet < QUIET_LOOKS && System.nanoTime() - deadline < 0; quiet++) {
+      try {
+        quiet = Files.exists(folder) ? -1 : quiet;
+        Throwaway.delete(folder);
+        failure = null;
+      } catch (IOException e) {
+        failure = e;
+      }
+      LockSupport.parkNanos(LOOK_NANOS);
+    }
+    if (failure != null) {
+      System.err.println("holdfast: " + folder + " cannot be deleted: " + failure.getMessage());
     }
   }
 

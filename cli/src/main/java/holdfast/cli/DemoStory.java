@@ -1,6 +1,8 @@
 package holdfast.cli;
 
+import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Body;
 import holdfast.capsule.ContentKey;
@@ -27,11 +29,14 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What happens in the demonstration, step by step: a capsule is placed on three servers, written
@@ -205,20 +210,43 @@ final class DemoStory implements AutoCloseable {
     servers.all().get(VICTIM).kill();
     Path file = flip(record);
     restart();
-    try (CapsuleReader reader = reader(VICTIM)) {
-      boolean refused = reader.read(record) instanceof ReadResult.Damaged;
-      long begun = System.nanoTime();
-      boolean elsewhere;
-      try (var others = replicas.openReader(List.of(contentKey), ReaderOptions.withoutCache())) {
-        elsewhere = isAsWritten(others.read(record));
-      }
-      await("the second server is repaired", () -> isAsWritten(reader.read(record)));
-      return new Mended(
-          String.valueOf(file.getFileName()),
-          refused,
-          elsewhere,
-          (System.nanoTime() - begun) / 1e9);
+    boolean refused = atVictim(reader -> reader.read(record)) instanceof ReadResult.Damaged;
+    long begun = System.nanoTime();
+    boolean elsewhere;
+    try (var others = replicas.openReader(List.of(contentKey), ReaderOptions.withoutCache())) {
+      elsewhere = isAsWritten(others.read(record));
     }
+    await(
+        "the second server is repaired",
+        () -> isAsWritten(atVictim(reader -> reader.read(record))));
+    return new Mended(
+        String.valueOf(file.getFileName()), refused, elsewhere, (System.nanoTime() - begun) / 1e9);
+  }
+
+  private interface Question<T> {
+    T ask(CapsuleReader reader) throws ProofException;
+  }
+
+  /**
+   * Asks the server that was damaged. It starts anew by itself to replace the rotten file, and does
+   * not answer meanwhile.
+   */
+  private <T> T atVictim(Question<T> question) throws ProofException {
+    AtomicReference<@Nullable T> answer = new AtomicReference<>();
+    await(
+        "the second server answers",
+        () -> {
+          try (CapsuleReader reader = reader(VICTIM)) {
+            answer.set(question.ask(reader));
+            return true;
+          } catch (HoldfastException e) {
+            if (e.code() == ErrorCode.UNREACHABLE || e.code() == ErrorCode.STOPPING) {
+              return false;
+            }
+            throw e;
+          }
+        });
+    return Objects.requireNonNull(answer.get());
   }
 
   private boolean isAsWritten(ReadResult result) throws ProofException {
@@ -280,11 +308,10 @@ final class DemoStory implements AutoCloseable {
 
   /** A file that proves a line and discloses it, made by the server that was repaired. */
   byte[] prove(int line) throws ProofException {
-    try (CapsuleReader reader = reader(VICTIM)) {
-      var material =
-          reader.proofMaterial(records.get(line / linesPerRecord), line % linesPerRecord);
-      return material.file(opener().recordKey(material.chain().getLast().header()), List.of());
-    }
+    var material =
+        atVictim(reader ->
+            reader.proofMaterial(records.get(line / linesPerRecord), line % linesPerRecord));
+    return material.file(opener().recordKey(material.chain().getLast().header()), List.of());
   }
 
   private CapsuleReader reader(int server) throws ProofException {
