@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -183,7 +184,9 @@ class ReadmeTest {
   }
 
   private static List<String> outputs(Path output) throws IOException {
-    return List.of(Files.readString(output).split(Pattern.quote(END_OF_BLOCK), -1));
+    // Read while it is written, perhaps in the middle of a character.
+    String text = new String(Files.readAllBytes(output), StandardCharsets.UTF_8);
+    return List.of(text.split(Pattern.quote(END_OF_BLOCK), -1));
   }
 
   private static int freePort() throws IOException {
