@@ -28,6 +28,10 @@ final class Replica implements Runnable {
   private final ReplicatedDelivery whole;
   private final Statement.Placement.Member member;
   private final Server server;
+
+  /** Whether the server is closed when this ends. */
+  private final boolean own;
+
   private final Hash capsule;
   private final SigningKey key;
   private final WriterOptions options;
@@ -53,6 +57,7 @@ final class Replica implements Runnable {
       ReplicatedDelivery whole,
       Statement.Placement.Member member,
       Server server,
+      boolean own,
       Hash capsule,
       SigningKey key,
       WriterOptions options,
@@ -60,6 +65,7 @@ final class Replica implements Runnable {
     this.whole = whole;
     this.member = member;
     this.server = server;
+    this.own = own;
     this.capsule = capsule;
     this.key = key;
     this.options = options;
@@ -68,7 +74,19 @@ final class Replica implements Runnable {
         Thread.ofPlatform().daemon().name("holdfast-replica " + member.address()).unstarted(this);
   }
 
+  Statement.Placement.Member member() {
+    return member;
+  }
+
+  Server server() {
+    return server;
+  }
+
   // ---- Under the monitor of the whole -----------------------------------------------------------
+
+  boolean connected() {
+    return standing == Standing.CONNECTED;
+  }
 
   void start() {
     thread.start();
@@ -111,7 +129,7 @@ final class Replica implements Runnable {
 
   private void miss(Undecided one, Exception why) {
     missed++;
-    whole.failed(one, why);
+    whole.failed(this, one, why);
   }
 
   /** Nothing more will be offered. Who is not connected ends at once. */
@@ -156,6 +174,10 @@ final class Replica implements Runnable {
       end(Standing.LEFT_ALONE, e);
     } catch (RuntimeException e) {
       end(thread.isInterrupted() ? Standing.CLOSED : Standing.LEFT_ALONE, e);
+    } finally {
+      if (own) {
+        server.close();
+      }
     }
   }
 
@@ -278,7 +300,7 @@ final class Replica implements Runnable {
           missed++;
           failure = refused.reason();
         }
-        whole.refused(sent.remove(), refused.reason());
+        whole.refused(this, sent.remove(), refused.reason());
       }
       case WriteResult.Unknown unknown -> {
         synchronized (whole) {

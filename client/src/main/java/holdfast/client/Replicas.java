@@ -52,7 +52,7 @@ public final class Replicas implements AutoCloseable {
 
   /**
    * Opens a writer to all members. Continues from the heads of those that answer first, as many as
-   * have to acknowledge.
+   * have to acknowledge. It follows the owner to later placements.
    */
   public CapsuleWriter openWriter(
       SigningKey key, ContentKey contentKey, WriterOptions options, ReplicationOptions replication)
@@ -72,9 +72,12 @@ public final class Replicas implements AutoCloseable {
     }
   }
 
-  /** Opens a reader, which asks one member and fails over to the next. */
+  /**
+   * Opens a reader, which asks one member and fails over to the next. It follows the owner to later
+   * placements.
+   */
   public ReplicatedReader openReader(List<ContentKey> contentKeys, ReaderOptions options) {
-    return new ReplicatedReader(servers, placement.capsule(), contentKeys, options);
+    return ReplicatedReader.following(placement, servers, contentKeys, options);
   }
 
   /**

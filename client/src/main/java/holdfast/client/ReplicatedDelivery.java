@@ -5,11 +5,16 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
-import java.util.stream.IntStream;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,34 +22,66 @@ import org.jspecify.annotations.Nullable;
  * it, in order. Every member has a {@link Replica} of its own: one that is slow, silent or gone
  * holds nobody up but itself. What replicas share is guarded by this object's monitor; nobody waits
  * for a server while holding it.
+ *
+ * <p>When the owner places the capsule elsewhere while it is open ({@link PlacementWatch}), both
+ * placements hold <em>jointly</em>: members that are new get what is undecided, in its order, and
+ * all that follows; every batch wants enough receipts from each placement by itself. Once the new
+ * members have signed that they hold what the old ones hold, the old placement holds no more, and
+ * members that are in it alone are sent nothing and end when their queue is empty.
  */
 final class ReplicatedDelivery implements Outlet {
-  private final Statement.Placement placement;
-  private final int needed;
+  private final SigningKey key;
+  private final WriterOptions options;
   private final ReplicationOptions bounds;
-  private final List<Replica> replicas;
+
+  /** The placements that hold jointly, by their order; the newest is the last. */
+  private final ArrayDeque<Statement.Placement> joint = new ArrayDeque<>();
+
+  /** The members of all of them. */
+  private final Map<VerifyKey, Replica> replicas = new LinkedHashMap<>();
+
+  /** Those that were left; they may be busy with what was sent to them before. */
+  private final List<Replica> left = new ArrayList<>();
+
   private final ArrayDeque<Undecided> undecided = new ArrayDeque<>();
+  private final PlacementWatch watch;
   private volatile @Nullable Consumer<WriteResult.Stored> listener;
 
   /** A batch whose fate is not known yet, or was not when it was sent. */
   static final class Undecided {
     final Batch batch;
     final long sentNanos = System.nanoTime();
-    private final List<WriteResult.Stored> stored = new ArrayList<>();
-    private int failed;
-    private int refused;
+    private final Map<VerifyKey, WriteResult.Stored> stored = new LinkedHashMap<>();
+    private final Set<VerifyKey> failed = new HashSet<>();
+    private final Set<VerifyKey> refused = new HashSet<>();
     private @Nullable HoldfastException refusal;
     private @Nullable Exception failure;
 
     Undecided(Batch batch) {
       this.batch = batch;
     }
+
+    private int storedOn(Statement.Placement placement) {
+      return count(placement, stored::containsKey);
+    }
+
+    /** Members that have stored it, or may do so yet. */
+    private int hopedFor(Statement.Placement placement) {
+      return count(
+          placement,
+          one -> stored.containsKey(one) || !(failed.contains(one) || refused.contains(one)));
+    }
+
+    private static int count(Statement.Placement placement, Predicate<VerifyKey> which) {
+      return Math.toIntExact(
+          placement.members().stream().filter(one -> which.test(one.identity())).count());
+    }
   }
 
   /**
    * Prepares for a placement.
    *
-   * @param servers its members, in the same order
+   * @param servers its members, in the same order; closed by whoever opened them
    */
   ReplicatedDelivery(
       Statement.Placement placement,
@@ -52,28 +89,93 @@ final class ReplicatedDelivery implements Outlet {
       SigningKey key,
       WriterOptions options,
       ReplicationOptions bounds) {
-    this.placement = placement;
-    this.needed = bounds.neededOf(placement);
+    this.key = key;
+    this.options = options;
     this.bounds = bounds;
-    this.replicas =
-        IntStream.range(0, servers.size())
-            .mapToObj(i ->
-                new Replica(
-                    this,
-                    placement.members().get(i),
-                    servers.get(i),
-                    placement.capsule(),
-                    key,
-                    options,
-                    bounds))
-            .toList();
+    bounds.neededOf(placement);
+    joint.add(placement);
+    for (int i = 0; i < servers.size(); i++) {
+      Statement.Placement.Member member = placement.members().get(i);
+      replicas.put(member.identity(), replica(member, servers.get(i), false));
+    }
+    this.watch = new PlacementWatch(this, placement.capsule(), bounds.lookMillis());
+  }
+
+  private Replica replica(Statement.Placement.Member member, Server server, boolean own) {
+    return new Replica(this, member, server, own, joint.getLast().capsule(), key, options, bounds);
+  }
+
+  /** Members of a placement that have to sign; more than it has are never reached. */
+  int needed(Statement.Placement placement) {
+    return bounds.needed() == 0 ? placement.majority() : bounds.needed();
+  }
+
+  // ---- Placements -------------------------------------------------------------------------------
+
+  /** The placements that hold jointly, oldest first. */
+  synchronized List<Statement.Placement> joint() {
+    return List.copyOf(joint);
+  }
+
+  /** The members that can be asked something: those that are connected. */
+  synchronized List<Server> connected() {
+    return replicas.values().stream().filter(Replica::connected).map(Replica::server).toList();
+  }
+
+  /**
+   * Takes up a placement if it is newer than all before.
+   *
+   * @param placement verified
+   */
+  synchronized void adopt(Statement.Placement placement) {
+    if (Statement.Placement.ORDER.compare(placement, joint.getLast()) <= 0) {
+      return;
+    }
+    List<Replica> joining = new ArrayList<>();
+    for (Statement.Placement.Member member : placement.members()) {
+      Replica known = replicas.get(member.identity());
+      if (known == null || !known.member().equals(member)) {
+        joining.add(replica(member, Replicas.connect(member), true));
+      }
+    }
+    joint.add(placement);
+    for (Replica one : joining) {
+      Replica elsewhere = replicas.put(one.member().identity(), one);
+      if (elsewhere != null) {
+        leave(elsewhere);
+      }
+      one.start();
+      undecided.forEach(one::offer);
+    }
+    notifyAll();
+  }
+
+  /** Goes on without a placement that holds no more. */
+  synchronized void leave(Statement.Placement placement) {
+    if (placement.equals(joint.getLast()) || !joint.remove(placement)) {
+      return;
+    }
+    for (Replica one : List.copyOf(replicas.values())) {
+      VerifyKey identity = one.member().identity();
+      if (joint.stream().noneMatch(still -> still.names(identity))) {
+        replicas.remove(identity);
+        leave(one);
+      }
+    }
+    notifyAll();
+  }
+
+  private void leave(Replica one) {
+    left.add(one);
+    one.finish();
   }
 
   /** Connects, and waits for as many members as have to acknowledge; others come when they can. */
   synchronized List<Replica.Start> open() throws ProofException {
-    replicas.forEach(Replica::start);
+    int needed = needed(joint.getLast());
+    replicas.values().forEach(Replica::start);
     try {
-      while (starts().size() < needed && !replicas.stream().allMatch(Replica::tried)) {
+      while (starts().size() < needed && !replicas.values().stream().allMatch(Replica::tried)) {
         wait();
       }
     } catch (InterruptedException e) {
@@ -93,12 +195,13 @@ final class ReplicatedDelivery implements Outlet {
       }
     }
     if (starts().size() < needed) {
-      throw unopened(failures);
+      throw unopened(failures, needed);
     }
+    watch.start();
     return starts();
   }
 
-  private HoldfastException unopened(List<Exception> failures) throws ProofException {
+  private HoldfastException unopened(List<Exception> failures, int needed) throws ProofException {
     for (Exception failure : failures) {
       if (failure instanceof ProofException proof) {
         throw proof;
@@ -119,7 +222,7 @@ final class ReplicatedDelivery implements Outlet {
 
   private List<Replica.Start> starts() {
     List<Replica.Start> starts = new ArrayList<>();
-    for (Replica replica : replicas) {
+    for (Replica replica : replicas.values()) {
       Replica.Start one = replica.started();
       if (one != null) {
         starts.add(one);
@@ -133,14 +236,14 @@ final class ReplicatedDelivery implements Outlet {
   }
 
   synchronized List<ReplicaState> states() {
-    return replicas.stream().map(Replica::state).toList();
+    return replicas.values().stream().map(Replica::state).toList();
   }
 
   @Override
   public synchronized void send(Batch batch) {
     Undecided one = new Undecided(batch);
     undecided.add(one);
-    replicas.forEach(replica -> replica.offer(one));
+    replicas.values().forEach(replica -> replica.offer(one));
   }
 
   @Override
@@ -152,7 +255,7 @@ final class ReplicatedDelivery implements Outlet {
 
   void stored(Undecided one, WriteResult.Stored by) {
     synchronized (this) {
-      one.stored.add(by);
+      one.stored.putIfAbsent(by.receipt().server(), by);
       notifyAll();
     }
     Consumer<WriteResult.Stored> hearing = listener;
@@ -161,20 +264,29 @@ final class ReplicatedDelivery implements Outlet {
     }
   }
 
-  synchronized void refused(Undecided one, HoldfastException reason) {
-    one.refused++;
-    one.refusal = reason;
-    notifyAll();
+  synchronized void refused(Replica by, Undecided one, HoldfastException reason) {
+    if (speaks(by)) {
+      one.refused.add(by.member().identity());
+      one.refusal = reason;
+      notifyAll();
+    }
   }
 
   /** From a replica that cannot say what became of a batch. */
-  synchronized void failed(Undecided one, Exception reason) {
-    one.failed++;
-    // Bad evidence says more than that a server could not be reached.
-    if (one.failure == null || reason instanceof ProofException) {
-      one.failure = reason;
+  synchronized void failed(Replica by, Undecided one, Exception reason) {
+    if (speaks(by)) {
+      one.failed.add(by.member().identity());
+      // Bad evidence says more than that a server could not be reached.
+      if (one.failure == null || reason instanceof ProofException) {
+        one.failure = reason;
+      }
+      notifyAll();
     }
-    notifyAll();
+  }
+
+  /** A server that was placed at another address is tried there; here it is given up. */
+  private boolean speaks(Replica one) {
+    return one.equals(replicas.get(one.member().identity()));
   }
 
   // ---- Settling ---------------------------------------------------------------------------------
@@ -183,8 +295,7 @@ final class ReplicatedDelivery implements Outlet {
   public synchronized WriteResult settle() throws ProofException {
     Undecided oldest = undecided.element();
     try {
-      while (oldest.stored.size() < needed
-          && replicas.size() - oldest.failed - oldest.refused >= needed) {
+      while (!decided(oldest) && hopeful(oldest)) {
         wait();
       }
     } catch (InterruptedException e) {
@@ -192,30 +303,51 @@ final class ReplicatedDelivery implements Outlet {
       throw new HoldfastException(ErrorCode.UNREACHABLE, "interrupted while waiting", e);
     }
     undecided.remove();
-    return oldest.stored.size() >= needed
-        ? new WriteResult.Replicated(
-            oldest.batch.names(), placement, needed, List.copyOf(oldest.stored))
-        : missed(oldest);
+    return decided(oldest) ? replicated(oldest) : missed(oldest);
+  }
+
+  /** Whether each placement by itself has enough receipts. */
+  private boolean decided(Undecided one) {
+    return joint.stream().allMatch(placement -> one.storedOn(placement) >= needed(placement));
+  }
+
+  private boolean hopeful(Undecided one) {
+    return joint.stream().allMatch(placement -> one.hopedFor(placement) >= needed(placement));
+  }
+
+  private WriteResult replicated(Undecided one) {
+    Statement.Placement placement = joint.getLast();
+    List<WriteResult.Stored> by = new ArrayList<>(one.stored.values());
+    by.removeIf(stored -> !placement.names(stored.receipt().server()));
+    return new WriteResult.Replicated(
+        one.batch.names(), placement, needed(placement), List.copyOf(by));
   }
 
   private WriteResult missed(Undecided one) throws ProofException {
     HoldfastException refusal = one.refusal;
-    if (refusal != null && one.refused == replicas.size()) {
+    if (refusal != null && one.refused.containsAll(replicas.keySet())) {
       return new WriteResult.Refused(one.batch.names(), refusal);
     }
     Exception why = one.failure != null ? one.failure : refusal;
     if (why instanceof ProofException proof) {
       throw proof;
     }
+    Statement.Placement lacking =
+        joint.stream()
+            .filter(placement -> one.storedOn(placement) < needed(placement))
+            .findFirst()
+            .orElseThrow();
     return new WriteResult.Unknown(
         one.batch.names(),
         new HoldfastException(
             ErrorCode.UNREACHABLE,
-            one.stored.size()
+            one.storedOn(lacking)
                 + " of "
-                + replicas.size()
-                + " servers have acknowledged it, "
-                + needed
+                + lacking.members().size()
+                + " servers"
+                + (joint.size() > 1 ? " of version " + lacking.version() + " of the placement" : "")
+                + " have acknowledged it, "
+                + needed(lacking)
                 + " were to"
                 + (why == null ? "" : "; " + why.getMessage())));
   }
@@ -223,10 +355,14 @@ final class ReplicatedDelivery implements Outlet {
   /** Gives connected members a little time for what nobody waits for, and ends. */
   @Override
   public void close() {
+    watch.close();
     long deadline = System.nanoTime() + bounds.lingerMillis() * 1_000_000;
+    List<Replica> all;
     synchronized (this) {
-      replicas.forEach(Replica::finish);
+      all = new ArrayList<>(left);
+      all.addAll(replicas.values());
+      all.forEach(Replica::finish);
     }
-    replicas.forEach(replica -> replica.awaitEnd(deadline));
+    all.forEach(replica -> replica.awaitEnd(deadline));
   }
 }

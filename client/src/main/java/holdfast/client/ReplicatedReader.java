@@ -11,6 +11,7 @@ import holdfast.capsule.Statement;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -23,12 +24,22 @@ import org.jspecify.annotations.Nullable;
  * Reads a capsule that several servers keep. One is asked; when it cannot be reached, does not have
  * what is wanted, or gives something that does not hold, the next one is. Who gave bad evidence is
  * not asked any more, and what it gave is kept. Not safe for use by several threads.
+ *
+ * <p>One that was opened by a placement follows the owner's later ones: now and then, before it
+ * asks something, it asks one of the servers for the placement that holds. Members of the new one
+ * are asked first; those of the one before remain until they hold no more than the new ones, since
+ * only they may have what was written last.
  */
 public final class ReplicatedReader implements AutoCloseable {
   /** Headers looked at to find out whether one head lies below another. */
   private static final int WALKED = 4096;
 
-  private final List<Server> servers;
+  /** Those of the newest placement first. */
+  private List<Server> servers;
+
+  /** What the servers are taken from; null when they were named otherwise. */
+  private @Nullable FollowedPlacement followed;
+
   private final Hash capsule;
   private final List<ContentKey> contentKeys;
   private final ReaderOptions options;
@@ -55,6 +66,49 @@ public final class ReplicatedReader implements AutoCloseable {
     this.options = options;
   }
 
+  /** Reads from the members of a placement, and follows the owner to later ones. */
+  static ReplicatedReader following(
+      Statement.Placement placement,
+      List<Server> servers,
+      List<ContentKey> contentKeys,
+      ReaderOptions options) {
+    ReplicatedReader reader =
+        new ReplicatedReader(servers, placement.capsule(), contentKeys, options);
+    reader.followed = new FollowedPlacement(placement, servers);
+    return reader;
+  }
+
+  /** Sets how much time passes at least between two looks for a newer placement. */
+  public void lookEvery(long millis) {
+    FollowedPlacement following = followed;
+    if (following != null) {
+      following.lookEvery(millis);
+    }
+  }
+
+  /** The placement that is read by; null when the servers were named otherwise. */
+  public Statement.@Nullable Placement placement() {
+    FollowedPlacement following = followed;
+    return following == null ? null : following.newest();
+  }
+
+  /** All servers that may be asked; while placements hold jointly, the members of each. */
+  public List<Server> servers() {
+    return servers;
+  }
+
+  private void follow() {
+    FollowedPlacement following = followed;
+    if (following != null && following.look()) {
+      Server before = servers.get(preferred);
+      Set<Server> now = following.servers();
+      servers.stream().filter(one -> !now.contains(one)).forEach(this::drop);
+      servers = List.copyOf(now);
+      preferred = Math.max(0, servers.indexOf(before));
+      following.retire();
+    }
+  }
+
   /** What servers gave that did not hold, oldest first. */
   public List<BadEvidence> evidence() {
     return List.copyOf(evidence);
@@ -70,6 +124,7 @@ public final class ReplicatedReader implements AutoCloseable {
    *     itself is refused
    */
   public <T> T ask(Question<T> question) throws ProofException {
+    follow();
     Asked<T> asked = new Asked<>(question);
     for (int i = 0; i < servers.size(); i++) {
       int at = (preferred + i) % servers.size();
@@ -262,13 +317,16 @@ public final class ReplicatedReader implements AutoCloseable {
   // ---- What is newest ---------------------------------------------------------------------------
 
   /**
-   * Asks all servers for heads, at the same time, and takes the first answers.
+   * Asks all servers for heads, at the same time, and takes the first answers. While placements
+   * hold jointly, so many have to answer of each: what one of them acknowledged may not have
+   * reached the other yet.
    *
    * @param wanted how many have to answer: r
    * @param acknowledgements how many every write was acknowledged by: k
    * @throws HoldfastException when fewer answer
    */
   public QuorumFreshness heads(int wanted, int acknowledgements) throws ProofException {
+    follow();
     record Heard(Server server, @Nullable Freshness answer, @Nullable Exception failure) {}
     BlockingQueue<Heard> heard = new LinkedBlockingQueue<>();
     List<Server> asked = servers.stream().filter(s -> !avoided.contains(s)).toList();
@@ -284,14 +342,14 @@ public final class ReplicatedReader implements AutoCloseable {
             }
           });
     }
-    List<Freshness> answers = new ArrayList<>();
+    Map<Server, Freshness> answers = new LinkedHashMap<>();
     Exception last = null;
     try {
-      for (int i = 0; i < asked.size() && answers.size() < wanted; i++) {
+      for (int i = 0; i < asked.size() && !enough(answers.keySet(), wanted); i++) {
         Heard one = heard.take();
         Freshness answer = one.answer();
         if (answer != null) {
-          answers.add(answer);
+          answers.put(one.server(), answer);
         } else if (one.failure() instanceof ProofException bad) {
           avoided.add(one.server());
           drop(one.server());
@@ -307,7 +365,8 @@ public final class ReplicatedReader implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new HoldfastException(ErrorCode.UNREACHABLE, "interrupted while asking", e);
     }
-    if (answers.size() < wanted) {
+    List<Freshness> all = List.copyOf(answers.values());
+    if (!enough(answers.keySet(), wanted)) {
       throw new HoldfastException(
           ErrorCode.UNREACHABLE,
           answers.size()
@@ -315,11 +374,29 @@ public final class ReplicatedReader implements AutoCloseable {
               + servers.size()
               + " servers say what is newest, "
               + wanted
+              + (groups().size() > 1 ? " of each placement" : "")
               + " were to"
               + (last == null ? "" : "; " + last.getMessage()));
     }
+    List<Server> members = groups().getFirst();
+    answers.keySet().retainAll(members);
     return new QuorumFreshness(
-        List.copyOf(answers), topmost(answers), acknowledgements, servers.size());
+        List.copyOf(answers.values()), topmost(all), acknowledgements, members.size());
+  }
+
+  private List<List<Server>> groups() {
+    FollowedPlacement following = followed;
+    return following == null ? List.of(servers) : following.groups();
+  }
+
+  private boolean enough(Set<Server> answered, int wanted) {
+    List<List<Server>> groups = groups();
+    return groups.stream()
+        .allMatch(group -> {
+          // An old placement may have fewer members.
+          int least = group.equals(groups.getFirst()) ? wanted : Math.min(wanted, group.size());
+          return group.stream().filter(answered::contains).count() >= least;
+        });
   }
 
   /**
@@ -350,5 +427,9 @@ public final class ReplicatedReader implements AutoCloseable {
   public void close() {
     readers.values().forEach(CapsuleReader::close);
     readers.clear();
+    FollowedPlacement following = followed;
+    if (following != null) {
+      following.close();
+    }
   }
 }

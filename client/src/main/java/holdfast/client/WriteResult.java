@@ -34,7 +34,8 @@ public sealed interface WriteResult {
 
   /**
    * As many members of a placement as were asked for have acknowledged the batch, each with a
-   * receipt of its own that was verified: REPLICATED.
+   * receipt of its own that was verified: REPLICATED. If an older placement held jointly with it,
+   * as many of its members have too.
    *
    * @param placement the placement, whose version is part of what this says
    * @param needed how many were asked for

@@ -47,7 +47,7 @@ final class PlacedFixture implements AutoCloseable {
   }
 
   /** Servers that repair each other would hide what a client has sent to which. */
-  private static NodeOptions alone(NodeOptions options) {
+  static NodeOptions alone(NodeOptions options) {
     var meeting = options.replication();
     return options.withReplication(
         new holdfast.node.replication.MeetingOptions(

@@ -1,0 +1,118 @@
+package holdfast.client;
+
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.capsule.Holding;
+import holdfast.capsule.Statement;
+import holdfast.crypto.VerifyKey;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.ToIntFunction;
+
+/**
+ * Placements that hold jointly, because the owner has placed a capsule elsewhere and the new
+ * members may not have all yet.
+ *
+ * <p>All members are asked, under one fresh salt, what they hold. An old placement is over when
+ * enough new members sign the same set, and so many of the old ones sign it too that among any
+ * members which were enough for a receipt there is one of them: then nothing that the old placement
+ * acknowledged is on old servers alone. With two of three needed, one old server may be gone for
+ * good.
+ */
+final class JointPlacement {
+  private static final long TIMEOUT_MILLIS = 10_000;
+
+  private JointPlacement() {}
+
+  /** The placement that holds, as far as a server shows; none when it does not answer. */
+  static Optional<Statement.Placement> shownBy(Server server, Hash capsule) {
+    try (CapsuleSession session =
+        CapsuleSession.open(server, capsule, 0, List.of(), TIMEOUT_MILLIS)) {
+      return Optional.ofNullable(Statement.Placement.current(session.statements(true)));
+    } catch (HoldfastException | ProofException e) {
+      // What is wrong with it comes out when it is used; the next is asked next time.
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * Those of the old placements that are over.
+   *
+   * @param joint verified, oldest first; the last is the newest
+   * @param needed members of a placement that are enough for a receipt
+   */
+  static List<Statement.Placement> over(
+      List<Statement.Placement> joint, ToIntFunction<Statement.Placement> needed)
+      throws InterruptedException {
+    Statement.Placement newest = joint.getLast();
+    Map<VerifyKey, Holding> held = held(joint);
+    List<Holding> members = new ArrayList<>();
+    for (Statement.Placement.Member member : newest.members()) {
+      Holding one = held.get(member.identity());
+      if (one != null && one.version() >= newest.version()) {
+        members.add(one);
+      }
+    }
+    for (Holding one : members) {
+      if (members.stream().filter(one::agrees).count() >= needed.applyAsInt(newest)) {
+        return joint.subList(0, joint.size() - 1).stream()
+            .filter(old -> agreeing(old, held, one) > old.members().size() - needed.applyAsInt(old))
+            .toList();
+      }
+    }
+    return List.of();
+  }
+
+  private static long agreeing(
+      Statement.Placement old, Map<VerifyKey, Holding> held, Holding agreed) {
+    return old.members().stream()
+        .map(member -> held.get(member.identity()))
+        .filter(one -> one != null && one.agrees(agreed))
+        .count();
+  }
+
+  private static Map<VerifyKey, Holding> held(List<Statement.Placement> joint)
+      throws InterruptedException {
+    Hash salt = CapsuleSession.freshNonce();
+    Hash capsule = joint.getLast().capsule();
+    Map<VerifyKey, Statement.Placement.Member> members = new HashMap<>();
+    // A later placement has the later address.
+    joint.forEach(one -> one.members().forEach(member -> members.put(member.identity(), member)));
+    Map<VerifyKey, Holding> held = new HashMap<>();
+    ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+    try {
+      List<Future<Optional<Holding>>> asked = new ArrayList<>();
+      members
+          .values()
+          .forEach(member -> asked.add(threads.submit(() -> holding(member, capsule, salt))));
+      for (Future<Optional<Holding>> one : asked) {
+        one.get().ifPresent(answer -> held.put(answer.server(), answer));
+      }
+    } catch (ExecutionException e) {
+      throw new AssertionError("a question that fails is an answer", e);
+    } finally {
+      threads.shutdownNow();
+    }
+    return held;
+  }
+
+  private static Optional<Holding> holding(
+      Statement.Placement.Member member, Hash capsule, Hash salt) {
+    try (Server server = Replicas.connect(member);
+        CapsuleSession session =
+            CapsuleSession.open(server, capsule, 0, List.of(), TIMEOUT_MILLIS)) {
+      return Optional.of(session.holding(salt));
+    } catch (HoldfastException | ProofException e) {
+      // Who does not say what it holds counts as holding nothing.
+      return Optional.empty();
+    }
+  }
+}

@@ -1,0 +1,357 @@
+package holdfast.node;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.capsule.Statement;
+import holdfast.client.CapsuleReader;
+import holdfast.client.CapsuleWriter;
+import holdfast.client.Placing;
+import holdfast.client.QuorumFreshness;
+import holdfast.client.ReadResult;
+import holdfast.client.ReaderOptions;
+import holdfast.client.ReplicaState;
+import holdfast.client.Replicas;
+import holdfast.client.ReplicatedReader;
+import holdfast.client.ReplicationOptions;
+import holdfast.client.Server;
+import holdfast.client.WriteResult;
+import holdfast.client.WriterOptions;
+import holdfast.net.Endpoint;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The owner places a capsule elsewhere while a writer or a reader is open. */
+@Timeout(120)
+class MovedPlacementTest {
+  private static final ReplicationOptions ATTENTIVE =
+      ReplicationOptions.majority().withLookMillis(20);
+
+  @TempDir Path folder;
+  private final List<NodeFixture> nodes = new ArrayList<>();
+  private final List<Meddler> meddlers = new ArrayList<>();
+  private NodeFixture first;
+  private Statement.Placement old;
+  private boolean meet;
+
+  /** Six nodes that have the capsule, which is placed on the first three. */
+  private void start(boolean meeting) throws ProofException {
+    meet = meeting;
+    for (int i = 0; i < 6; i++) {
+      nodes.add(
+          NodeFixture.start(
+              folder.resolve("node-" + i),
+              meet ? MovedPlacementTest::often : PlacedFixture::alone));
+      meddlers.add(Meddler.of(nodes.getLast()));
+    }
+    first = nodes.getFirst();
+    for (NodeFixture node : nodes) {
+      node.server.create(first.metadata, first.owner);
+    }
+    old = placement(1, 0, 1, 2);
+    for (int i = 0; i < 3; i++) {
+      nodes.get(i).server.declare(old);
+    }
+  }
+
+  /** Servers that meet each other do so directly: a meddler passes on what clients ask. */
+  private Endpoint endpoint(int node) {
+    return meet ? nodes.get(node).node.endpoint() : meddlers.get(node).endpoint();
+  }
+
+  private static NodeOptions often(NodeOptions options) {
+    return options.withReplication(options.replication().withPeriod(50, 20));
+  }
+
+  @AfterEach
+  void stop() {
+    meddlers.forEach(Meddler::close);
+    nodes.forEach(NodeFixture::close);
+  }
+
+  private Statement.Placement placement(long version, int... on) {
+    List<Statement.Placement.Member> members = new ArrayList<>();
+    for (int i : on) {
+      members.add(
+          new Statement.Placement.Member(nodes.get(i).node.identity(), endpoint(i).toString()));
+    }
+    return Statement.Placement.sign(first.capsule, version, version, members, first.owner);
+  }
+
+  private CapsuleWriter writer(Replicas replicas, WriterOptions how) throws ProofException {
+    return replicas.openWriter(first.owner, first.contentKey, how, ATTENTIVE);
+  }
+
+  private static WriterOptions patient() {
+    return WriterOptions.defaults().withBatchRecords(1).withRetry(30_000, 10_000);
+  }
+
+  private Set<String> members(CapsuleWriter writer) {
+    return writer.replicas().stream()
+        .map(ReplicaState::member)
+        .map(Statement.Placement.Member::address)
+        .collect(Collectors.toSet());
+  }
+
+  private Set<String> addresses(int... of) {
+    return placement(9, of).members().stream()
+        .map(Statement.Placement.Member::address)
+        .collect(Collectors.toSet());
+  }
+
+  private boolean has(int node, Hash name) {
+    return proven(node, List.of(name)) == 1;
+  }
+
+  private long proven(int node, List<Hash> names) {
+    try (CapsuleReader reader =
+        nodes.get(node).server.openReader(first.capsule, List.of(), ReaderOptions.withoutCache())) {
+      return reader.readHeaders(names).stream().filter(r -> r instanceof ReadResult.Proven).count();
+    } catch (ProofException e) {
+      throw new AssertionError("an honest server proves what it has", e);
+    }
+  }
+
+  private long having(Hash name, int... among) {
+    long count = 0;
+    for (int node : among) {
+      count += has(node, name) ? 1 : 0;
+    }
+    return count;
+  }
+
+  private void down(int node) {
+    Meddler meddler = meddlers.get(node);
+    meddler.requests(request -> {
+      meddler.cut();
+      return List.of();
+    });
+    meddler.cut();
+  }
+
+  private void up(int node) {
+    meddlers.get(node).requests(List::of);
+  }
+
+  @Test
+  void aWriterFollowsAMoveOfAllMembersWhileItStreams() throws Exception {
+    start(true);
+    List<Hash> names = new ArrayList<>();
+    List<WriteResult> results = new ArrayList<>();
+    try (Replicas replicas = Replicas.of(old);
+        CapsuleWriter writer = writer(replicas, patient())) {
+      writer.onResult(results::add);
+      for (int i = 0; i < 50; i++) {
+        names.add(writer.append(("before " + i).getBytes(UTF_8)));
+      }
+      move();
+      NodeFixture.eventually(
+          "the old servers are left",
+          () -> {
+            append(writer, names);
+            return members(writer).equals(addresses(3, 4, 5));
+          });
+      for (int i = 0; i < 3; i++) {
+        nodes.get(i).close();
+      }
+      for (int i = 0; i < 20; i++) {
+        append(writer, names);
+      }
+    }
+    assertThat(results).allMatch(one -> one instanceof WriteResult.Replicated);
+    assertThat(((WriteResult.Replicated) results.getLast()).placement().version()).isEqualTo(2);
+    // All is on each of the new servers at last, also what the old ones alone were sent.
+    for (int i = 3; i < 6; i++) {
+      int node = i;
+      NodeFixture.eventually("a new server has all", () -> proven(node, names) == names.size());
+    }
+  }
+
+  /** Places the capsule on the other three. */
+  private void move() throws ProofException {
+    List<Server> on = new ArrayList<>();
+    try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+      for (int i = 3; i < 6; i++) {
+        on.add(nodes.get(i).connect());
+      }
+      assertThat(Placing.place(reader, on, first.owner).complete()).isTrue();
+    } finally {
+      on.forEach(Server::close);
+    }
+  }
+
+  private static void append(CapsuleWriter writer, List<Hash> names) {
+    try {
+      names.add(writer.append(("during " + names.size()).getBytes(UTF_8)));
+      writer.commit();
+    } catch (ProofException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void whatIsInFlightGoesToTheNewMembersAndWantsEnoughOfBoth() throws Exception {
+    start(false);
+    try (Replicas replicas = Replicas.of(old);
+        CapsuleWriter writer = writer(replicas, patient())) {
+      NodeFixture.eventually("all are connected", () -> connected(writer) == 3);
+      down(1);
+      down(2);
+      Hash name = writer.append("in flight".getBytes(UTF_8));
+      CompletableFuture<List<WriteResult>> fate = new CompletableFuture<>();
+      Thread.ofPlatform()
+          .start(() -> {
+            try {
+              fate.complete(writer.commit());
+            } catch (ProofException | RuntimeException e) {
+              fate.completeExceptionally(e);
+            }
+          });
+      NodeFixture.eventually("one old server has it", () -> has(0, name));
+      first.server.declare(placement(2, 3, 4, 5));
+      NodeFixture.eventually("the new servers have it", () -> having(name, 3, 4, 5) == 3);
+      // Three receipts of the new placement, one of the old.
+      NodeFixture.eventually("they have signed", () -> acknowledged(writer, 3, 4, 5) == 3);
+      assertThat(fate).isNotDone();
+      up(1);
+      WriteResult.Replicated done = (WriteResult.Replicated) fate.get().getFirst();
+      assertThat(done.placement().version()).isEqualTo(2);
+      assertThat(done.acknowledgements()).hasSize(3);
+      assertThat(having(name, 0, 1)).isEqualTo(2);
+      // Nothing brings the new servers what the old ones have: both go on to be written to.
+      assertThat(members(writer)).isEqualTo(addresses(0, 1, 2, 3, 4, 5));
+      up(2);
+    }
+  }
+
+  @Test
+  void aReaderFollowsAMoveAndLeavesTheOldServersWhenTheNewOnesHaveAll() throws Exception {
+    start(true);
+    List<Hash> names = first.append(20, patient());
+    try (Replicas replicas = Replicas.of(old);
+        ReplicatedReader reader =
+            replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
+      reader.lookEvery(1);
+      assertThat(reader.readAll(names)).allMatch(r -> r instanceof ReadResult.Proven);
+      move();
+      NodeFixture.eventually(
+          "the new servers are read, the old ones are left",
+          () -> {
+            assertThat(allProven(reader, names)).isTrue();
+            return reader.servers().stream()
+                .map(one -> one.endpoint().toString())
+                .collect(Collectors.toSet())
+                .equals(addresses(3, 4, 5));
+          });
+      for (int i = 0; i < 3; i++) {
+        nodes.get(i).close();
+      }
+      assertThat(allProven(reader, names)).isTrue();
+      assertThat(reader.heads(2, 2).heads()).containsExactly(names.getLast());
+    }
+  }
+
+  private static boolean allProven(ReplicatedReader reader, List<Hash> names) {
+    try {
+      return reader.readHeaders(names).stream()
+          .allMatch(r -> r instanceof ReadResult.Proven || r instanceof ReadResult.Cached);
+    } catch (ProofException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** While nothing brings the new servers what the old ones have, heads want both. */
+  @Test
+  void headsWantEnoughOfEachPlacementWhileBothHold() throws Exception {
+    start(false);
+    List<Hash> names = first.append(1, patient());
+    try (Replicas replicas = Replicas.of(old);
+        ReplicatedReader reader =
+            replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
+      reader.lookEvery(1);
+      first.server.declare(placement(2, 3, 4, 5));
+      NodeFixture.eventually(
+          "both hold", () -> allProven(reader, names) && reader.servers().size() == 6);
+      QuorumFreshness heads = reader.heads(3, 2);
+      assertThat(heads.heads()).isEqualTo(names);
+      assertThat(heads.answers()).hasSize(3);
+      assertThat(heads.members()).isEqualTo(3);
+      down(1);
+      assertThat(reader.heads(2, 2).heads()).isNotNull();
+      down(2);
+      assertThatThrownBy(() -> reader.heads(2, 2))
+          .isInstanceOf(HoldfastException.class)
+          .hasMessageContaining("of each placement");
+    }
+  }
+
+  private static long connected(CapsuleWriter writer) {
+    return writer.replicas().stream()
+        .filter(one -> one.standing() == ReplicaState.Standing.CONNECTED)
+        .count();
+  }
+
+  private long acknowledged(CapsuleWriter writer, int... among) {
+    Set<String> which = addresses(among);
+    return writer.replicas().stream()
+        .filter(one -> which.contains(one.member().address()) && one.acknowledged() > 0)
+        .count();
+  }
+
+  @Test
+  void neitherPlacementAloneWillDoWhileBothHold() throws Exception {
+    start(false);
+    // On the old servers alone, so that they are not left.
+    first.append(1, patient());
+    try (Replicas replicas = Replicas.of(old);
+        CapsuleWriter writer = writer(replicas, PlacedFixture.each())) {
+      first.server.declare(placement(2, 3, 4, 5));
+      NodeFixture.eventually("all are connected", () -> connected(writer) == 6);
+      for (int[] few : new int[][] {{1, 2}, {4, 5}}) {
+        down(few[0]);
+        down(few[1]);
+        writer.append("too few of one".getBytes(UTF_8));
+        assertThat(writer.commit()).singleElement().isInstanceOf(WriteResult.Unknown.class);
+        up(few[0]);
+        up(few[1]);
+        NodeFixture.eventually("all are connected again", () -> connected(writer) == 6);
+      }
+      Hash name = writer.append("enough of both".getBytes(UTF_8));
+      assertThat(writer.commit()).singleElement().isInstanceOf(WriteResult.Replicated.class);
+      assertThat(having(name, 0, 1, 2)).isGreaterThanOrEqualTo(2);
+      assertThat(having(name, 3, 4, 5)).isGreaterThanOrEqualTo(2);
+    }
+  }
+
+  @Test
+  void aLowerVersionIsNeverTaken() throws Exception {
+    start(false);
+    Statement.Placement newer = placement(3, 0, 1, 3);
+    try (Replicas replicas = Replicas.of(newer);
+        CapsuleWriter writer = writer(replicas, PlacedFixture.each())) {
+      NodeFixture.eventually("all are connected", () -> connected(writer) == 3);
+      // All that the servers know is version 1, and 2 comes while they are asked.
+      first.server.declare(placement(2, 0, 4, 5));
+      meddlers.get(0).requests.clear();
+      NodeFixture.eventually(
+          "a server was asked again and again",
+          () -> meddlers.get(0).requests.stream().filter(one -> one.hasStatements()).count() >= 3);
+      writer.append("still there".getBytes(UTF_8));
+      WriteResult.Replicated done = (WriteResult.Replicated) writer.commit().getFirst();
+      assertThat(done.placement()).isEqualTo(newer);
+      assertThat(members(writer)).isEqualTo(addresses(0, 1, 3));
+    }
+  }
+}
