@@ -15,7 +15,8 @@ import picocli.CommandLine.Mixin;
     footer = {
       "Exit code 1 when it does not run, or cannot write.",
       "",
-      "JSON: edge, capsule, identity, writable, trouble, record, changes, flushes, backup: copies,",
+      "JSON: edge, capsule, identity, writable, trouble, record, changes, flushes, mqtt",
+      "(connections, subscriptions, received, acknowledged and more), backup: copies,",
       "backlogRecords, backlogBytes, oldestMillis (of what is not on so many masters yet), masters",
       "(address, identity, reachable, silentMillis, backlogRecords, backlogBytes, oldestMillis,",
       "lastMillis, trouble)"
@@ -35,8 +36,8 @@ final class EdgeStatusCommand extends BaseCommand {
       StringBuilder text = new StringBuilder();
       status.forEach((key, value) -> {
         json.put(key, value);
-        if (value instanceof Map<?, ?> backup) {
-          text.append(backup(backup));
+        if (value instanceof Map<?, ?> group) {
+          text.append(key.equals("backup") ? backup(group) : counters(key, group));
         } else if (value != null) {
           text.append(text.isEmpty() ? "" : "\n").append(key).append(' ').append(value);
         }
@@ -44,6 +45,12 @@ final class EdgeStatusCommand extends BaseCommand {
       print(json, text.toString());
       return Boolean.TRUE.equals(status.get("writable")) ? 0 : Failure.FAILED;
     }
+  }
+
+  private static String counters(String group, Map<?, ?> counters) {
+    StringBuilder text = new StringBuilder("\n").append(group);
+    counters.forEach((name, count) -> text.append(' ').append(name).append(' ').append(count));
+    return text.toString();
   }
 
   private static String backup(Map<?, ?> backup) {

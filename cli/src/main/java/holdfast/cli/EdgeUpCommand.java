@@ -26,8 +26,9 @@ import picocli.CommandLine.Option;
       "Examples:",
       "  holdfast edge up",
       "  holdfast edge up --host 0.0.0.0 --certificate-host edge.local --name kitchen",
+      "  holdfast edge up --no-mqtt",
       "",
-      "JSON: event, edge, rest, fingerprint, authority, capsule, identity, endpoint, httpPort, data"
+      "JSON: event, edge, rest, mqtt, fingerprint, authority, capsule, identity, endpoint, httpPort, data"
     })
 final class EdgeUpCommand extends BaseCommand {
   @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
@@ -37,7 +38,8 @@ final class EdgeUpCommand extends BaseCommand {
       names = "--host",
       paramLabel = "H",
       defaultValue = "127.0.0.1",
-      description = "The address on which REST listens. Default: 127.0.0.1, this machine only.")
+      description =
+          "The address on which REST and MQTT listen. Default: 127.0.0.1, this machine only.")
   String host = "127.0.0.1";
 
   @Option(
@@ -46,6 +48,16 @@ final class EdgeUpCommand extends BaseCommand {
       defaultValue = "7443",
       description = "The port of REST; 0 for any that is free. Default: 7443.")
   int port = EdgeOptions.DEFAULT_REST_PORT;
+
+  @Option(
+      names = "--mqtt-port",
+      paramLabel = "N",
+      defaultValue = "8883",
+      description = "The port of MQTT; 0 for any that is free. Default: 8883.")
+  int mqttPort = EdgeOptions.DEFAULT_MQTT_PORT;
+
+  @Option(names = "--no-mqtt", description = "Serves no MQTT.")
+  boolean noMqtt;
 
   @Option(
       names = "--node-host",
@@ -170,6 +182,7 @@ final class EdgeUpCommand extends BaseCommand {
     return new EdgeOptions(
         plain.data(),
         plain.rest(),
+        noMqtt ? null : new Endpoint(host, mqttPort),
         plain.node(),
         new Endpoint("127.0.0.1", httpPort),
         hosts,
@@ -205,11 +218,13 @@ final class EdgeUpCommand extends BaseCommand {
   }
 
   private void announce(Gateway gateway, EdgeFolder folder) {
+    Endpoint mqtt = gateway.mqtt();
     print(
         Json.object()
             .put("event", "up")
             .put("edge", folder.name())
             .put("rest", "https://" + gateway.rest())
+            .put("mqtt", mqtt == null ? null : "mqtts://" + mqtt)
             .put("fingerprint", gateway.fingerprint())
             .put("authority", gateway.authority())
             .put("capsule", folder.capsule())
@@ -221,6 +236,7 @@ final class EdgeUpCommand extends BaseCommand {
             + folder.name()
             + " serves https://"
             + gateway.rest()
+            + (mqtt == null ? "" : " and mqtts://" + mqtt)
             + ", data in "
             + folder.path()
             + "\nCertificate SHA-256 "

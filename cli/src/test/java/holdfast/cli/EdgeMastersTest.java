@@ -41,7 +41,7 @@ class EdgeMastersTest {
       Path admin = cli.home.resolve("edge/admin");
       Thread thread =
           Thread.ofPlatform()
-              .start(() -> cli.run("edge", "up", "--port", "0", "--name", "kitchen"));
+              .start(() -> cli.run("edge", "up", "--port", "0", "--no-mqtt", "--name", "kitchen"));
       eventually("the edge is up", () -> Files.exists(admin) || !thread.isAlive());
       return new Running(thread);
     }

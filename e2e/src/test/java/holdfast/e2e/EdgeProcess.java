@@ -39,7 +39,8 @@ final class EdgeProcess implements AutoCloseable {
   /** Starts an edge and waits until it serves. */
   static EdgeProcess start(Path home, Path log) throws Exception {
     ProcessBuilder builder =
-        command(home, "edge", "up", "--port", "0", "--bcrypt-cost", "4", "--json");
+        command(
+            home, "edge", "up", "--port", "0", "--mqtt-port", "0", "--bcrypt-cost", "4", "--json");
     Process process = builder.redirectError(ProcessBuilder.Redirect.appendTo(log.toFile())).start();
     BufferedReader out =
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));

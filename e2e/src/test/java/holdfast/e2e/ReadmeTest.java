@@ -157,6 +157,7 @@ class ReadmeTest {
     builder.environment().put("HOLDFAST_UP_PORT", port);
     builder.environment().put("HOLDFAST_UP_HTTP_PORT", String.valueOf(freePort()));
     builder.environment().put("HOLDFAST_EDGE_UP_PORT", edgePort);
+    builder.environment().put("HOLDFAST_EDGE_UP_MQTT_PORT", String.valueOf(freePort()));
     if (!String.join("", blocks).contains("cluster up")) {
       builder.environment().put("HOLDFAST_SERVER", "127.0.0.1:" + port);
     }

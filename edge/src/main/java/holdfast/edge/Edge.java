@@ -36,6 +36,7 @@ final class Edge implements AutoCloseable {
   private final Logins logins;
   private final Passwords passwords;
   private final VerifyKey node;
+  private final MqttCounters mqtt = new MqttCounters();
   private final ReentrantLock proving = new ReentrantLock();
   private final Map<Hash, CapsuleReader> provers = new HashMap<>();
   private volatile @Nullable Backup backup;
@@ -95,6 +96,11 @@ final class Edge implements AutoCloseable {
     return flusher;
   }
 
+  /** What MQTT clients have done so far; all zero without MQTT. */
+  MqttCounters mqtt() {
+    return mqtt;
+  }
+
   // ---- Keys and values --------------------------------------------------------------------------
 
   /** Makes changes, all or none; they are synced when this returns. */
@@ -143,6 +149,19 @@ final class Edge implements AutoCloseable {
     if (!writes) {
       throw new Problem(Problem.Code.DENIED, "the right to write is missing");
     }
+  }
+
+  /** Whether who logged in some time ago still is who it was, and has a right. */
+  boolean still(Login login, Right right, String space) {
+    return switch (login) {
+      case Login.Operator operator -> operator.may(right, space);
+      case Login.Known(var user) -> {
+        EdgeLeaf.User now = view.users.get(user.name());
+        yield now != null
+            && now.passwordHash().equals(user.passwordHash())
+            && now.may(right, space);
+      }
+    };
   }
 
   static boolean signed(Octets key, Domain domain, byte[] message, Octets signature) {

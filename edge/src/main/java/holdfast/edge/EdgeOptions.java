@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param data the edge's folder
  * @param rest where the REST interface listens
+ * @param mqtt where MQTT listens; null for no MQTT
  * @param node where the edge's own capsule server listens
  * @param nodeHttp where that server tells of its health, on loopback
  * @param hosts names and addresses under which clients reach the edge, for its certificate
@@ -21,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * @param bcryptCost of passwords that are set from now on
  * @param queueTasks changes that may wait to be written
  * @param queueBytes bytes of such changes
- * @param connections of clients at once
- * @param watches at once
+ * @param connections of clients at once, by REST and by MQTT each
+ * @param watches at once, by REST and by MQTT each
  * @param allowOwners who else may create capsules on the edge's server
  * @param routes to other servers
  * @param heartbeatMillis how often masters are told that the edge is there
@@ -30,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 public record EdgeOptions(
     Path data,
     Endpoint rest,
+    @Nullable Endpoint mqtt,
     Endpoint node,
     Endpoint nodeHttp,
     List<String> hosts,
@@ -47,6 +49,9 @@ public record EdgeOptions(
 
   /** The port of the REST interface when none is given. */
   public static final int DEFAULT_REST_PORT = 7443;
+
+  /** The port of MQTT when none is given. */
+  public static final int DEFAULT_MQTT_PORT = 8883;
 
   /** The cost of bcrypt when none is given. */
   public static final int DEFAULT_BCRYPT_COST = Passwords.DEFAULT_COST;
@@ -81,11 +86,12 @@ public record EdgeOptions(
     }
   }
 
-  /** What an edge uses when nothing is configured. */
+  /** What an edge uses when nothing is configured; without MQTT. */
   public static EdgeOptions of(Path data, Endpoint rest, Endpoint node) {
     return new EdgeOptions(
         data,
         rest,
+        null,
         node,
         new Endpoint("127.0.0.1", 0),
         List.of("localhost", "127.0.0.1", "::1"),
@@ -98,5 +104,25 @@ public record EdgeOptions(
         Set.of(),
         Routes.parse(List.of()),
         NodeOptions.DEFAULT_HEARTBEAT_MILLIS);
+  }
+
+  /** The same edge, with MQTT. */
+  public EdgeOptions withMqtt(Endpoint where) {
+    return new EdgeOptions(
+        data,
+        rest,
+        where,
+        node,
+        nodeHttp,
+        hosts,
+        certificate,
+        bcryptCost,
+        queueTasks,
+        queueBytes,
+        connections,
+        watches,
+        allowOwners,
+        routes,
+        heartbeatMillis);
   }
 }

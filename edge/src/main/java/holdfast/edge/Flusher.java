@@ -33,6 +33,7 @@ final class Flusher implements AutoCloseable {
   private static final int LEAVES_PER_FLUSH = 8192;
   private static final long BYTES_PER_FLUSH = 12L << 20;
   private static final long RECOVERY_MILLIS = 1000;
+  private static final long RECENT_BYTES = 16L << 20;
 
   private final View view;
   private final EdgeLog log;
@@ -45,6 +46,9 @@ final class Flusher implements AutoCloseable {
   private final ArrayDeque<Task> queue = new ArrayDeque<>();
   private long queuedBytes;
   private boolean stopping;
+
+  /** What was written last, for those who follow changes. */
+  final RecentChanges recent = new RecentChanges(RECENT_BYTES);
 
   final LongAdder flushes = new LongAdder();
   final LongAdder changes = new LongAdder();
@@ -201,6 +205,8 @@ final class Flusher implements AutoCloseable {
   private List<ViewUpdate.Effect> apply(Flush flush, Hash record) {
     flushes.increment();
     changes.add(flush.leaves().size());
+    // Before the view tells of it.
+    recent.add(record, flush.leaves());
     return ViewUpdate.apply(
         view, record, flush.timeMillis(), view.mark().arrival() + 1, flush.leaves());
   }

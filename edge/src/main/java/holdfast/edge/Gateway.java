@@ -16,10 +16,11 @@ import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A running edge: its own capsule server, the view, the flusher, and the REST interface. */
+/** A running edge: its own capsule server, the view, the flusher, REST, and MQTT. */
 public final class Gateway implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Gateway.class);
 
@@ -28,6 +29,7 @@ public final class Gateway implements AutoCloseable {
   private final Node node;
   private final View view;
   private final RestPort rest;
+  private final @Nullable MqttPort mqtt;
   private final EdgeFolder.Admin admin;
   private final SiteTls tls;
   private final Backup backup;
@@ -74,6 +76,8 @@ public final class Gateway implements AutoCloseable {
       node.speakAsEdge(backup::state);
       edge.backup(backup);
       this.rest = part(RestPort.listen(options, edge, tls));
+      Endpoint forMqtt = options.mqtt();
+      this.mqtt = forMqtt == null ? null : part(MqttPort.listen(options, forMqtt, edge, tls));
       this.admin = folder.announce(rest.endpoint(), authority, local, node.identity());
       parts.push(folder::withdraw);
       logins.operatorToken(admin.token());
@@ -82,6 +86,10 @@ public final class Gateway implements AutoCloseable {
       throw e;
     }
     LOG.info("edge {} serves REST on {}", folder.name(), rest.endpoint());
+    Endpoint mqttServed = mqtt();
+    if (mqttServed != null) {
+      LOG.info("edge {} serves MQTT on {}", folder.name(), mqttServed);
+    }
   }
 
   private <T extends AutoCloseable> T part(T made) {
@@ -150,6 +158,11 @@ public final class Gateway implements AutoCloseable {
   /** Where the REST interface listens. */
   public Endpoint rest() {
     return rest.endpoint();
+  }
+
+  /** Where MQTT is served; null when it is not. */
+  public @Nullable Endpoint mqtt() {
+    return mqtt == null ? null : mqtt.endpoint();
   }
 
   /** The edge's own capsule server. */

@@ -68,7 +68,7 @@ final class WatchRoute {
     long after = from;
     out.write(": this is a watch of a space\n\n".getBytes(UTF_8));
     out.flush();
-    while (!stopping && stillMay(login, space)) {
+    while (!stopping && edge.still(login, Right.READ, space)) {
       List<String> events = new ArrayList<>();
       long[] last = {after};
       long seen = edge.view().mark().number();
@@ -95,19 +95,6 @@ final class WatchRoute {
         out.flush();
       }
     }
-  }
-
-  /** Whether the user still is who it was when the watch began, and still may read. */
-  private boolean stillMay(Login login, String space) {
-    return switch (login) {
-      case Login.Operator operator -> true;
-      case Login.Known(var user) -> {
-        EdgeLeaf.User now = edge.view().users.get(user.name());
-        yield now != null
-            && now.passwordHash().equals(user.passwordHash())
-            && now.may(Right.READ, space);
-      }
-    };
   }
 
   private static String event(String key, Version version) {

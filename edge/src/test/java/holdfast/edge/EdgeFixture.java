@@ -75,6 +75,7 @@ final class EdgeFixture implements AutoCloseable {
     return new EdgeOptions(
         plain.data(),
         plain.rest(),
+        plain.mqtt(),
         plain.node(),
         plain.nodeHttp(),
         plain.hosts(),

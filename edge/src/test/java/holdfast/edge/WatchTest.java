@@ -36,6 +36,7 @@ class WatchTest {
                 new EdgeOptions(
                     plain.data(),
                     plain.rest(),
+                    plain.mqtt(),
                     plain.node(),
                     plain.nodeHttp(),
                     plain.hosts(),
