@@ -317,7 +317,8 @@ class ReplicatedWriterTest {
         assertThat(reader.status().getCapsule().getRecords()).isEqualTo(30);
       }
     }
-    // Batches that wait share a receipt, so there may be few; each server was cut off at least once.
+    // Batches that wait share a receipt, so there may be few; each server was cut off at least
+    // once.
     assertThat(receipts).hasSize(3);
     receipts.forEach((node, count) -> assertThat(count).isGreaterThan(1 + node));
   }
