@@ -24,7 +24,11 @@ import io.grpc.stub.StreamObserver;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -189,6 +193,88 @@ class HeartbeatsTest {
       }
       assertThat(seen(atMaster, edge.capsule).getSaid().getEdge().getName()).isEqualTo("plant-7");
     }
+  }
+
+  @Test
+  void twoStreamsOfOnePeerDoNotWaitForEachOther() throws Exception {
+    SigningKey peer = SigningKey.generate(NodeFixture.RANDOM);
+    try (NodeFixture server = NodeFixture.start(folder.resolve("edge"), HeartbeatsTest::often);
+        Connection first = asPeer(server, peer);
+        Connection second = asPeer(server, peer)) {
+      server.server.declare(
+          Statement.Placement.sign(
+              server.capsule,
+              5,
+              1,
+              List.of(
+                  new Statement.Placement.Member(
+                      server.node.identity(), server.node.endpoint().toString()),
+                  new Statement.Placement.Member(peer.verifyKey(), "127.0.0.1:1")),
+              server.owner));
+      try (ExecutorService threads = Executors.newFixedThreadPool(2)) {
+        for (int round = 0; round < 50; round++) {
+          List<CompletableFuture<String>> heard =
+              List.of(new CompletableFuture<>(), new CompletableFuture<>());
+          var one = first.openHeartbeats(heard(heard.get(0)));
+          var other = second.openHeartbeats(heard(heard.get(1)));
+          CyclicBarrier together = new CyclicBarrier(2);
+          for (var stream : List.of(one, other)) {
+            threads.execute(() -> beats(stream, server.capsule, together));
+          }
+          // Each hears an answer, or that the other one took its place.
+          for (CompletableFuture<String> what : heard) {
+            what.get(20, TimeUnit.SECONDS);
+          }
+        }
+        CompletableFuture<String> last = new CompletableFuture<>();
+        first.openHeartbeats(heard(last)).onNext(beat(server.capsule));
+        assertThat(last.get(20, TimeUnit.SECONDS)).isEqualTo("answered");
+      }
+    }
+  }
+
+  private static void beats(
+      StreamObserver<Heartbeat> stream, Hash capsule, CyclicBarrier together) {
+    try {
+      together.await();
+      for (int i = 0; i < 20; i++) {
+        stream.onNext(beat(capsule));
+      }
+    } catch (InterruptedException | BrokenBarrierException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static Connection asPeer(NodeFixture server, SigningKey peer) {
+    return Connection.asPeer(
+        server.node.endpoint(), Connection.Pin.exactly(server.node.identity()), peer);
+  }
+
+  private static Heartbeat beat(Hash capsule) {
+    return Heartbeat.newBuilder()
+        .setNumber(1)
+        .setIntervalMillis(1000)
+        .setCapsule(com.google.protobuf.ByteString.copyFrom(capsule.toBytes()))
+        .build();
+  }
+
+  private static StreamObserver<Heartbeat> heard(CompletableFuture<String> what) {
+    return new StreamObserver<>() {
+      @Override
+      public void onNext(Heartbeat value) {
+        what.complete("answered");
+      }
+
+      @Override
+      public void onError(Throwable failure) {
+        what.complete(String.valueOf(failure.getMessage()));
+      }
+
+      @Override
+      public void onCompleted() {
+        what.complete("ended");
+      }
+    };
   }
 
   @Test

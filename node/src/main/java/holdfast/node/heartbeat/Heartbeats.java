@@ -335,39 +335,45 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
     }
 
     @Override
-    public synchronized void onNext(Heartbeat beat) {
+    public void onNext(Heartbeat beat) {
+      Hearing older = hear(beat);
+      if (older != null) {
+        // Not under this one's lock: the older one may be doing the same to this one just now.
+        older.end(Status.ABORTED.withDescription("there is a newer stream"));
+      }
+    }
+
+    /** Hears a beat and answers it; the older stream of the peer, if there is one. */
+    private synchronized @Nullable Hearing hear(Heartbeat beat) {
       if (over) {
-        return;
+        return null;
       }
       VerifyKey peer = who;
       if (peer == null || !sound(beat)) {
         end(
             Status.PERMISSION_DENIED.withDescription(
                 "heartbeats are exchanged with servers that show their identity"));
-        return;
+        return null;
       }
       Hash capsule = Hash.of(beat.getCapsule().toByteArray());
       if (!acquaintances.share(capsule, peer)) {
         end(
             Status.PERMISSION_DENIED.withDescription(
                 "no placement here says that both servers keep this capsule"));
-        return;
+        return null;
       }
-      onlyOne(peer);
+      Hearing older = replaced(peer);
       heard(peer, beat);
       if (out.isReady()) {
         out.onNext(speak(beat.getNumber(), capsule));
       }
+      return older;
     }
 
     /** A peer has one stream: an older one is of a connection that it has given up. */
-    private void onlyOne(VerifyKey peer) {
-      StreamObserver<Heartbeat> before;
+    private @Nullable Hearing replaced(VerifyKey peer) {
       synchronized (Heartbeats.this) {
-        before = incoming.put(peer, this);
-      }
-      if (before instanceof Hearing older && older != this) {
-        older.end(Status.ABORTED.withDescription("there is a newer stream"));
+        return incoming.put(peer, this) instanceof Hearing older && older != this ? older : null;
       }
     }
 
