@@ -192,6 +192,13 @@ class MovedPlacementTest {
     }
   }
 
+  /** Tells the new servers, which hold one set then, and one of the old. */
+  private void declareMove() throws ProofException {
+    for (int i : List.of(3, 4, 5, 0)) {
+      nodes.get(i).server.declare(placement(2, 3, 4, 5));
+    }
+  }
+
   private static void append(CapsuleWriter writer, List<Hash> names) {
     try {
       names.add(writer.append(("during " + names.size()).getBytes(UTF_8)));
@@ -220,7 +227,7 @@ class MovedPlacementTest {
             }
           });
       NodeFixture.eventually("one old server has it", () -> has(0, name));
-      first.server.declare(placement(2, 3, 4, 5));
+      declareMove();
       NodeFixture.eventually("the new servers have it", () -> having(name, 3, 4, 5) == 3);
       // Three receipts of the new placement, one of the old.
       NodeFixture.eventually("they have signed", () -> acknowledged(writer, 3, 4, 5) == 3);
@@ -281,7 +288,7 @@ class MovedPlacementTest {
         ReplicatedReader reader =
             replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
       reader.lookEvery(1);
-      first.server.declare(placement(2, 3, 4, 5));
+      declareMove();
       NodeFixture.eventually(
           "both hold", () -> allProven(reader, names) && reader.servers().size() == 6);
       QuorumFreshness heads = reader.heads(3, 2);
@@ -317,7 +324,7 @@ class MovedPlacementTest {
     first.append(1, patient());
     try (Replicas replicas = Replicas.of(old);
         CapsuleWriter writer = writer(replicas, PlacedFixture.each())) {
-      first.server.declare(placement(2, 3, 4, 5));
+      declareMove();
       NodeFixture.eventually("all are connected", () -> connected(writer) == 6);
       for (int[] few : new int[][] {{1, 2}, {4, 5}}) {
         down(few[0]);
