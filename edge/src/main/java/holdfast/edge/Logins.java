@@ -189,15 +189,28 @@ final class Logins {
     byte[] password = Arrays.copyOfRange(pair, colon + 1, pair.length);
     // The same login may come on many connections at once; one of them is enough to check it.
     ReentrantLock stripe = stripes[Math.floorMod(id.hashCode(), STRIPES)];
-    stripe.lock();
+    boolean mine = false;
     try {
+      mine = stripe.tryLock(limits.waitMillis(), TimeUnit.MILLISECONDS);
+      if (!mine) {
+        throw busy();
+      }
       EdgeLeaf.User known = known(id);
       return known == null ? check(name, password, id, address) : known;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new Problem(Problem.Code.STOPPING, "the edge is stopping", 1);
     } finally {
-      stripe.unlock();
+      if (mine) {
+        stripe.unlock();
+      }
       Arrays.fill(password, (byte) 0);
       Arrays.fill(pair, (byte) 0);
     }
+  }
+
+  private static Problem busy() {
+    return new Problem(Problem.Code.BUSY, "too many logins are being checked", 1);
   }
 
   private EdgeLeaf.User check(String name, byte[] password, Hash id, String address) {
@@ -217,7 +230,7 @@ final class Logins {
     try {
       mine = hashing.tryAcquire(limits.waitMillis(), TimeUnit.MILLISECONDS);
       if (!mine) {
-        throw new Problem(Problem.Code.BUSY, "too many logins are being checked", 1);
+        throw busy();
       }
       requireUnlocked(byAddress, address);
       requireUnlocked(byUser, name);
