@@ -55,19 +55,19 @@ public record Claim(
               + operations);
     }
     long left = last - first + 1;
-    long next = first;
     Range before = null;
     for (Range range : ranges) {
-      if (range.first() < next || range.last() > last) {
+      // Compared with the range before, never with its last + 1: past 2^63 - 1 that is negative.
+      boolean ascends = before == null ? range.first() >= first : range.first() > before.last();
+      if (!ascends || range.last() > last || range.count() > left) {
         throw new IllegalArgumentException(
             "the range " + range + " overlaps another or lies outside of the claim");
       }
-      if (before != null && range.first() == next && range.reason() == before.reason()) {
+      if (before != null && range.first() - 1 == before.last() && range.reason() == before.reason()) {
         throw new IllegalArgumentException(
             "two ranges that touch have the same reason: " + before + ", " + range);
       }
       left -= range.count();
-      next = range.last() + 1;
       before = range;
     }
     if (left != operations) {

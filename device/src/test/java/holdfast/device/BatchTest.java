@@ -68,6 +68,63 @@ class BatchTest {
     assertThatThrownBy(() -> claim(0, 5, 6)).hasMessageContaining("0 to 5");
   }
 
+  /** Where a range ends with the last number of all there is no next one to compare with. */
+  @Test
+  void rangesThatEndWithTheLastNumberOfAllDoNotOverflow() {
+    long most = Long.MAX_VALUE;
+    Range two = new Range(Reason.COLLAPSED, 1, 2);
+    Range rest = new Range(Reason.DROPPED, 3, most);
+    Range all = new Range(Reason.DROPPED, 1, most);
+    assertThatThrownBy(() -> claim(1, most, 2, rest, all, all, two))
+        .hasMessageContaining("overlaps");
+    assertThatThrownBy(() -> claim(1, most, 2, rest, two)).hasMessageContaining("overlaps");
+    assertThat(claim(1, most, 0, two, rest).ranges()).containsExactly(two, rest);
+    assertThat(claim(1, most, 2, rest).operations()).isEqualTo(2);
+    assertThatThrownBy(() -> claim(1, most, 1, rest)).hasMessageContaining("leave 2");
+  }
+
+  /** A claim is accepted exactly when every number lies in one range or is one operation's. */
+  @Test
+  void aClaimCoversEachNumberOnce() {
+    int[] accepted = new int[2];
+    Property.check(
+        2000,
+        gen -> {
+          long base = gen.pick(List.of(1L, 1000L, Long.MAX_VALUE - 7));
+          int[] times = new int[8];
+          boolean ascends = true;
+          long before = base - 1;
+          Range[] ranges = new Range[gen.between(0, 4)];
+          for (int i = 0; i < ranges.length; i++) {
+            // Mostly behind the one before, so that many claims are right.
+            int behind = (int) Math.min(7, before - base + 1);
+            int from = gen.between(!gen.oneIn(10) ? behind : 0, 7);
+            int to = gen.between(from, Math.min(7, from + 3));
+            ranges[i] = new Range(Reason.values()[i % 2 + 1], base + from, base + to);
+            ascends &= base + from > before;
+            before = base + to;
+            for (int at = from; at <= to; at++) {
+              times[at]++;
+            }
+          }
+          int uncovered = (int) Arrays.stream(times).filter(n -> n == 0).count();
+          int operations = !gen.oneIn(5) ? uncovered : gen.between(0, 8);
+          boolean exact =
+              ascends && operations == uncovered && Arrays.stream(times).allMatch(n -> n <= 1);
+          boolean taken;
+          try {
+            claim(base, base + 7, operations, ranges);
+            taken = true;
+          } catch (IllegalArgumentException refused) {
+            taken = false;
+          }
+          assertThat(taken).as(Arrays.toString(ranges) + " and " + operations).isEqualTo(exact);
+          accepted[taken ? 1 : 0]++;
+        });
+    assertThat(accepted[0]).isGreaterThan(100);
+    assertThat(accepted[1]).isGreaterThan(100);
+  }
+
   @Test
   void anOperationOutOfItsPlaceIsRefused() {
     List<Range> ranges = List.of(new Range(Reason.EXPIRED, 2, 2));
