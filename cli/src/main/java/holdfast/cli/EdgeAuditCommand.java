@@ -55,7 +55,7 @@ final class EdgeAuditCommand extends BaseCommand {
   @Override
   int run() throws Exception {
     long fromMillis = from == null ? 0 : parseTime(from);
-    long toMillis = to == null ? Long.MAX_VALUE : parseTime(to);
+    Long toMillis = to == null ? null : Long.valueOf(parseTime(to));
     EdgeFolder folder = where.folder(terminal);
     EdgeFolder.Admin edge = folder.running();
     List<CapsuleReader> readers = new ArrayList<>();

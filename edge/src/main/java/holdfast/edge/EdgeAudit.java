@@ -7,23 +7,23 @@ import holdfast.base.ProofException;
 import holdfast.capsule.Body;
 import holdfast.capsule.Record;
 import holdfast.client.CapsuleReader;
-import holdfast.client.Cursor;
 import holdfast.client.ReadResult;
 import holdfast.crypto.Domain;
 import holdfast.device.Batch;
 import holdfast.device.Claim;
+import holdfast.device.DeviceKey;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
 import holdfast.device.Range;
 import holdfast.device.Reason;
+import holdfast.device.SignedClaim;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,31 +32,51 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Integrity</b>: everything that the edge attributes to the device is signed by it, and is
  * what it signed. <b>Completeness</b>: every operation that the device has numbered is there, or
  * the device itself has signed what became of it. An edge that leaves something out shows in the
- * second; one that changes something shows in the first.
+ * second; one that changes something, or its order, shows in the first.
+ *
+ * <p>Records are read in the order in which the view of the edge applies them, and a claim counts by
+ * the rule of the view: what the edge shows is what is judged. Times are the edge's word, and
+ * decide nothing but what is counted and shown.
  *
  * <p>What a device has numbered after its last batch, nobody but the device knows.
  */
 public final class EdgeAudit {
   private final String device;
   private final long fromMillis;
-  private final long toMillis;
+  private final @Nullable Long toMillis;
   private final List<String> violations = new ArrayList<>();
-  private final Map<Octets, TreeMap<Long, Covered>> queues = new LinkedHashMap<>();
-  private final List<EdgeLeaf.Device> enrolments = new ArrayList<>();
-  private final List<Claimed> claims = new ArrayList<>();
+  private final Map<Octets, Queue> queues = new LinkedHashMap<>();
+
+  /** What the name was enrolled with first; it never changes its key. */
+  private EdgeLeaf.@Nullable Device enrolment;
+
+  /** Whether the device is enrolled where the walk has come to. */
+  private boolean enrolled;
+
+  private boolean claimed;
+  private long batches;
+  private long operations;
   private long byPassword;
-  private long unreadable;
+  private long erased;
   private long repeated;
 
-  /** A claim and the operations that stand behind it; null where the owner had one erased. */
-  private record Claimed(
-      Place place,
-      long timeMillis,
-      EdgeLeaf.DeviceBatch leaf,
-      List<@Nullable Operation> operations) {}
+  /** One queue of the device, as far as the walk has come. */
+  private static final class Queue {
+    /** The last number that the view has taken, from whomever. */
+    long last;
+
+    /** The last number in the window that the device has signed, whether its batch counts or not. */
+    long known;
+
+    /** The names of the claims that the view has taken. */
+    final Set<Hash> taken = new HashSet<>();
+
+    /** What is signed, whole and taken; ascending. */
+    final List<Covered> covered = new ArrayList<>();
+  }
 
   /** What a claim covers. */
-  private record Covered(Claim claim, long timeMillis, boolean inRange) {}
+  private record Covered(Claim claim, boolean inWindow) {}
 
   /** The verdict on integrity. */
   public enum Integrity {
@@ -98,7 +118,7 @@ public final class EdgeAudit {
       long repeated,
       long erased) {}
 
-  private EdgeAudit(String device, long fromMillis, long toMillis) {
+  private EdgeAudit(String device, long fromMillis, @Nullable Long toMillis) {
     this.device = device;
     this.fromMillis = fromMillis;
     this.toMillis = toMillis;
@@ -109,10 +129,11 @@ public final class EdgeAudit {
    *
    * @param reader holds the content keys; proves what it returns
    * @param device name of the device, or of a user without one
-   * @param fromMillis from when on, by the edge's time
-   * @param toMillis until when, exclusive
+   * @param fromMillis from when on something is counted and shown, by the edge's time
+   * @param toMillis until when, exclusive; null for no end. All is judged, whatever its time
    */
-  public static Report run(CapsuleReader reader, String device, long fromMillis, long toMillis)
+  public static Report run(
+      CapsuleReader reader, String device, long fromMillis, @Nullable Long toMillis)
       throws ProofException {
     return run(List.of(reader), device, fromMillis, toMillis);
   }
@@ -123,7 +144,7 @@ public final class EdgeAudit {
    * @param readers of the capsules, oldest first
    */
   public static Report run(
-      List<CapsuleReader> readers, String device, long fromMillis, long toMillis)
+      List<CapsuleReader> readers, String device, long fromMillis, @Nullable Long toMillis)
       throws ProofException {
     EdgeAudit audit = new EdgeAudit(device, fromMillis, toMillis);
     for (CapsuleReader reader : readers) {
@@ -133,17 +154,20 @@ public final class EdgeAudit {
   }
 
   private void readAll(CapsuleReader reader) throws ProofException {
-    Cursor all = reader.scan(0);
-    for (ReadResult next = all.next(); next != null; next = all.next()) {
-      switch (next) {
-        case ReadResult.Proven one -> read(reader, one.record());
-        case ReadResult.Erased one -> read(reader, one.record());
-        case ReadResult.Unproven one ->
-            violations.add("record " + one.name().brief() + " is not signed");
-        case ReadResult.Absent one -> throw lost(one.name());
-        case ReadResult.Damaged one -> throw lost(one.name());
-        case ReadResult.Outside one -> {}
-        case ReadResult.Cached one -> throw new AssertionError("records were asked for");
+    List<Hash> names = EdgeCapsule.linked(reader);
+    for (int i = 0; i < names.size(); i += EdgeCapsule.READ_AT_ONCE) {
+      int end = Math.min(names.size(), i + EdgeCapsule.READ_AT_ONCE);
+      for (ReadResult next : reader.readAll(names.subList(i, end))) {
+        switch (next) {
+          case ReadResult.Proven one -> read(reader, one.record());
+          case ReadResult.Erased one -> read(reader, one.record());
+          case ReadResult.Unproven one ->
+              violations.add("record " + one.name().brief() + " is not signed");
+          case ReadResult.Absent one -> throw lost(one.name());
+          case ReadResult.Damaged one -> throw lost(one.name());
+          case ReadResult.Outside one -> {}
+          case ReadResult.Cached one -> throw new AssertionError("records were asked for");
+        }
       }
     }
   }
@@ -163,30 +187,26 @@ public final class EdgeAudit {
     if (body == null) {
       return;
     }
-    long time = record.header().timeMillis();
+    boolean counts = in(record.header().timeMillis());
     byte[] @Nullable [] leaves = reader.opener().openAll(record.header(), body);
     for (int i = 0; i < leaves.length; i++) {
       byte[] bytes = leaves[i];
       EdgeLeaf leaf = bytes == null ? null : EdgeLeaf.decode(bytes);
+      Place place = new Place(record.name(), i);
       switch (leaf) {
-        case EdgeLeaf.Device one when one.name().equals(device) -> enrolments.add(one);
+        case EdgeLeaf.Device one when one.name().equals(device) -> enrolment(one, place);
         case EdgeLeaf.DeviceBatch batch -> {
           List<@Nullable Operation> operations = operations(batch, leaves, i);
           if (batch.device().equals(device)) {
-            claims.add(new Claimed(new Place(record.name(), i), time, batch, operations));
+            claim(batch.signed(), operations, place, counts);
           }
           i += operations.size();
         }
-        case EdgeLeaf.Change change when change.device().equals(device) && in(time) ->
+        case EdgeLeaf.Change change when change.device().equals(device) ->
             violations.add(
-                "leaf "
-                    + record.name().brief()
-                    + "/"
-                    + i
-                    + " names the device, and no claim"
-                    + " stands before it");
+                "leaf " + brief(place) + " names the device, and no claim stands before it");
         case EdgeLeaf.Change change
-            when change.device().isEmpty() && change.user().equals(device) && in(time) ->
+            when change.device().isEmpty() && change.user().equals(device) && counts ->
             byPassword++;
         case null, default -> {}
       }
@@ -214,43 +234,159 @@ public final class EdgeAudit {
   }
 
   private boolean in(long timeMillis) {
-    return fromMillis <= timeMillis && timeMillis < toMillis;
+    return fromMillis <= timeMillis && (toMillis == null || timeMillis < toMillis);
+  }
+
+  private static String brief(Place place) {
+    return place.record().brief() + "/" + place.leaf();
   }
 
   // ---- Judging ----------------------------------------------------------------------------------
 
-  private Report report() {
-    Set<Octets> keys = new HashSet<>();
-    for (EdgeLeaf.Device one : enrolments) {
-      keys.add(one.key());
+  /** The first leaf of a device enrols it; those after it change its state and nothing else. */
+  private void enrolment(EdgeLeaf.Device leaf, Place place) {
+    String what = "the enrolment in leaf " + brief(place);
+    EdgeLeaf.Device first = enrolment;
+    if (first == null) {
+      enrolment = leaf;
+      if (!signedByItsKey(leaf)) {
+        violations.add(what + " is not signed by the key that it names");
+      }
+    } else if (!leaf.key().equals(first.key())) {
+      violations.add(what + " names another key than the first; a device has one");
+    } else if (!leaf.signature().equals(first.signature())) {
+      violations.add(what + " has another signature than the first");
     }
-    if (keys.size() > 1) {
-      violations.add("the device was enrolled with " + keys.size() + " keys; it may have one");
+    enrolled = leaf.enrolled();
+  }
+
+  private static boolean signedByItsKey(EdgeLeaf.Device leaf) {
+    byte[] message;
+    try {
+      message = DeviceKey.enrolment(leaf.name(), leaf.user());
+    } catch (IllegalArgumentException e) {
+      // No device signs a name, or a user, that cannot be.
+      return false;
     }
-    claims.sort(Comparator.comparingLong(Claimed::timeMillis));
-    long operations = 0;
-    long batches = 0;
-    for (Claimed one : claims) {
-      boolean counts = in(one.timeMillis());
+    return Edge.signed(leaf.key(), Domain.DEVICE_ENROLMENT, message, leaf.signature());
+  }
+
+  /** Judges a claim, and then takes it or passes it over as the view does. */
+  private void claim(
+      SignedClaim signed, List<@Nullable Operation> found, Place place, boolean counts) {
+    Claim claim = signed.claim();
+    String what = "the batch " + claim.first() + " to " + claim.last() + " in leaf " + brief(place);
+    claimed = true;
+    batches += counts ? 1 : 0;
+    boolean genuine = genuine(what, signed);
+    boolean whole = whole(what, signed, found);
+    Queue queue = queues.computeIfAbsent(claim.incarnation(), _ -> new Queue());
+    if (genuine && counts) {
+      queue.known = Math.max(queue.known, claim.last());
+    }
+    Hash name = ViewUpdate.nameOf(claim);
+    if (claim.first() <= queue.last) {
+      if (!queue.taken.contains(name)) {
+        violations.add(
+            what
+                + " took no effect: "
+                + queue.last
+                + " of its queue stands before it. Either the edge has changed the order, or the"
+                + " device's key is used twice");
+      } else if (counts) {
+        repeated++;
+      }
+      return;
+    }
+    queue.last = claim.last();
+    queue.taken.add(name);
+    if (genuine && whole) {
+      queue.covered.add(new Covered(claim, counts));
       if (counts) {
-        batches++;
-        judge(one, keys);
+        count(found);
       }
-      operations += cover(one, counts);
     }
-    if (enrolments.isEmpty() && claims.isEmpty()) {
-      if (byPassword == 0 && violations.isEmpty()) {
-        throw new HoldfastException(
-            ErrorCode.NOT_FOUND,
-            "neither a device nor a user called " + device + " wrote anything");
+  }
+
+  private boolean genuine(String what, SignedClaim signed) {
+    Claim claim = signed.claim();
+    EdgeLeaf.Device first = enrolment;
+    if (first == null) {
+      violations.add(what + " stands before the device was enrolled");
+      return false;
+    }
+    if (!claim.device().equals(first.key())) {
+      violations.add(what + " is by a key that the device was not enrolled with");
+      return false;
+    }
+    if (!Edge.signed(claim.device(), Domain.DEVICE_BATCH, claim.encode(), signed.signature())) {
+      violations.add(what + " is not signed by the device");
+      return false;
+    }
+    if (!enrolled) {
+      violations.add(what + " stands after the device was revoked");
+    }
+    return true;
+  }
+
+  /** Whether the operations are those of the claim, as far as they were not erased. */
+  private boolean whole(String what, SignedClaim signed, List<@Nullable Operation> found) {
+    int claims = signed.claim().operations();
+    if (found.size() != claims) {
+      violations.add(
+          what + " claims " + claims + " operations, and " + found.size() + " follow");
+      return false;
+    }
+    List<Operation> present = found.stream().filter(Objects::nonNull).toList();
+    if (present.size() == claims) {
+      try {
+        var _ = new Batch(signed, present);
+        return true;
+      } catch (IllegalArgumentException e) {
+        violations.add(what + " does not fit its operations: " + e.getMessage());
+        return false;
       }
+    }
+    // Without those that were erased there is no root; the numbers are known all the same.
+    long next = signed.claim().first();
+    int range = 0;
+    List<Range> ranges = signed.claim().ranges();
+    for (Operation operation : found) {
+      while (range < ranges.size() && ranges.get(range).first() == next) {
+        next = ranges.get(range++).last() + 1;
+      }
+      if (operation != null && operation.sequence() != next) {
+        violations.add(
+            what
+                + " does not fit its operations: the operation "
+                + operation.sequence()
+                + " stands where the claim leaves room for "
+                + next);
+        return false;
+      }
+      next++;
+    }
+    return true;
+  }
+
+  /** Counts the operations of a batch that took effect. */
+  private void count(List<@Nullable Operation> found) {
+    long present = found.stream().filter(Objects::nonNull).count();
+    operations += found.size();
+    erased += found.size() - present;
+  }
+
+  private Report report() {
+    if (enrolment == null && !claimed && byPassword == 0 && violations.isEmpty()) {
+      throw new HoldfastException(
+          ErrorCode.NOT_FOUND, "neither a device nor a user called " + device + " wrote anything");
     }
     List<Gap> gaps = gaps();
     boolean complete = gaps.stream().allMatch(gap -> gap.reason().equals("collapsed"));
     Integrity integrity =
         !violations.isEmpty()
             ? Integrity.VIOLATED
-            : enrolments.isEmpty() ? Integrity.EDGE_ONLY : Integrity.HOLDS;
+            : enrolment == null ? Integrity.EDGE_ONLY : Integrity.HOLDS;
     return new Report(
         integrity,
         List.copyOf(violations),
@@ -261,95 +397,29 @@ public final class EdgeAudit {
         operations,
         byPassword,
         repeated,
-        unreadable);
-  }
-
-  private void judge(Claimed one, Set<Octets> keys) {
-    Claim claim = one.leaf().signed().claim();
-    String what =
-        "the batch " + claim.first() + " to " + claim.last() + " in leaf " + brief(one.place());
-    if (!keys.contains(claim.device())) {
-      violations.add(what + " is by a key that the device was not enrolled with");
-    } else if (!Edge.signed(
-        claim.device(), Domain.DEVICE_BATCH, claim.encode(), one.leaf().signed().signature())) {
-      violations.add(what + " is not signed by the device");
-    }
-    if (one.operations().size() != claim.operations()) {
-      violations.add(
-          what
-              + " claims "
-              + claim.operations()
-              + " operations, and "
-              + one.operations().size()
-              + " follow");
-      return;
-    }
-    List<Operation> present = new ArrayList<>();
-    one.operations()
-        .forEach(operation -> {
-          if (operation != null) {
-            present.add(operation);
-          }
-        });
-    if (present.size() < claim.operations()) {
-      // What the owner had erased cannot be hashed any more; the claim still covers it.
-      unreadable += claim.operations() - present.size();
-    } else {
-      try {
-        var _ = new Batch(one.leaf().signed(), present);
-      } catch (IllegalArgumentException e) {
-        violations.add(what + " does not fit its operations: " + e.getMessage());
-      }
-    }
-  }
-
-  private static String brief(Place place) {
-    return place.record().brief() + "/" + place.leaf();
-  }
-
-  /** Adds a claim to what its queue covers; returns how many operations it brings. */
-  private long cover(Claimed one, boolean counts) {
-    Claim claim = one.leaf().signed().claim();
-    TreeMap<Long, Covered> queue =
-        queues.computeIfAbsent(claim.incarnation(), first -> new TreeMap<>());
-    Map.Entry<Long, Covered> before = queue.floorEntry(claim.last());
-    if (before != null && before.getValue().claim().last() >= claim.first()) {
-      // It took no effect; the same claim again is a retry, another is none of the device's.
-      if (before.getValue().claim().equals(claim) || sameAt(queue, claim)) {
-        repeated += counts ? 1 : 0;
-      } else if (counts) {
-        violations.add(
-            "two batches claim number "
-                + Math.max(claim.first(), before.getValue().claim().first())
-                + " of one queue: the device's key is used twice");
-      }
-      return 0;
-    }
-    queue.put(claim.first(), new Covered(claim, one.timeMillis(), counts));
-    return counts ? claim.operations() : 0;
-  }
-
-  private static boolean sameAt(Map<Long, Covered> queue, Claim claim) {
-    Covered there = queue.get(claim.first());
-    return there != null && there.claim().equals(claim);
+        erased);
   }
 
   private List<Gap> gaps() {
     List<Gap> gaps = new ArrayList<>();
     queues.forEach((incarnation, queue) -> {
       String hex = incarnation.toHex();
-      long next = 1;
-      for (Covered covered : queue.values()) {
+      long last = 0;
+      for (Covered covered : queue.covered) {
         Claim claim = covered.claim();
-        if (covered.inRange()) {
-          if (claim.first() > next) {
-            gaps.add(new Gap(hex, "missing", next, claim.first() - 1));
+        if (covered.inWindow()) {
+          if (claim.first() - 1 > last) {
+            gaps.add(new Gap(hex, "missing", last + 1, claim.first() - 1));
           }
           for (Range range : claim.ranges()) {
             gaps.add(new Gap(hex, text(range.reason()), range.first(), range.last()));
           }
         }
-        next = claim.last() + 1;
+        last = claim.last();
+      }
+      if (queue.known > last) {
+        // The device has signed these numbers, and what stands there is not what it signed.
+        gaps.add(new Gap(hex, "missing", last + 1, queue.known));
       }
     });
     return gaps;

@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class EdgeCapsule implements EdgeLog, AutoCloseable {
   private static final int PAGE = 1000;
-  private static final int READ_AT_ONCE = 64;
+  static final int READ_AT_ONCE = 64;
 
   private final Server server;
   private final Hash capsule;
@@ -231,6 +231,15 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
    * Applies all records, each after those it points at; the older first where that leaves a choice.
    */
   private boolean inOrderOfLinks(CapsuleReader from, View view) throws ProofException {
+    apply(from, view, linked(from), 0);
+    // Arrival numbers say nothing about this order; the next start finds its place by them anyway,
+    // because what comes now arrives last.
+    view.table.flush();
+    return true;
+  }
+
+  /** The records of a capsule in the order in which a view applies them. */
+  static List<Hash> linked(CapsuleReader from) throws ProofException {
     Map<Hash, RecordHeader> headers = new HashMap<>();
     long next = 0;
     for (boolean end = false; !end; ) {
@@ -239,11 +248,7 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
       next = page.next();
       end = page.end() || page.records().isEmpty();
     }
-    apply(from, view, ordered(headers), 0);
-    // Arrival numbers say nothing about this order; the next start finds its place by them anyway,
-    // because what comes now arrives last.
-    view.table.flush();
-    return true;
+    return ordered(headers);
   }
 
   /** Ancestors first; among those that are free, by time and name. */

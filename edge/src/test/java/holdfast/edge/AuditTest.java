@@ -1,0 +1,279 @@
+package holdfast.edge;
+
+import static holdfast.edge.EdgeFixture.ANN;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import holdfast.base.Hash;
+import holdfast.capsule.Statement;
+import holdfast.client.CapsuleReader;
+import holdfast.client.CapsuleWriter;
+import holdfast.client.ReaderOptions;
+import holdfast.client.Server;
+import holdfast.client.WriterOptions;
+import holdfast.device.Batch;
+import holdfast.device.DeviceKey;
+import holdfast.device.Octets;
+import holdfast.device.Operation;
+import holdfast.device.SignedClaim;
+import holdfast.store.DerivedTable;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * An audit against an edge that lies: it writes its capsule with its own key, and chooses the times
+ * and the order of its records.
+ */
+class AuditTest {
+  private static final Octets QUEUE = Octets.wrap(new byte[16]);
+  private static final long NOW = 1_700_000_000_000L;
+
+  @TempDir Path data;
+  private EdgeFixture edge;
+  private final DeviceKey key = DeviceKey.generate(EdgeFixture.RANDOM);
+  private final DeviceKey stranger = DeviceKey.generate(EdgeFixture.RANDOM);
+
+  @BeforeEach
+  void start() throws Exception {
+    edge = EdgeFixture.start(data);
+  }
+
+  @AfterEach
+  void stop() {
+    edge.close();
+  }
+
+  private EdgeLeaf.Device device(DeviceKey who, Octets signature, boolean enrolled) {
+    return new EdgeLeaf.Device(NOW, "ann", "sensor", who.publicKey(), signature, enrolled);
+  }
+
+  private EdgeLeaf.Device device(boolean enrolled) {
+    return device(key, key.signEnrolment("sensor", "ann"), enrolled);
+  }
+
+  private static Operation put(long sequence, String key) {
+    return new Operation.Put(
+        sequence, sequence, "home", key, "text/plain", Octets.wrap("x".getBytes(UTF_8)));
+  }
+
+  private static Batch batch(DeviceKey who, long first, Operation... operations) {
+    return Batch.sign(
+        who, QUEUE, first, first + operations.length - 1, List.of(), List.of(operations));
+  }
+
+  private static List<EdgeLeaf> leaves(SignedClaim signed, Operation... operations) {
+    List<EdgeLeaf> leaves = new ArrayList<>();
+    leaves.add(new EdgeLeaf.DeviceBatch("ann", "sensor", signed));
+    for (Operation operation : operations) {
+      leaves.add(new EdgeLeaf.Change("ann", "sensor", operation));
+    }
+    return leaves;
+  }
+
+  private static List<EdgeLeaf> leaves(Batch batch) {
+    return leaves(batch.signed(), batch.operations().toArray(Operation[]::new));
+  }
+
+  private static SignedClaim unsigned(Batch batch) {
+    byte[] signature = batch.signed().signature().toArray();
+    signature[5] ^= 1;
+    return new SignedClaim(batch.claim(), Octets.wrap(signature));
+  }
+
+  private Hash write(long timeMillis, List<EdgeLeaf> leaves) throws Exception {
+    EdgeFolder.Admin running = edge.folder.running();
+    try (Server server = Server.at(running.node(), running.identity());
+        CapsuleWriter writer =
+            server.openWriter(
+                edge.folder.capsule(),
+                edge.folder.writer(),
+                edge.folder.contentKeys().getLast(),
+                WriterOptions.defaults())) {
+      Hash name = writer.append(leaves.stream().map(EdgeLeaf::encode).toList(), timeMillis);
+      writer.commitOrThrow();
+      return name;
+    }
+  }
+
+  private void write(long timeMillis, EdgeLeaf... leaves) throws Exception {
+    write(timeMillis, Arrays.asList(leaves));
+  }
+
+  private EdgeAudit.Report audit(long fromMillis, @Nullable Long toMillis) throws Exception {
+    EdgeFolder.Admin running = edge.folder.running();
+    try (Server server = Server.at(running.node(), running.identity());
+        CapsuleReader reader =
+            server.openReader(
+                edge.folder.capsule(), edge.folder.contentKeys(), ReaderOptions.defaults())) {
+      return EdgeAudit.run(reader, "sensor", fromMillis, toMillis);
+    }
+  }
+
+  private EdgeAudit.Report audit() throws Exception {
+    return audit(0, Long.MAX_VALUE);
+  }
+
+  // ---- The window -------------------------------------------------------------------------------
+
+  @Test
+  void aForeignClaimAtAnyTimeIsFoundOut() throws Exception {
+    write(NOW, device(true));
+    write(Long.MAX_VALUE, leaves(batch(stranger, 1, put(1, "a"))));
+    for (EdgeAudit.Report report : List.of(audit(), audit(NOW, NOW + 1))) {
+      assertThat(report.integrity()).isEqualTo(EdgeAudit.Integrity.VIOLATED);
+      assertThat(report.violations()).singleElement().asString().contains("not enrolled with");
+    }
+  }
+
+  @Test
+  void aForgedClaimAtAnyTimeHidesNoLostNumber() throws Exception {
+    write(NOW, device(true));
+    write(Long.MAX_VALUE, leaves(unsigned(batch(key, 1, put(1, "a"))), put(1, "a")));
+    write(NOW, leaves(batch(key, 2, put(2, "b"))));
+    EdgeAudit.Report report = audit(NOW, NOW + 1);
+    assertThat(report.violations()).singleElement().asString().contains("not signed");
+    assertThat(report.complete()).isFalse();
+    assertThat(report.gaps())
+        .containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "missing", 1, 1));
+  }
+
+  @Test
+  void aChangeWithoutAClaimIsFoundOutAtAnyTime() throws Exception {
+    write(NOW, device(true));
+    write(Long.MAX_VALUE, new EdgeLeaf.Change("ann", "sensor", put(1, "a")));
+    assertThat(audit(NOW, NOW + 1).violations()).singleElement().asString().contains("no claim");
+  }
+
+  @Test
+  void theWindowLimitsWhatIsCounted() throws Exception {
+    write(NOW, device(true));
+    write(NOW, leaves(batch(key, 1, put(1, "a"))));
+    write(NOW + 1, leaves(batch(key, 3, put(3, "c"))));
+    EdgeAudit.Report early = audit(NOW, NOW + 1);
+    assertThat(early.integrity()).isEqualTo(EdgeAudit.Integrity.HOLDS);
+    assertThat(early.complete()).isTrue();
+    assertThat(early.operations()).isEqualTo(1);
+    EdgeAudit.Report late = audit(NOW + 1, NOW + 2);
+    assertThat(late.operations()).isEqualTo(1);
+    assertThat(late.gaps()).containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "missing", 2, 2));
+  }
+
+  // ---- The order --------------------------------------------------------------------------------
+
+  @Test
+  void aBatchThatIsHeldBackBehindALaterOneIsFoundOut() throws Exception {
+    write(NOW, device(true));
+    write(NOW + 2, leaves(batch(key, 2, put(2, "b"))));
+    write(NOW + 1, leaves(batch(key, 1, put(1, "a"))));
+    edge.restart(() -> DerivedTable.delete(data.resolve("view")));
+    assertThat(edge.get(ANN, "/v1/kv/home/b").statusCode()).isEqualTo(200);
+    assertThat(edge.get(ANN, "/v1/kv/home/a").statusCode()).isEqualTo(404);
+    EdgeAudit.Report report = audit();
+    assertThat(report.violations()).singleElement().asString().contains("took no effect");
+    assertThat(report.gaps())
+        .containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "missing", 1, 1));
+  }
+
+  /** The forged batch stands in the way of the genuine one, which the view passes over. */
+  @Test
+  void aBatchThatAForgedOneSuppressesIsMissing() throws Exception {
+    write(NOW, device(true));
+    write(NOW, leaves(batch(stranger, 1, put(1, "a"))));
+    write(NOW, leaves(batch(key, 1, put(1, "a"))));
+    EdgeAudit.Report report = audit();
+    assertThat(report.violations())
+        .hasSize(2)
+        .anyMatch(one -> one.contains("not enrolled with"))
+        .anyMatch(one -> one.contains("took no effect"));
+    assertThat(report.complete()).isFalse();
+  }
+
+  @Test
+  void theSameBatchAgainIsNoViolation() throws Exception {
+    write(NOW, device(true));
+    Batch first = batch(key, 1, put(1, "a"));
+    write(NOW, leaves(first));
+    write(NOW, leaves(batch(key, 2, put(2, "b"))));
+    write(NOW, leaves(first));
+    EdgeAudit.Report report = audit();
+    assertThat(report.integrity()).isEqualTo(EdgeAudit.Integrity.HOLDS);
+    assertThat(report.complete()).isTrue();
+    assertThat(report.repeated()).isEqualTo(1);
+    assertThat(report.operations()).isEqualTo(2);
+  }
+
+  // ---- The enrolment ----------------------------------------------------------------------------
+
+  @Test
+  void anEnrolmentThatTheKeyDidNotSignIsFoundOut() throws Exception {
+    write(NOW, device(stranger, key.signEnrolment("sensor", "ann"), true));
+    write(NOW, leaves(batch(stranger, 1, put(1, "a"))));
+    assertThat(audit().violations())
+        .singleElement()
+        .asString()
+        .contains("enrolment", "not signed by the key");
+  }
+
+  @Test
+  void aLaterStateThatIsNotOfTheEnrolmentIsFoundOut() throws Exception {
+    write(NOW, device(true));
+    write(NOW, device(key, key.signEnrolment("sensor", "bob"), false));
+    assertThat(audit().violations()).singleElement().asString().contains("other signature");
+  }
+
+  @Test
+  void anotherKeyUnderTheNameIsFoundOut() throws Exception {
+    write(NOW, device(true));
+    write(NOW, device(stranger, stranger.signEnrolment("sensor", "ann"), true));
+    write(NOW, leaves(batch(stranger, 1, put(1, "a"))));
+    assertThat(audit().violations())
+        .hasSize(2)
+        .anyMatch(one -> one.contains("another key"))
+        .anyMatch(one -> one.contains("not enrolled with"));
+  }
+
+  @Test
+  void aBatchThatStandsWhereTheDeviceIsNotEnrolledIsFoundOut() throws Exception {
+    write(NOW, leaves(batch(key, 1, put(1, "a"))));
+    write(NOW, device(true));
+    write(NOW, leaves(batch(key, 2, put(2, "b"))));
+    write(NOW, device(false));
+    write(NOW, leaves(batch(key, 3, put(3, "c"))));
+    write(NOW, device(true));
+    write(NOW, leaves(batch(key, 4, put(4, "d"))));
+    assertThat(audit().violations())
+        .hasSize(2)
+        .anyMatch(one -> one.contains("batch 1 to 1") && one.contains("before the device"))
+        .anyMatch(one -> one.contains("batch 3 to 3") && one.contains("revoked"));
+  }
+
+  // ---- What was erased --------------------------------------------------------------------------
+
+  private void erase(Hash record, int leaf) throws Exception {
+    EdgeFolder.Admin running = edge.folder.running();
+    try (Server server = Server.at(running.node(), running.identity())) {
+      server.declare(
+          Statement.Erasure.sign(
+              edge.folder.capsule(),
+              NOW,
+              new Statement.Erased.OfLeaf(record, leaf),
+              "asked for",
+              edge.operator));
+    }
+  }
+
+  @Test
+  void besideAnErasedOperationTheNumbersAreStillChecked() throws Exception {
+    write(NOW, device(true));
+    Batch batch = batch(key, 1, put(1, "a"), put(2, "b"));
+    erase(write(NOW, leaves(batch.signed(), put(1, "a"), put(3, "b"))), 1);
+    assertThat(audit().violations()).singleElement().asString().contains("operation 3");
+  }
+}
