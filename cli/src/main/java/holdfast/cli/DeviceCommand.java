@@ -17,6 +17,7 @@ import holdfast.device.QueueStatus;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -98,6 +99,9 @@ final class DeviceCommand extends BaseCommand {
   /** A command that may speak to an edge. */
   abstract static class Reaching extends InFolder {
     /** What somebody has to see to, since it does not pass by itself. */
+    /** How often it is looked whether there is something to tell. */
+    private static final long TELL_MILLIS = 1000;
+
     private static final Set<LinkState> HELPLESS =
         EnumSet.of(LinkState.DENIED, LinkState.CONFLICT, LinkState.REFUSED, LinkState.NOT_ENROLLED);
 
@@ -163,11 +167,32 @@ final class DeviceCommand extends BaseCommand {
           : device.delete(line.space(), line.key());
     }
 
+    private String told = "";
+
+    /** Says, once for each reason, why nothing is sent. */
+    void tellTrouble(Device device) {
+      String trouble = device.status().trouble();
+      if (!trouble.isEmpty() && !trouble.equals(told)) {
+        terminal.note("holdfast: nothing is lost, and it is tried again: " + trouble);
+      }
+      told = trouble;
+    }
+
+    private boolean flush(Device device, long millis) throws InterruptedException {
+      for (long left = millis; left > 0; left -= TELL_MILLIS) {
+        if (device.flush(Duration.ofMillis(Math.min(left, TELL_MILLIS)))) {
+          return true;
+        }
+        tellTrouble(device);
+      }
+      return false;
+    }
+
     /** Waits until all is sent, and says how far that went. */
     int sent(Device device, @Nullable Double waitSeconds) throws InterruptedException {
       long millis = waitSeconds == null ? Long.MAX_VALUE / 1_000_000 : (long) (waitSeconds * 1000);
       boolean may = edge != null && device.status().link() != LinkState.NOT_ENROLLED;
-      boolean all = may && device.flush(Duration.ofMillis(millis));
+      boolean all = may && flush(device, millis);
       DeviceStatus status = device.status();
       String trouble = status.trouble().isEmpty() ? "" : ": " + status.trouble();
       print(
@@ -227,7 +252,7 @@ final class DeviceCommand extends BaseCommand {
       if (address == null) {
         throw Failure.usage("--edge is missing", "Name the edge: --edge https://HOST:7443.");
       }
-      boolean fresh = Device.enrol(folder(), address, name, Duration.ofSeconds(30));
+      boolean fresh = enrol(address);
       print(
           Json.object()
               .put("device", name)
@@ -235,6 +260,19 @@ final class DeviceCommand extends BaseCommand {
               .put("new", fresh),
           name + (fresh ? " is enrolled" : " was enrolled already"));
       return 0;
+    }
+
+    private boolean enrol(EdgeAddress address) throws IOException, InterruptedException {
+      try {
+        return Device.enrol(folder(), address, name, Duration.ofSeconds(30));
+      } catch (FileSystemException e) {
+        throw e;
+      } catch (IOException e) {
+        String reason = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+        throw Failure.failed(
+            address.uri() + " did not take the device: " + reason,
+            "Does the edge run there? Are --ca, --user and the password those of this edge?");
+      }
     }
   }
 

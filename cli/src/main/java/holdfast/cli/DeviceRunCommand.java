@@ -126,6 +126,7 @@ final class DeviceRunCommand extends DeviceCommand.Reaching {
             take(device, new String(line, StandardCharsets.UTF_8), number);
           }
         }
+        tellTrouble(device);
       }
       return sent(device, wait);
     }

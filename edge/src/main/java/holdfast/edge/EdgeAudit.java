@@ -34,8 +34,8 @@ import org.jspecify.annotations.Nullable;
  * the device itself has signed what became of it. An edge that leaves something out shows in the
  * second; one that changes something, or its order, shows in the first.
  *
- * <p>Records are read in the order in which the view of the edge applies them, and a claim counts by
- * the rule of the view: what the edge shows is what is judged. Times are the edge's word, and
+ * <p>Records are read in the order in which the view of the edge applies them, and a claim counts
+ * by the rule of the view: what the edge shows is what is judged. Times are the edge's word, and
  * decide nothing but what is counted and shown.
  *
  * <p>What a device has numbered after its last batch, nobody but the device knows.
@@ -65,7 +65,9 @@ public final class EdgeAudit {
     /** The last number that the view has taken, from whomever. */
     long last;
 
-    /** The last number in the window that the device has signed, whether its batch counts or not. */
+    /**
+     * The last number in the window that the device has signed, whether its batch counts or not.
+     */
     long known;
 
     /** The names of the claims that the view has taken. */
@@ -333,8 +335,7 @@ public final class EdgeAudit {
   private boolean whole(String what, SignedClaim signed, List<@Nullable Operation> found) {
     int claims = signed.claim().operations();
     if (found.size() != claims) {
-      violations.add(
-          what + " claims " + claims + " operations, and " + found.size() + " follow");
+      violations.add(what + " claims " + claims + " operations, and " + found.size() + " follow");
       return false;
     }
     List<Operation> present = found.stream().filter(Objects::nonNull).toList();

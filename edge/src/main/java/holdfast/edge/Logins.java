@@ -134,6 +134,11 @@ final class Logins {
     return new Problem(Problem.Code.UNAUTHENTICATED, "a user name and its password are needed");
   }
 
+  /** The same whether there is such a user or not. */
+  private static Problem wrong() {
+    return new Problem(Problem.Code.UNAUTHENTICATED, "the user name or the password is wrong");
+  }
+
   private Hash idOf(String header) {
     byte[] text = header.getBytes(StandardCharsets.ISO_8859_1);
     byte[] keyed = Arrays.copyOf(processKey, processKey.length + text.length);
@@ -184,7 +189,7 @@ final class Logins {
     String name = utf8(pair, colon);
     if (colon < 1 || name == null || !EdgeLeaf.NAME.matcher(name).matches()) {
       byAddress.failed(address);
-      throw unauthenticated();
+      throw wrong();
     }
     byte[] password = Arrays.copyOfRange(pair, colon + 1, pair.length);
     // The same login may come on many connections at once; one of them is enough to check it.
@@ -239,7 +244,7 @@ final class Logins {
       if (user == null || !right) {
         byUser.failed(name);
         byAddress.failed(address);
-        throw unauthenticated();
+        throw wrong();
       }
       return user;
     } catch (InterruptedException e) {
@@ -271,12 +276,12 @@ final class Logins {
 
   private static byte[] decode(String header) {
     if (!header.regionMatches(true, 0, BASIC, 0, BASIC.length())) {
-      throw unauthenticated();
+      throw wrong();
     }
     try {
       return Base64.getDecoder().decode(header.substring(BASIC.length()).strip());
     } catch (IllegalArgumentException e) {
-      throw unauthenticated();
+      throw wrong();
     }
   }
 

@@ -140,8 +140,7 @@ class AuditTest {
     EdgeAudit.Report report = audit(NOW, NOW + 1);
     assertThat(report.violations()).singleElement().asString().contains("not signed");
     assertThat(report.complete()).isFalse();
-    assertThat(report.gaps())
-        .containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "missing", 1, 1));
+    assertThat(report.gaps()).containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "missing", 1, 1));
   }
 
   @Test
@@ -177,8 +176,7 @@ class AuditTest {
     assertThat(edge.get(ANN, "/v1/kv/home/a").statusCode()).isEqualTo(404);
     EdgeAudit.Report report = audit();
     assertThat(report.violations()).singleElement().asString().contains("took no effect");
-    assertThat(report.gaps())
-        .containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "missing", 1, 1));
+    assertThat(report.gaps()).containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "missing", 1, 1));
   }
 
   /** The forged batch stands in the way of the genuine one, which the view passes over. */
