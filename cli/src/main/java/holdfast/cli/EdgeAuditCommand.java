@@ -25,14 +25,16 @@ import picocli.CommandLine.Parameters;
       "every operation it has numbered is there, or was collapsed into a later one of the same key;",
       "what it gave up itself (expired, dropped) is signed by it, and what it did not is missing.",
       "Of clients with only a password nothing is known but what the edge says.",
+      "All that the capsule holds of the device is judged. --from and --to limit what is counted",
+      "and which numbers are shown. Compare the key with 'device status' on the device.",
       "",
       "Exit code 3 when integrity is violated, 1 when something is missing, expired or dropped.",
       "",
       "Example:",
       "  holdfast edge audit kitchen --from 2026-01-01 --to 2026-02-01",
       "",
-      "JSON: device, integrity, complete, violations, ranges, incarnations, batches, operations,",
-      "      byPassword, repeated, erased"
+      "JSON: device, key, integrity, complete, violations, ranges, incarnations, batches, operations,",
+      "      byPassword, repeated, erased, unverifiable"
     })
 final class EdgeAuditCommand extends BaseCommand {
   private static final int SHOWN = 50;
@@ -88,6 +90,7 @@ final class EdgeAuditCommand extends BaseCommand {
             .toList();
     return Json.object()
         .put("device", device)
+        .put("key", report.key())
         .put(
             "integrity",
             switch (report.integrity()) {
@@ -105,14 +108,16 @@ final class EdgeAuditCommand extends BaseCommand {
         .put("operations", report.operations())
         .put("byPassword", report.byPassword())
         .put("repeated", report.repeated())
-        .put("erased", report.erased());
+        .put("erased", report.erased())
+        .put("unverifiable", report.unverifiable());
   }
 
   private String text(EdgeAudit.Report report) {
     StringBuilder text = new StringBuilder();
     switch (report.integrity()) {
       case HOLDS ->
-          text.append("Integrity: holds. ")
+          text.append("Integrity: holds")
+              .append(report.unverifiable() > 0 ? ", as far as it can be verified. " : ". ")
               .append(report.operations())
               .append(" operations in ")
               .append(report.batches())
@@ -127,6 +132,9 @@ final class EdgeAuditCommand extends BaseCommand {
           text.append("Integrity: vouched for by the edge only. ")
               .append(report.byPassword())
               .append(" operations with no more than a password.");
+    }
+    if (report.key() != null) {
+      text.append("\nKey of the device: ").append(report.key());
     }
     text.append("\nCompleteness: ");
     if (report.integrity() == EdgeAudit.Integrity.EDGE_ONLY) {
@@ -155,6 +163,11 @@ final class EdgeAuditCommand extends BaseCommand {
     }
     if (report.erased() > 0) {
       text.append("\n").append(report.erased()).append(" operations were erased by the owner.");
+    }
+    if (report.unverifiable() > 0) {
+      text.append("\n")
+          .append(report.unverifiable())
+          .append(" operations cannot be verified: others of their batches were erased.");
     }
     return text.toString();
   }

@@ -58,6 +58,7 @@ public final class EdgeAudit {
   private long operations;
   private long byPassword;
   private long erased;
+  private long unverifiable;
   private long repeated;
 
   /** One queue of the device, as far as the walk has come. */
@@ -103,10 +104,15 @@ public final class EdgeAudit {
    *
    * @param violations what speaks against integrity, in words
    * @param complete whether every number up to the last is an operation, or collapsed into one
-   * @param operations signed operations that are there
+   * @param operations signed operations that are there, as the device signed them
    * @param byPassword operations for which only the edge vouches
    * @param repeated batches that were sent again, and took no effect
    * @param erased operations that the owner had erased
+   * @param unverifiable operations that cannot be verified: others of their batch were erased, and
+   *     the device has signed them together
+   * @param key with which the device was enrolled, Ed25519 in hexadecimal; null for a user. The
+   *     edge could enrol a device that there is not: whether this is the device's key, only who has
+   *     the device can say
    */
   public record Report(
       Integrity integrity,
@@ -118,7 +124,9 @@ public final class EdgeAudit {
       long operations,
       long byPassword,
       long repeated,
-      long erased) {}
+      long erased,
+      long unverifiable,
+      @Nullable String key) {}
 
   private EdgeAudit(String device, long fromMillis, @Nullable Long toMillis) {
     this.device = device;
@@ -373,8 +381,12 @@ public final class EdgeAudit {
   /** Counts the operations of a batch that took effect. */
   private void count(List<@Nullable Operation> found) {
     long present = found.stream().filter(Objects::nonNull).count();
-    operations += found.size();
-    erased += found.size() - present;
+    if (present == found.size()) {
+      operations += present;
+    } else {
+      erased += found.size() - present;
+      unverifiable += present;
+    }
   }
 
   private Report report() {
@@ -398,7 +410,9 @@ public final class EdgeAudit {
         operations,
         byPassword,
         repeated,
-        erased);
+        erased,
+        unverifiable,
+        enrolment == null ? null : enrolment.key().toHex());
   }
 
   private List<Gap> gaps() {

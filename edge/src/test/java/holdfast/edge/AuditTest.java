@@ -117,7 +117,7 @@ class AuditTest {
   }
 
   private EdgeAudit.Report audit() throws Exception {
-    return audit(0, Long.MAX_VALUE);
+    return audit(0, null);
   }
 
   // ---- The window -------------------------------------------------------------------------------
@@ -162,6 +162,16 @@ class AuditTest {
     EdgeAudit.Report late = audit(NOW + 1, NOW + 2);
     assertThat(late.operations()).isEqualTo(1);
     assertThat(late.gaps()).containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "missing", 2, 2));
+  }
+
+  @Test
+  void withoutAWindowEveryTimeCounts() throws Exception {
+    write(NOW, device(true));
+    write(Long.MAX_VALUE, leaves(batch(key, 2, put(2, "b"))));
+    EdgeAudit.Report report = audit();
+    assertThat(report.integrity()).isEqualTo(EdgeAudit.Integrity.HOLDS);
+    assertThat(report.batches()).isEqualTo(1);
+    assertThat(report.gaps()).containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "missing", 1, 1));
   }
 
   // ---- The order --------------------------------------------------------------------------------
@@ -252,6 +262,13 @@ class AuditTest {
         .anyMatch(one -> one.contains("batch 3 to 3") && one.contains("revoked"));
   }
 
+  /** The edge can enrol a key of its own; the audit says which one it speaks of. */
+  @Test
+  void theReportNamesTheKeyOfTheDevice() throws Exception {
+    write(NOW, device(stranger, stranger.signEnrolment("sensor", "ann"), true));
+    assertThat(audit().key()).isEqualTo(stranger.publicKey().toHex());
+  }
+
   // ---- What was erased --------------------------------------------------------------------------
 
   private void erase(Hash record, int leaf) throws Exception {
@@ -273,5 +290,22 @@ class AuditTest {
     Batch batch = batch(key, 1, put(1, "a"), put(2, "b"));
     erase(write(NOW, leaves(batch.signed(), put(1, "a"), put(3, "b"))), 1);
     assertThat(audit().violations()).singleElement().asString().contains("operation 3");
+  }
+
+  /** The device has signed the operations of a batch together. */
+  @Test
+  void whatIsLeftOfABatchCannotBeVerified() throws Exception {
+    write(NOW, device(true));
+    Batch batch = batch(key, 1, put(1, "a"), put(2, "b"), put(3, "c"));
+    Hash record = write(NOW, leaves(batch.signed(), put(1, "a"), put(2, "altered"), put(3, "c")));
+    assertThat(audit().integrity()).isEqualTo(EdgeAudit.Integrity.VIOLATED);
+    erase(record, 2);
+    write(NOW, leaves(batch(key, 4, put(4, "d"))));
+    EdgeAudit.Report report = audit();
+    assertThat(report.integrity()).isEqualTo(EdgeAudit.Integrity.HOLDS);
+    assertThat(report.complete()).isTrue();
+    assertThat(report.erased()).isEqualTo(1);
+    assertThat(report.unverifiable()).isEqualTo(2);
+    assertThat(report.operations()).isEqualTo(1);
   }
 }
