@@ -16,8 +16,10 @@ from collections import namedtuple
 
 from . import format as fmt
 
-MAGIC = b"HFQUEUE1"
-HEADER_SIZE = 68
+MAGIC = b"HFQUEUE2"
+SALT_SIZE = 16
+HEADER_SIZE = 108
+FIRST_SALT, SECOND_SALT = 8, 84
 OVERHEAD = 9
 MAX_PAYLOAD = 2 << 20
 OPERATION, LOST, BATCH, DONE, DOUBT = 1, 2, 3, 4, 5
@@ -67,14 +69,28 @@ class Options:
         self.batch_bytes = batch_bytes
 
 
-def entry(kind, payload):
+def checksum(salt, data):
+    return struct.pack(">I", zlib.crc32(data, zlib.crc32(salt)))
+
+
+def entry(salt, kind, payload):
     data = struct.pack(">IB", len(payload), kind) + payload
-    return data + struct.pack(">I", zlib.crc32(data))
+    return data + checksum(salt, data)
 
 
-def header(incarnation, device, following):
-    data = MAGIC + incarnation + device + struct.pack(">Q", following)
-    return data + struct.pack(">I", zlib.crc32(data))
+def header(salt, incarnation, device, following):
+    salted = salt + checksum(b"", salt)
+    data = MAGIC + salted + incarnation + device + struct.pack(">Q", following) + salted
+    return data + checksum(b"", data)
+
+
+def salt_of(head):
+    """The first of the two that is whole; without one a new one, with which nothing is an entry."""
+    for at in (FIRST_SALT, SECOND_SALT):
+        salt, end = head[at : at + SALT_SIZE], at + SALT_SIZE
+        if len(salt) == SALT_SIZE and head[end : end + 4] == checksum(b"", salt):
+            return salt
+    return secrets.token_bytes(SALT_SIZE)
 
 
 class _Age:
@@ -291,7 +307,12 @@ def _region_of(payload):
 
 
 class _Scan:
-    """Reads a file from head to end, and tells a torn end from damage."""
+    """Reads a file from head to end, and tells a torn end from damage.
+
+    Values come from others, and one may hold what looks like entries. What is torn is therefore
+    never searched; what is searched is compared with sums that nobody can make who does not know
+    the file's salt.
+    """
 
     WINDOW = MAX_PAYLOAD + (64 << 10)
 
@@ -299,20 +320,23 @@ class _Scan:
         self.handle, self.max_age = handle, max_age
         self.size = os.fstat(handle).st_size
         self.window, self.start = b"", 0
-        self.state = self.device = self.incarnation = None
+        self.state = self.device = self.incarnation = self.salt = None
         self.damaged, self.unreadable = False, 0
         self.whole_end = min(self.size, HEADER_SIZE)
 
     def run(self):
         head = os.pread(self.handle, HEADER_SIZE, 0)
-        following = int.from_bytes(head[56:64], "big")
+        self.salt = salt_of(head)
+        following = int.from_bytes(head[76:84], "big")
         if (
             len(head) == HEADER_SIZE
             and head[:8] == MAGIC
-            and head[64:] == struct.pack(">I", zlib.crc32(head[:64]))
+            and head[-4:] == checksum(b"", head[:-4])
+            and head[FIRST_SALT : FIRST_SALT + 20] == head[SECOND_SALT : SECOND_SALT + 20]
+            and head[FIRST_SALT : FIRST_SALT + SALT_SIZE] == self.salt
             and 1 <= following < 1 << 63
         ):
-            self.incarnation, self.device = head[8:24], head[24:56]
+            self.incarnation, self.device = head[28:44], head[44:76]
             self.state = _State(following, self.max_age)
         else:
             self.damaged = True
@@ -325,6 +349,8 @@ class _Scan:
                 at += OVERHEAD + len(found[1])
                 self.whole_end = at
                 continue
+            if self._goes_on_behind_the_end(at):
+                break
             at = next((n for n in range(at + 1, self.size - 8) if self._entry(n, True)), None)
             if at is None:
                 break
@@ -343,7 +369,7 @@ class _Scan:
         if len(head) < 5:
             return None
         length, kind = struct.unpack(">IB", head)
-        if length > MAX_PAYLOAD or not OPERATION <= kind <= DOUBT:
+        if not self._plausible(length, kind):
             return None
         if at + OVERHEAD + length > self.size:
             return None
@@ -351,9 +377,21 @@ class _Scan:
         payload = data[5:-4]
         if strict and not self._sensible(kind, payload):
             return None
-        if struct.unpack(">I", data[-4:])[0] != zlib.crc32(data[:-4]):
+        if data[-4:] != checksum(self.salt, data[:-4]):
             return None
         return kind, payload
+
+    @staticmethod
+    def _plausible(length, kind):
+        return length <= MAX_PAYLOAD and OPERATION <= kind <= DOUBT
+
+    def _goes_on_behind_the_end(self, at):
+        """Whether an entry begins here whose end was never written."""
+        head = self._read(at, 5)
+        if len(head) < 5:
+            return True
+        length, kind = struct.unpack(">IB", head)
+        return self._plausible(length, kind) and at + OVERHEAD + length > self.size
 
     def _sensible(self, kind, payload):
         if kind == OPERATION:
@@ -484,7 +522,8 @@ class DeviceQueue:
     def _begin(self):
         handle = os.open(self._path("queue.new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
-            os.write(handle, header(secrets.token_bytes(16), self.key.public, 1))
+            salt = secrets.token_bytes(SALT_SIZE)
+            os.write(handle, header(salt, secrets.token_bytes(16), self.key.public, 1))
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -498,6 +537,7 @@ class DeviceQueue:
         if scan.device is not None and scan.device != self.key.public:
             raise QueueError("the queue %s belongs to another device key" % self.folder)
         self._state, self._end, self._dirty = scan.state, scan.size, True
+        self._salt = scan.salt
         self.incarnation = scan.incarnation or secrets.token_bytes(16)
         self.recovery = {"cutBytes": 0, "lostOperations": 0, "setAside": None, "renewed": False}
         if scan.damaged:
@@ -545,7 +585,7 @@ class DeviceQueue:
     # ---- writing
 
     def _append(self, kind, payload):
-        self._write(entry(kind, payload))
+        self._write(entry(self._salt, kind, payload))
 
     def _write(self, data):
         if self._broken:
@@ -576,7 +616,7 @@ class DeviceQueue:
 
     def _payload(self, one):
         data = os.pread(self._handle, one.size, one.offset)
-        if len(data) != one.size or struct.unpack(">I", data[-4:])[0] != zlib.crc32(data[:-4]):
+        if len(data) != one.size or data[-4:] != checksum(self._salt, data[:-4]):
             raise fmt.Malformed("the entry at %d of the queue was altered on disk" % one.offset)
         return data[5:-4]
 
@@ -818,21 +858,21 @@ class DeviceQueue:
         self._compact_at = 0
 
     def _rewrite(self, shift):
-        state = self._state
+        state, salt = self._state, secrets.token_bytes(SALT_SIZE)
         handle = os.open(self._path("queue.new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
             with os.fdopen(os.dup(handle), "wb", 1 << 20) as out:
                 live, at = {}, out.write(
-                    header(self.incarnation, self.key.public, state.first - shift)
+                    header(salt, self.incarnation, self.key.public, state.first - shift)
                 )
                 covered = state.first - 1
 
                 def marks():
                     size = 0
                     if state.pending is not None and state.pending.claim.last == covered:
-                        size += out.write(entry(BATCH, state.pending.encode()))
+                        size += out.write(entry(salt, BATCH, state.pending.encode()))
                     if state.doubted == covered + 1:
-                        size += out.write(entry(DOUBT, b""))
+                        size += out.write(entry(salt, DOUBT, b""))
                     return size
 
                 at += marks()
@@ -845,31 +885,37 @@ class DeviceQueue:
                             end = min(end, state.doubted - 1)
                         for one in state.losses.tell(covered + 1, end):
                             moved = fmt.Range(one.reason, one.first - shift, one.last - shift)
-                            at += out.write(entry(LOST, moved.encode()))
+                            at += out.write(entry(salt, LOST, moved.encode()))
                         covered = end
                         at += marks()
                     if sequence == state.following:
                         break
                     one = state.live[sequence]
-                    data = os.pread(self._handle, one.size, one.offset)
-                    if shift:
-                        data = entry(OPERATION, struct.pack(">Q", sequence - shift) + data[13:-4])
+                    data = self._adopted(salt, one, sequence - shift)
                     live[sequence] = one._replace(offset=at)
                     at += out.write(data)
                     covered = sequence
                     at += marks()
             os.fsync(handle)
-            return handle, at, live
+            return handle, at, live, salt
         except BaseException:
             os.close(handle)
             raise
 
-    def _install(self, handle, end, live):
+    def _adopted(self, salt, one, sequence):
+        """An operation's entry for another file; a sum that was wrong stays wrong there."""
+        data = os.pread(self._handle, one.size, one.offset)
+        right = zlib.crc32(data[:-4], zlib.crc32(self._salt))
+        wrong = int.from_bytes(data[-4:], "big") ^ right
+        data = data[:5] + struct.pack(">Q", sequence) + data[13:-4]
+        return data + struct.pack(">I", zlib.crc32(data, zlib.crc32(salt)) ^ wrong)
+
+    def _install(self, handle, end, live, salt):
         os.rename(self._path("queue.new"), self._path("queue"))
         self._sync_folder()
         os.close(self._handle)
         self._handle, self._end, self._dirty, self._broken = handle, end, False, False
-        self._state.live = live
+        self._state.live, self._salt = live, salt
 
     def status(self):
         with self._room:

@@ -201,6 +201,114 @@ class QueueTest(unittest.TestCase):
                 whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :], first, second, False
             )
 
+    def attack(self, salt):
+        """Bytes that are entries of the kinds that do harm, for who takes this for the salt."""
+        operations = [
+            fmt.Operation(n, 5, fmt.PUT, "home", "evil", "", b"1").encode() for n in (2, 3, 4)
+        ]
+        entries = [q.entry(salt, q.OPERATION, one) for one in operations]
+        entries.append(q.entry(salt, q.LOST, fmt.Range(fmt.EXPIRED, 2, 3).encode()))
+        entries.append(q.entry(salt, q.DONE, (1).to_bytes(8, "big")))
+        return b"".join(entries) + q.entry(salt, q.DOUBT, b"")
+
+    def with_attack(self, knows_the_salt):
+        """The file, and where the entry with the value that looks like entries begins and ends."""
+        queue = self.open()
+        queue.put("home", "a", b"1")
+        path = os.path.join(self.folder, "queue")
+        begin = os.path.getsize(path)
+        salt = self.read(path)[8:24] if knows_the_salt else b""
+        queue.put("home", "value", self.attack(salt))
+        end = os.path.getsize(path)
+        queue.put("home", "b", b"1")
+        return self.read(path), begin, end
+
+    def read(self, path):
+        with open(path, "rb") as source:
+            return source.read()
+
+    def signed(self, data):
+        """The keys and ranges that a device signs when it finds this file, and what it says."""
+        if self.queue:
+            self.queue.close()
+            self.queue = None
+        shutil.rmtree(self.folder)
+        os.makedirs(self.folder)
+        with open(os.path.join(self.folder, "queue"), "wb") as out:
+            out.write(data)
+        queue = self.open()
+        recovery = queue.status()["recovery"]
+        if queue.doubtful:
+            queue.settle(0)
+        found = queue.batch()
+        keys = [one.key for one in fmt.decode_batch(found[1])[1]] if found else []
+        return keys, found[0].claim.ranges if found else (), recovery
+
+    def test_a_torn_entry_is_never_searched(self):
+        whole, begin, end = self.with_attack(knows_the_salt=True)
+        for size in range(begin, end):
+            keys, ranges, recovery = self.signed(whole[:size])
+            self.assertEqual((keys, ranges), (["a"], ()), "cut to %d" % size)
+            self.assertIsNone(recovery["setAside"])
+            self.assertEqual(recovery["cutBytes"], size - begin)
+
+    def test_a_value_is_not_taken_for_entries_when_bytes_are_altered(self):
+        whole, begin, end = self.with_attack(knows_the_salt=False)
+        for at in range(begin, end):
+            altered = whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :]
+            keys, ranges, recovery = self.signed(altered)
+            if recovery["setAside"] is None:
+                # The length was altered, so that the entry seems to go on behind the end.
+                self.assertIn(at, range(begin + 1, begin + 4))
+                self.assertEqual((keys, ranges), (["a"], ()))
+                self.assertEqual(recovery["cutBytes"], len(whole) - begin)
+            else:
+                self.assertEqual(keys, ["a", "b"], "altered at %d" % at)
+                self.assertEqual(ranges, (fmt.Range(fmt.DROPPED, 2, 2),))
+        # That the salt is what keeps a value out: with it, the same bytes are found.
+        whole, begin, _ = self.with_attack_on_a_new_queue()
+        at = begin + 20
+        keys, _, _ = self.signed(whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :])
+        self.assertIn("evil", keys)
+
+    def with_attack_on_a_new_queue(self):
+        self.queue.close()
+        self.queue = None
+        shutil.rmtree(self.folder)
+        return self.with_attack(knows_the_salt=True)
+
+    def test_a_salt_that_is_altered_is_read_from_its_copy(self):
+        whole, _, _ = self.with_attack(knows_the_salt=False)
+        keys, _, _ = self.signed(whole[:8] + bytes(20) + whole[28:])
+        self.assertEqual(keys, ["a", "value", "b"])
+        wiped = bytes(q.HEADER_SIZE) + whole[q.HEADER_SIZE :]
+        keys, _, recovery = self.signed(wiped)
+        self.assertEqual(keys, [])
+        self.assertTrue(recovery["renewed"])
+        self.assertEqual(self.read(recovery["setAside"]), wiped)
+
+    def test_a_file_made_anew_has_a_salt_of_its_own(self):
+        path = os.path.join(self.folder, "queue")
+        queue = self.open()
+        queue.put("home", "a", b"1")
+        first = self.read(path)[8:24]
+        self.open().renew()
+        self.assertNotEqual(self.read(path)[8:24], first)
+        self.open()
+        self.assertEqual(self.keys(), ["a"])
+
+    def test_what_was_altered_on_disk_is_not_summed_anew(self):
+        path = os.path.join(self.folder, "queue")
+        queue = self.open()
+        queue.put("home", "a", b"the value that is altered")
+        queue.put("home", "b", b"1")
+        at = self.read(path).index(b"the value")
+        with open(path, "r+b") as out:
+            out.seek(at)
+            out.write(b"T")
+        queue.renew()
+        self.assertEqual(self.keys(), ["b"])
+
     def bent(self, data, first, second, torn):
         shutil.rmtree(self.folder)
         os.makedirs(self.folder)

@@ -52,11 +52,7 @@ final class QueueCopy {
         return;
       }
       byte[] entry = from.read(live.offset(at), live.size(at));
-      if (shift != 0) {
-        ByteBuffer view = ByteBuffer.wrap(entry);
-        view.putLong(5, view.getLong(5) - shift);
-        view.putInt(entry.length - 4, QueueFile.crc(entry, 0, entry.length - 4));
-      }
+      made.adopt(entry, from, shift);
       offsets[index++] = made.end() + waiting.size();
       add(entry);
       covered = next;
@@ -85,7 +81,7 @@ final class QueueCopy {
         byte[] payload = new byte[Range.SIZE];
         new Range(range.reason(), range.first() - shift, range.last() - shift)
             .encode(ByteBuffer.wrap(payload));
-        add(QueueFile.entry(QueueFile.LOST, payload));
+        add(made.entry(QueueFile.LOST, payload));
       }
       done = end;
       marks(state, done);
@@ -96,10 +92,10 @@ final class QueueCopy {
   private void marks(QueueState state, long covered) throws IOException {
     SignedClaim pending = state.pending();
     if (pending != null && pending.claim().last() == covered) {
-      add(QueueFile.entry(QueueFile.BATCH, pending.encode()));
+      add(made.entry(QueueFile.BATCH, pending.encode()));
     }
     if (state.doubtedNext() == covered + 1) {
-      add(QueueFile.entry(QueueFile.DOUBT, new byte[0]));
+      add(made.entry(QueueFile.DOUBT, new byte[0]));
     }
   }
 

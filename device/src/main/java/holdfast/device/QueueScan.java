@@ -8,8 +8,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Reads a queue's file from its head to its end, and tells a torn end from damage.
  *
- * <p>An entry that is not whole, and nothing whole after it: it was being written when the power
- * went. Something whole after it: bytes were altered, and what they held is lost and said to be.
+ * <p>An entry that would go on behind the end, or that is not whole with nothing whole after it: it
+ * was being written when the power went. Something whole after it: bytes were altered, and what
+ * they held is lost and said to be.
+ *
+ * <p>Values come from others, and one may hold what looks like entries. What is torn is therefore
+ * never searched; what is searched is compared with sums that nobody can make who does not know the
+ * file's salt.
  */
 final class QueueScan {
   private static final int WINDOW = QueueFile.MAX_PAYLOAD + (64 << 10);
@@ -87,6 +92,9 @@ final class QueueScan {
         wholeEnd = at;
         continue;
       }
+      if (goesOnBehindTheEnd(at)) {
+        break;
+      }
       long found = nextWhole(at + 1);
       if (found < 0) {
         break;
@@ -144,11 +152,7 @@ final class QueueScan {
     }
     int length = ByteBuffer.wrap(window).getInt(offset());
     int type = window[offset() + 4];
-    if (length < 0
-        || length > QueueFile.MAX_PAYLOAD
-        || type < QueueFile.OPERATION
-        || type > QueueFile.DOUBT
-        || from + QueueFile.OVERHEAD + length > size) {
+    if (!plausible(length, type) || from + QueueFile.OVERHEAD + length > size) {
       return 0;
     }
     int entry = QueueFile.OVERHEAD + length;
@@ -158,10 +162,26 @@ final class QueueScan {
     // Sense is cheaper to see than a sum, so that a search does not sum up megabytes at each byte.
     if ((strict && !sensible(type, offset() + 5, length))
         || ByteBuffer.wrap(window).getInt(offset() + entry - 4)
-            != QueueFile.crc(window, offset(), entry - 4)) {
+            != file.crc(window, offset(), entry - 4)) {
       return 0;
     }
     return entry;
+  }
+
+  private static boolean plausible(int length, int type) {
+    return length >= 0
+        && length <= QueueFile.MAX_PAYLOAD
+        && type >= QueueFile.OPERATION
+        && type <= QueueFile.DOUBT;
+  }
+
+  /** Whether an entry begins here whose end was never written. */
+  private boolean goesOnBehindTheEnd(long from) throws IOException {
+    if (load(from, 5) < 5) {
+      return true;
+    }
+    int length = ByteBuffer.wrap(window).getInt(offset());
+    return plausible(length, window[offset() + 4]) && from + QueueFile.OVERHEAD + length > size;
   }
 
   private boolean sensible(int type, int payload, int length) {

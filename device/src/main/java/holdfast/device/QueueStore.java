@@ -77,7 +77,7 @@ final class QueueStore {
     try (QueueFile made =
         QueueFile.create(
             folder.create(NEW_FILE),
-            new QueueFile.Header(freshIncarnation(), key.publicKey(), 1))) {
+            QueueFile.Header.fresh(freshIncarnation(), key.publicKey(), 1))) {
       made.sync();
     }
     folder.rename(NEW_FILE, FILE);
@@ -247,7 +247,8 @@ final class QueueStore {
       QueueCopy copy =
           new QueueCopy(
               QueueFile.create(
-                  disk, new QueueFile.Header(incarnation, key.publicKey(), state.first() - shift)),
+                  disk,
+                  QueueFile.Header.fresh(incarnation, key.publicKey(), state.first() - shift)),
               shift);
       copy.of(state, file);
       copy.made().sync();

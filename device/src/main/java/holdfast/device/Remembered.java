@@ -41,7 +41,7 @@ final class Remembered implements AutoCloseable {
   private QueueFile load() throws IOException {
     if (folder.exists(FILE)) {
       DiskFile disk = folder.open(FILE);
-      QueueFile found = QueueFile.of(disk);
+      QueueFile found = QueueFile.bareOf(disk);
       if (found.end() >= MAGIC.length()
           && new String(found.read(0, MAGIC.length()), StandardCharsets.US_ASCII).equals(MAGIC)) {
         long at = MAGIC.length();
@@ -59,7 +59,7 @@ final class Remembered implements AutoCloseable {
           // Torn or altered: what stands before it is kept, the rest is learnt again.
         }
         disk.truncate(at);
-        return QueueFile.of(disk);
+        return QueueFile.bareOf(disk);
       }
       found.close();
     }
