@@ -63,7 +63,9 @@ public record Claim(
         throw new IllegalArgumentException(
             "the range " + range + " overlaps another or lies outside of the claim");
       }
-      if (before != null && range.first() - 1 == before.last() && range.reason() == before.reason()) {
+      if (before != null
+          && range.first() - 1 == before.last()
+          && range.reason() == before.reason()) {
         throw new IllegalArgumentException(
             "two ranges that touch have the same reason: " + before + ", " + range);
       }

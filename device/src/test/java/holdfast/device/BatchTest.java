@@ -100,7 +100,8 @@ class BatchTest {
             int behind = (int) Math.min(7, before - base + 1);
             int from = gen.between(!gen.oneIn(10) ? behind : 0, 7);
             int to = gen.between(from, Math.min(7, from + 3));
-            ranges[i] = new Range(Reason.values()[i % 2 + 1], base + from, base + to);
+            ranges[i] =
+                new Range(i % 2 == 0 ? Reason.EXPIRED : Reason.DROPPED, base + from, base + to);
             ascends &= base + from > before;
             before = base + to;
             for (int at = from; at <= to; at++) {
