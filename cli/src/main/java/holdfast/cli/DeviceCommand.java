@@ -98,10 +98,10 @@ final class DeviceCommand extends BaseCommand {
 
   /** A command that may speak to an edge. */
   abstract static class Reaching extends InFolder {
-    /** What somebody has to see to, since it does not pass by itself. */
     /** How often it is looked whether there is something to tell. */
     private static final long TELL_MILLIS = 1000;
 
+    /** What somebody has to see to, since it does not pass by itself. */
     private static final Set<LinkState> HELPLESS =
         EnumSet.of(LinkState.DENIED, LinkState.CONFLICT, LinkState.REFUSED, LinkState.NOT_ENROLLED);
 

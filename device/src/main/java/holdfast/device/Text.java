@@ -39,7 +39,7 @@ final class Text {
       throw new IllegalArgumentException(
           "a space has 1 to 64 of the characters a-z 0-9 . _ - and begins with a letter or a"
               + " digit, unlike '"
-              + space
+              + shown(space)
               + "'");
     }
   }
@@ -47,7 +47,9 @@ final class Text {
   static void checkDevice(String name) {
     if (!DEVICE.matcher(name).matches()) {
       throw new IllegalArgumentException(
-          "a device's name has 1 to 64 of the characters a-z 0-9 . _ -, unlike '" + name + "'");
+          "a device's name has 1 to 64 of the characters a-z 0-9 . _ -, unlike '"
+              + shown(name)
+              + "'");
     }
   }
 
@@ -72,9 +74,20 @@ final class Text {
     for (int i = 0; i < type.length(); i++) {
       if (type.charAt(i) < ' ' || type.charAt(i) > '~') {
         throw new IllegalArgumentException(
-            "a content type is visible ASCII, unlike '" + type + "'");
+            "a content type is visible ASCII, unlike '" + shown(type) + "'");
       }
     }
+  }
+
+  /** For a message: what a terminal or a log would take for something else is a question mark. */
+  private static String shown(String text) {
+    return text.codePoints()
+        .limit(80)
+        .collect(
+            StringBuilder::new,
+            (out, c) -> out.appendCodePoint(c < ' ' || c > '~' ? '?' : c),
+            StringBuilder::append)
+        .toString();
   }
 
   /** Appends a 16-bit length and the UTF-8 bytes. */
