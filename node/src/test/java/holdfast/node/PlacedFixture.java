@@ -65,13 +65,18 @@ final class PlacedFixture implements AutoCloseable {
 
   /** Appends records, each a batch of its own, to as many as a majority; returns their names. */
   List<Hash> append(int count) throws ProofException {
+    return append(count, 2);
+  }
+
+  /** Appends records, each a batch of its own, until so many servers have signed for each. */
+  List<Hash> append(int count, int needed) throws ProofException {
     List<Hash> names = new ArrayList<>();
-    try (CapsuleWriter writer = writer(each(), ReplicationOptions.majority())) {
+    try (CapsuleWriter writer = writer(each(), ReplicationOptions.majority().withNeeded(needed))) {
       for (int i = 0; i < count; i++) {
         names.add(writer.append(("record " + i).getBytes(UTF_8)));
       }
       List<WriteResult.Stored> stored = writer.commitOrThrow();
-      if (stored.size() < 2 * count) {
+      if (stored.size() < needed * count) {
         throw new AssertionError("too few acknowledgements: " + stored.size());
       }
     }
