@@ -142,7 +142,8 @@ public record Handover(
    * was one.
    */
   public boolean historyKnown() {
-    return placement.version() == 1 || before != null;
+    return placement.version() == 1
+        || (before != null && before.version() == placement.version() - 1);
   }
 
   /** What most of the new members agree on, and of those the most; null when none has answered. */

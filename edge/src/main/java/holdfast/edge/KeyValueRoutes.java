@@ -163,6 +163,10 @@ final class KeyValueRoutes {
             + exchange.request.prologue().uriPath().rawPath()
             + "\n"
             + (type == null ? "" : type)
+            + "\n"
+            + exchange.header(HeaderNames.IF_MATCH)
+            + "\n"
+            + exchange.header(HeaderNames.IF_NONE_MATCH)
             + "\n";
     byte[] first = head.getBytes(UTF_8);
     byte[] request = java.util.Arrays.copyOf(first, first.length + body.length);

@@ -378,6 +378,13 @@ class KeyValueTest {
     assertThat(other.statusCode()).isEqualTo(422);
     assertThat(code(other)).isEqualTo("idempotency_key_reused");
     assertThat(once("/v1/kv/home/elsewhere", "key-1", "a").statusCode()).isEqualTo(422);
+    HttpResponse<byte[]> onCondition =
+        edge.send(
+            edge.request(ANN, path)
+                .header("Idempotency-Key", "key-1")
+                .header("If-None-Match", "*")
+                .PUT(HttpRequest.BodyPublishers.ofString("a")));
+    assertThat(onCondition.statusCode()).isEqualTo(422);
   }
 
   private static HttpResponse<byte[]> once(String path, String key, String body) throws Exception {
