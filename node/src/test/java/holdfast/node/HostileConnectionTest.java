@@ -235,6 +235,9 @@ class HostileConnectionTest {
     try (RawClient second = new RawClient(fixture, fixture.second)) {
       try (RawClient first = new RawClient(fixture, fixture.owner)) {
         assertThat(first.call(part).hasDone()).isTrue();
+        // It is answered before its room is given back.
+        NodeFixture.eventually(
+            "the room is given back", () -> metric("holdfast_inbound_bytes") == 0);
         second.expectError(ErrorCode.BUSY, "too many large records", part);
         // What follows belongs to the same record; it is refused too, not taken for another.
         Record record = second.record(1, List.of(), new byte[100]);
