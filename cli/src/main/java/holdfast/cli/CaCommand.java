@@ -17,36 +17,23 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** The certificates of a site. */
 @Command(
     name = "ca",
     description =
         "Makes the authority of a site, and certificates for its devices, users, edges and masters.",
-    synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%n",
     footer = {
       "An edge shows its certificate to those who connect, and takes those of users and devices in",
       "place of a password. The authority's key stays in its folder, which only you can read: keep it",
       "off the edges, and keep a copy."
     })
-final class CaCommand extends BaseCommand {
-  @Spec @Nullable CommandSpec spec;
-
+final class CaCommand extends GroupCommand {
   CaCommand(Terminal terminal) {
     super(terminal);
-  }
-
-  @Override
-  int run() {
-    if (spec != null) {
-      spec.commandLine().usage(terminal.out);
-    }
-    return 0;
   }
 
   /** The commands below this one. */

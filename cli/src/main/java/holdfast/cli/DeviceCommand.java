@@ -30,16 +30,13 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** What a device does: queues changes on disk, and brings them to an edge. */
 @Command(
     name = "device",
     description = "Queues changes on a device, and brings them to an edge when there is one.",
-    synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%n",
     footer = {
       "A device has a folder with its key, its name and its queue. What is put is in the queue at once,",
@@ -50,19 +47,9 @@ import picocli.CommandLine.Spec;
       "      --password-file pw pump-1",
       "  holdfast device put --queue q kitchen/temperature 21.5"
     })
-final class DeviceCommand extends BaseCommand {
-  @Spec @Nullable CommandSpec spec;
-
+final class DeviceCommand extends GroupCommand {
   DeviceCommand(Terminal terminal) {
     super(terminal);
-  }
-
-  @Override
-  int run() {
-    if (spec != null) {
-      spec.commandLine().usage(terminal.out);
-    }
-    return 0;
   }
 
   /** The commands below this one. */

@@ -5,15 +5,12 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** {@code holdfast edge}: the gateway near devices. */
 @Command(
     name = "edge",
     description = "Runs and administers an edge: a REST gateway that keeps what devices send.",
-    synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%n",
     footer = {
       "Begin with:",
@@ -22,19 +19,9 @@ import picocli.CommandLine.Spec;
       "  curl --cacert ~/.holdfast/edge/site/ca.pem -u ann -T FILE \\",
       "       https://localhost:7443/v1/kv/home/KEY"
     })
-final class EdgeCommand extends BaseCommand {
-  @Spec @Nullable CommandSpec spec;
-
+final class EdgeCommand extends GroupCommand {
   EdgeCommand(Terminal terminal) {
     super(terminal);
-  }
-
-  @Override
-  int run() {
-    if (spec != null) {
-      spec.commandLine().usage(terminal.out);
-    }
-    return 0;
   }
 
   /** The commands below this one. */

@@ -3,38 +3,24 @@ package holdfast.cli;
 import holdfast.edge.EdgeAdmin;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code holdfast edge user}: who may do what on an edge. */
 @Command(
     name = "user",
     description = "Adds, changes, lists and removes the users of the edge that runs here.",
-    synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%n",
     footer = {
       "Changes hold from the next request on. Rights: read; write, which includes it; admin, for all",
       "spaces together. * stands for all spaces."
     })
-final class EdgeUserCommand extends BaseCommand {
-  @Spec @Nullable CommandSpec spec;
-
+final class EdgeUserCommand extends GroupCommand {
   EdgeUserCommand(Terminal terminal) {
     super(terminal);
-  }
-
-  @Override
-  int run() {
-    if (spec != null) {
-      spec.commandLine().usage(terminal.out);
-    }
-    return 0;
   }
 
   static CommandLine commandLine(Terminal terminal) {

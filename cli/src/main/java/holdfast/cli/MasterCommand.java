@@ -27,34 +27,21 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code holdfast master}: the edges that a server keeps. */
 @Command(
     name = "master",
     description = "Shows the edges that a server keeps, and brings out what they hold.",
-    synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%n",
     footer = {
       "A master is a server like any other: 'holdfast up'. 'holdfast edge place' makes it one. It sees",
       "ciphertext; only 'export' needs a key, and nothing of it is sent to the master."
     })
-final class MasterCommand extends BaseCommand {
-  @Spec @Nullable CommandSpec spec;
-
+final class MasterCommand extends GroupCommand {
   MasterCommand(Terminal terminal) {
     super(terminal);
-  }
-
-  @Override
-  int run() {
-    if (spec != null) {
-      spec.commandLine().usage(terminal.out);
-    }
-    return 0;
   }
 
   /** The commands below this one. */
