@@ -171,10 +171,9 @@ final class ProfileBench implements Callable<Integer> {
         .toString();
   }
 
-  /** Classes and profiles of a run of all operations, for the next ones to start with (JEP 514). */
+  /** Classes and profiles of a run that writes, for the next runs to start with (JEP 514). */
   private Path cache(Path folder, Gateway gateway) throws Exception {
     Path cache = folder.resolve("device.aot");
-    // Written last: what is there is what the last of the three made.
     run(
         jvm("training", List.of("-XX:AOTCacheOutput=" + cache)),
         device(folder, gateway),

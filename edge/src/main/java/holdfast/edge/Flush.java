@@ -285,9 +285,4 @@ final class Flush {
     EdgeLeaf.Device mine = devices.get(name);
     return mine == null ? view.device(name) : mine;
   }
-
-  /** Limits as they are; those that this flush changes count from the next one. */
-  View.SpaceState spaceNow(String space) {
-    return view.space(space);
-  }
 }

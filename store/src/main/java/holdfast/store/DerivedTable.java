@@ -181,26 +181,6 @@ public final class DerivedTable implements AutoCloseable {
     });
   }
 
-  /** Visits {@code from ≤ key < to} from the greatest key down. */
-  public void scanDown(byte[] from, byte[] to, Visitor visitor) {
-    use(open -> {
-      try (RocksIterator at = open.newIterator()) {
-        at.seekForPrev(to);
-        if (at.isValid() && java.util.Arrays.equals(at.key(), to)) {
-          at.prev();
-        }
-        for (; at.isValid(); at.prev()) {
-          byte[] key = at.key();
-          if (java.util.Arrays.compareUnsigned(key, from) < 0 || !visitor.visit(key, at.value())) {
-            break;
-          }
-        }
-        at.status();
-      }
-      return true;
-    });
-  }
-
   /** Changes that are made together or not at all. */
   public static final class Batch implements AutoCloseable {
     private final WriteBatch batch = new WriteBatch();
