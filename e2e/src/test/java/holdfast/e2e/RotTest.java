@@ -153,6 +153,8 @@ class RotTest {
       }
     } catch (HoldfastException e) {
       assertThat(e.code()).as(e.toString()).isIn(ErrorCode.DAMAGED, ErrorCode.INTERNAL);
+      // A store that was left open would refuse all that follow, whatever their damage.
+      assertThat(e).hasMessageNotContaining("LOCK");
       return Fate.REFUSED_AT_START;
     } catch (Workload.DamageShown e) {
       return Fate.FOUND_AT_READ;

@@ -68,6 +68,7 @@ public final class Node implements AutoCloseable {
     ExecutorService pool = null;
     Replication peers = null;
     Heartbeats beats = null;
+    HttpPort http = null;
     try {
       this.scrubber = store.scrubber();
       store.bindIdentity(identity.verifyKey().bytes().toArray());
@@ -120,12 +121,22 @@ public final class Node implements AutoCloseable {
       this.replication = peers;
       this.heartbeats = beats;
       this.dataPort = data;
-      this.httpPort =
+      http =
           HttpPort.listen(
               options.http(),
               metrics,
               () -> store.writable() && store.freeBytes() > options.store().reserveBytes());
-    } catch (RuntimeException e) {
+      this.httpPort = http;
+      gauges();
+      peers.start();
+      beats.start();
+      if (options.scrubBytesPerSecond() > 0) {
+        scrubber.start(options.scrubBytesPerSecond());
+      }
+    } catch (RuntimeException | Error e) {
+      if (http != null) {
+        http.close();
+      }
       if (beats != null) {
         beats.close();
       }
@@ -140,12 +151,6 @@ public final class Node implements AutoCloseable {
       }
       store.close();
       throw e;
-    }
-    gauges();
-    replication.start();
-    heartbeats.start();
-    if (options.scrubBytesPerSecond() > 0) {
-      scrubber.start(options.scrubBytesPerSecond());
     }
   }
 

@@ -65,7 +65,6 @@ final class Opening {
     Path markFile = CapsuleStore.markFile(dataFolder);
     SyncedMark mark = null;
     Tables tables = null;
-    CapsuleStore store = null;
     try {
       Files.createDirectories(database);
       if (!Files.exists(markFile)) {
@@ -89,19 +88,27 @@ final class Opening {
       }
       tables = Tables.open(database, options, false);
       begin(dataFolder, tables, mark, fresh);
-      store = new CapsuleStore(dataFolder, options, tables, mark);
-      finish(store, dataFolder, salvaged);
-      store.lookIntoKnownDamage();
-      return store;
+      CapsuleStore made = new CapsuleStore(dataFolder, options, tables, mark);
+      // From here on they are the store's to close.
+      tables = null;
+      mark = null;
+      try {
+        finish(made, dataFolder, salvaged);
+        made.lookIntoKnownDamage();
+        return made;
+      } catch (IOException | RocksDBException | RuntimeException e) {
+        made.close();
+        throw e;
+      }
     } catch (IOException | RocksDBException e) {
+      closeAll(tables, mark);
       throw new HoldfastException(
           ErrorCode.INTERNAL,
           "cannot open the data folder " + dataFolder + ": " + e.getMessage(),
           e);
-    } finally {
-      if (store == null) {
-        closeAll(tables, mark);
-      }
+    } catch (RuntimeException e) {
+      closeAll(tables, mark);
+      throw e;
     }
   }
 
@@ -111,17 +118,9 @@ final class Opening {
     if (salvaged.isEmpty()) {
       return;
     }
-    boolean done = false;
-    try {
-      Aftermath.lookAt(store, salvaged);
-      store.tables().db.syncWal();
-      store.rotWatch().done();
-      done = true;
-    } finally {
-      if (!done) {
-        store.close();
-      }
-    }
+    Aftermath.lookAt(store, salvaged);
+    store.tables().db.syncWal();
+    store.rotWatch().done();
     LOG.info("the rotten tables of {} are replaced", dataFolder);
   }
 
