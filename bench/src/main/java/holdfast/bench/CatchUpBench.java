@@ -51,8 +51,18 @@ final class CatchUpBench implements Callable<Integer> {
       description = "Bytes of a value (${DEFAULT-VALUE}).")
   int valueSize;
 
-  @Option(names = "--idle", description = "Neither write nor read meanwhile.")
-  boolean idle;
+  @Option(
+      names = "--reads",
+      defaultValue = "1000",
+      description = "Records read per second meanwhile; 0 for none (${DEFAULT-VALUE}).")
+  int reads;
+
+  @Option(
+      names = "--writes",
+      defaultValue = "100",
+      description =
+          "Records written per second meanwhile, each synced; 0: none (${DEFAULT-VALUE}).")
+  int writes;
 
   @Mixin BenchCommand.Output output = new BenchCommand.Output();
 
@@ -74,14 +84,13 @@ final class CatchUpBench implements Callable<Integer> {
         Placing.place(reader, List.of(full.server(), empty.server()), full.owner);
       }
       List<Future<?>> used = new ArrayList<>();
-      if (!idle) {
+      if (writes > 0) {
         used.add(load.submit(() -> write(full, metadata)));
+      }
+      if (reads > 0) {
         used.add(load.submit(() -> read(full, metadata, names)));
       }
-      long arrived = 0;
-      for (; arrived < records; arrived = proven(empty.server(), metadata.name())) {
-        pause(used);
-      }
+      long arrived = arrive(empty, metadata.name(), used);
       double seconds = (System.nanoTime() - begin) / 1e9;
       ended.set(true);
       for (Future<?> one : used) {
@@ -133,12 +142,14 @@ final class CatchUpBench implements Callable<Integer> {
     }
   }
 
-  /** One small batch after the other. */
-  private Void write(Bed bed, Metadata metadata) throws ProofException {
+  /** One record after the other, each durable before the next. */
+  private Void write(Bed bed, Metadata metadata) throws Exception {
     try (CapsuleWriter writer =
         bed.server()
             .openWriter(metadata.name(), bed.owner, bed.contentKey, WriterOptions.defaults())) {
+      long begin = System.nanoTime();
       while (!ended.get()) {
+        await(begin, written.get(), writes);
         writer.append(ByteBuffer.allocate(valueSize).putLong(written.get()).array());
         writer.commitOrThrow();
         written.incrementAndGet();
@@ -148,12 +159,14 @@ final class CatchUpBench implements Callable<Integer> {
   }
 
   /** Random records, proven, 100 to a question. */
-  private Void read(Bed bed, Metadata metadata, List<Hash> names) throws ProofException {
+  private Void read(Bed bed, Metadata metadata, List<Hash> names) throws Exception {
     SplittableRandom random = new SplittableRandom(1);
     try (Server server = bed.connect();
         CapsuleReader reader =
             server.openReader(metadata.name(), List.of(), ReaderOptions.defaults())) {
+      long begin = System.nanoTime();
       while (!ended.get()) {
+        await(begin, read.get(), reads);
         List<Hash> some =
             random.ints(READS, 0, names.size()).mapToObj(names::get).distinct().toList();
         reader.readAll(some);
@@ -163,14 +176,34 @@ final class CatchUpBench implements Callable<Integer> {
     return null;
   }
 
-  private static long proven(Server server, Hash capsule) throws ProofException {
-    try (CapsuleReader reader = server.openReader(capsule, List.of(), ReaderOptions.defaults())) {
-      return reader.status().getCapsule().getProven();
-    } catch (HoldfastException e) {
-      if (e.code() == ErrorCode.UNKNOWN_CAPSULE) {
-        return 0;
+  /** Waits until all records are proven at the server that was empty; returns how many are. */
+  private long arrive(Bed empty, Hash capsule, List<Future<?>> used) throws Exception {
+    try (CapsuleReader reader = openWhenThere(empty, capsule, used)) {
+      long arrived = 0;
+      for (; arrived < records; arrived = reader.status().getCapsule().getProven()) {
+        pause(used);
       }
-      throw e;
+      return arrived;
     }
+  }
+
+  private static CapsuleReader openWhenThere(Bed empty, Hash capsule, List<Future<?>> used)
+      throws Exception {
+    while (true) {
+      try {
+        return empty.server().openReader(capsule, List.of(), ReaderOptions.defaults());
+      } catch (HoldfastException e) {
+        if (e.code() != ErrorCode.UNKNOWN_CAPSULE) {
+          throw e;
+        }
+        pause(used);
+      }
+    }
+  }
+
+  /** When the next of so many per second is due; waits until then. */
+  private static void await(long begin, long count, int perSecond) throws InterruptedException {
+    long due = begin + (long) (count * 1e9 / perSecond);
+    TimeUnit.NANOSECONDS.sleep(Math.max(0, due - System.nanoTime()));
   }
 }

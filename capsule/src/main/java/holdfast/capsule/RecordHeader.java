@@ -44,6 +44,9 @@ public final class RecordHeader {
   /** Bytes of a header without backpointers. */
   public static final int FIXED_SIZE = 149;
 
+  /** So many backpointers are compared pair by pair; more are sorted first. */
+  private static final int FEW_POINTERS = 16;
+
   private static final int CAPSULE = 1;
   private static final int WRITER = 33;
   private static final int TIME = 35;
@@ -141,26 +144,34 @@ public final class RecordHeader {
   }
 
   private static void distinct(byte[] buffer, int at, int count, Decoder in) throws ProofException {
-    Hash[] names = new Hash[count];
-    for (int i = 0; i < count; i++) {
-      names[i] = Hash.read(buffer, at + i * Hash.SIZE);
-    }
-    if (count > 16) {
-      java.util.Arrays.sort(names);
+    if (count <= FEW_POINTERS) {
       for (int i = 1; i < count; i++) {
-        if (names[i].equals(names[i - 1])) {
-          throw in.malformed("repeats the backpointer " + names[i].brief());
+        for (int j = 0; j < i; j++) {
+          if (same(buffer, at + i * Hash.SIZE, at + j * Hash.SIZE)) {
+            throw repeats(Hash.read(buffer, at + i * Hash.SIZE), in);
+          }
         }
       }
       return;
     }
+    Hash[] names = new Hash[count];
+    for (int i = 0; i < count; i++) {
+      names[i] = Hash.read(buffer, at + i * Hash.SIZE);
+    }
+    java.util.Arrays.sort(names);
     for (int i = 1; i < count; i++) {
-      for (int j = 0; j < i; j++) {
-        if (names[i].equals(names[j])) {
-          throw in.malformed("repeats the backpointer " + names[i].brief());
-        }
+      if (names[i].equals(names[i - 1])) {
+        throw repeats(names[i], in);
       }
     }
+  }
+
+  private static boolean same(byte[] buffer, int one, int other) {
+    return java.util.Arrays.equals(buffer, one, one + Hash.SIZE, buffer, other, other + Hash.SIZE);
+  }
+
+  private static ProofException repeats(Hash name, Decoder in) {
+    return in.malformed("repeats the backpointer " + name.brief());
   }
 
   /** The record's name: SHA-256(tag ‖ header). */

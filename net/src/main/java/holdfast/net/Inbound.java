@@ -84,7 +84,7 @@ public final class Inbound extends ServerStreamTracer {
   @Override
   public void inboundWireSize(long bytes) {
     long mine = held.addAndGet(bytes);
-    if (mine < SMALL) {
+    if (mine < SMALL || refused.get()) {
       return;
     }
     long more = mine - charged.get();
@@ -93,6 +93,8 @@ public final class Inbound extends ServerStreamTracer {
     if (budget.held.addAndGet(more) > budget.bytes
         && end != null
         && refused.compareAndSet(false, true)) {
+      // At once, not when the stream is closed: until then the honest would be refused as well.
+      handled();
       end.run();
     }
   }

@@ -39,19 +39,29 @@ final class Contents {
       return cached;
     }
     long erasuresBefore = erasureCount.get();
-    long first = arrival >>> RecordBlocks.SHIFT << RecordBlocks.SHIFT;
     try {
-      List<RecordBlocks.Stored> block = store.blocks().read(number, arrival >>> RecordBlocks.SHIFT);
-      keep(first, block, erasuresBefore);
-      if (arrival - first >= block.size()) {
-        throw new HoldfastException(
-            ErrorCode.DAMAGED, "record number " + arrival + " is not in its block");
-      }
-      RecordBlocks.Stored stored = block.get((int) (arrival - first));
+      List<RecordBlocks.Stored> block = block(arrival);
+      keep(arrival - RecordBlocks.slot(arrival), block, erasuresBefore);
+      RecordBlocks.Stored stored = block.get(RecordBlocks.slot(arrival));
       return new RecordCache.Entry(number, arrival, stored.header(), stored.body());
     } catch (HoldfastException e) {
       throw met(arrival, e);
     }
+  }
+
+  /** The block in which a record is, which holds it. */
+  List<RecordBlocks.Stored> block(long arrival) {
+    List<RecordBlocks.Stored> block = store.blocks().read(number, arrival >>> RecordBlocks.SHIFT);
+    if (RecordBlocks.slot(arrival) >= block.size()) {
+      throw new HoldfastException(
+          ErrorCode.DAMAGED, "record number " + arrival + " is not in its block");
+    }
+    return block;
+  }
+
+  /** How many erasures were published so far. */
+  long erasures() {
+    return erasureCount.get();
   }
 
   /** Caches what was read, unless an erasure was published since. */
@@ -90,7 +100,7 @@ final class Contents {
             });
   }
 
-  private static Record whole(RecordHeader header, Body body) {
+  static Record whole(RecordHeader header, Body body) {
     return new Record(header, body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED, body);
   }
 
@@ -197,14 +207,14 @@ final class Contents {
   // ---- Damage
   // ---------------------------------------------------------------------------------------------
 
-  private void refuseHeader(long arrival) {
+  void refuseHeader(long arrival) {
     Damage known = store.quarantine().find(number, arrival);
     if (known != null && known.part() == Damage.Part.HEADER) {
       throw refused(known);
     }
   }
 
-  private void refuseBody(long arrival) {
+  void refuseBody(long arrival) {
     Damage known = store.quarantine().find(number, arrival);
     if (known != null && known.part().hidesBody()) {
       throw refused(known);

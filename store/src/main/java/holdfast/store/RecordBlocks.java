@@ -44,11 +44,15 @@ final class RecordBlocks {
 
     RecordHeader header() {
       if (known == null) {
-        throw new HoldfastException(
-            ErrorCode.DAMAGED, "a record's header is lost, until it is repaired from a copy");
+        throw lost();
       }
       return known;
     }
+  }
+
+  static HoldfastException lost() {
+    return new HoldfastException(
+        ErrorCode.DAMAGED, "a record's header is lost, until it is repaired from a copy");
   }
 
   /** Blocks that the group of batches staged now fills or rewrites. */

@@ -6,6 +6,7 @@ import holdfast.base.HoldfastException;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
+import holdfast.store.Scan;
 import holdfast.store.StoredCapsule;
 import holdfast.sync.Entry;
 import holdfast.sync.Replica;
@@ -17,15 +18,17 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A capsule in the store, as a round reads it. What is damaged here and would be mended by a copy
- * counts as not held, so that the peer sends one.
+ * counts as not held, so that the peer sends one. Used by one thread at a time, as its round is.
  */
 final class StoredReplica implements Replica {
   private static final Logger LOG = LoggerFactory.getLogger(StoredReplica.class);
 
   private final StoredCapsule capsule;
+  private final Scan scan;
 
   StoredReplica(StoredCapsule capsule) {
     this.capsule = capsule;
+    this.scan = capsule.scan();
   }
 
   private record Place(long position, long arrival, int signer) {}
@@ -70,7 +73,7 @@ final class StoredReplica implements Replica {
   /** The name of a record; null when its header cannot be read, so that a peer sends it again. */
   private @Nullable Hash readableName(long arrival) {
     try {
-      return capsule.headerOf(arrival).name();
+      return scan.name(arrival);
     } catch (HoldfastException e) {
       requireDamaged(arrival, e);
       return null;
@@ -101,13 +104,13 @@ final class StoredReplica implements Replica {
 
   @Override
   public Hash nameOf(long arrival) {
-    return capsule.headerOf(arrival).name();
+    return scan.name(arrival);
   }
 
   @Override
   public @Nullable Record record(long arrival) {
     try {
-      return capsule.record(arrival);
+      return scan.record(arrival);
     } catch (HoldfastException e) {
       requireDamaged(arrival, e);
       return null;
