@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Worlds in which everything goes wrong end well; and when something is wrong, it is found. */
 class SimulationTest {
@@ -34,6 +35,14 @@ class SimulationTest {
       assertThat(gaveUp).isPositive();
       assertThat(liars).isPositive();
     }
+  }
+
+  /** Worlds beyond the smoke that once did not end well. */
+  @ParameterizedTest
+  @ValueSource(longs = {5483})
+  void d31AWorldThatOnceFailedEndsWell(long seed) {
+    Outcome outcome = Simulation.run(seed, Bug.NONE);
+    assertThat(outcome.well()).as(outcome.toString()).isTrue();
   }
 
   @Test

@@ -9,8 +9,10 @@ import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -25,7 +27,19 @@ final class Intake {
   private static final int WAITING_SIGNATURES = 4096;
   private static final int SIGNATURE_BYTES = 1 + 2 * Hash.SIZE + 2 + 64;
 
-  /** What may be stored now. */
+  /**
+   * A record that was not let through yet.
+   *
+   * @param place how many records came before it
+   */
+  private record Came(long place, Record record) {}
+
+  /**
+   * What may be stored now.
+   *
+   * @param records in the order in which they came: a peer that sends parents first spares this
+   *     side's graph the noting and filling of holes
+   */
   record Accepted(List<Record> records, List<Statement> signatures) {
     boolean isEmpty() {
       return records.isEmpty() && signatures.isEmpty();
@@ -35,11 +49,12 @@ final class Intake {
   private final Replica replica;
   private final RoundOptions options;
   private final Hash capsule;
-  private final Map<Hash, Record> staged = new LinkedHashMap<>();
+  private final Map<Hash, Came> staged = new LinkedHashMap<>();
   private final Map<Hash, List<Statement.WriterSignature>> waitingSignatures =
       new LinkedHashMap<>();
   private List<Statement.Erasure> erasures = List.of();
   private long stagedBytes;
+  private long cameBefore;
 
   /** Names that accepted records point at, and that did not come yet. */
   private final Set<Hash> awaited = new HashSet<>();
@@ -67,10 +82,10 @@ final class Intake {
   /** Checks what the peer pushed, and says what of it, or of what waited, may be stored. */
   Accepted take(List<Record> records, List<Statement.WriterSignature> signatures)
       throws ProofException {
-    Map<Hash, Record> fresh = new LinkedHashMap<>();
+    Map<Hash, Came> fresh = new LinkedHashMap<>();
     for (Record record : records) {
       check(record);
-      fresh.put(record.name(), record);
+      fresh.put(record.name(), new Came(cameBefore++, record));
     }
     for (Statement.WriterSignature signature : signatures) {
       signature.verify(replica.metadata());
@@ -87,8 +102,11 @@ final class Intake {
         fresh.remove(names.get(i));
       }
     }
-    Accepted accepted = new Accepted(new ArrayList<>(), new ArrayList<>());
-    reach(fresh, accepted);
+    List<Came> reached = reach(fresh);
+    await(reached);
+    reached.sort(Comparator.comparingLong(Came::place));
+    Accepted accepted =
+        new Accepted(reached.stream().map(Came::record).toList(), new ArrayList<>());
     takeSignatures(accepted);
     stage(fresh);
     return accepted;
@@ -114,7 +132,8 @@ final class Intake {
   }
 
   /** Follows pointers from what is signed or awaited; what they reach is accepted. */
-  private void reach(Map<Hash, Record> fresh, Accepted accepted) {
+  private List<Came> reach(Map<Hash, Came> fresh) {
+    List<Came> accepted = new ArrayList<>();
     ArrayDeque<Hash> reached = new ArrayDeque<>(waitingSignatures.keySet());
     for (Hash name : fresh.keySet()) {
       if (awaited.contains(name)) {
@@ -129,28 +148,54 @@ final class Intake {
         follow(reached, fresh, accepted);
       }
     }
+    return accepted;
   }
 
-  private void follow(ArrayDeque<Hash> reached, Map<Hash, Record> fresh, Accepted accepted) {
+  private void follow(ArrayDeque<Hash> reached, Map<Hash, Came> fresh, List<Came> accepted) {
     for (Hash name = reached.poll(); name != null; name = reached.poll()) {
-      Record record = fresh.remove(name);
-      if (record == null) {
-        record = staged.remove(name);
-        stagedBytes -= record == null ? 0 : record.encodedSize();
+      Came came = fresh.remove(name);
+      if (came == null) {
+        came = staged.remove(name);
+        stagedBytes -= came == null ? 0 : came.record().encodedSize();
       }
-      if (record != null) {
-        awaited.remove(name);
-        accepted.records().add(record);
-        RecordHeader header = record.header();
+      if (came != null) {
+        accepted.add(came);
+        RecordHeader header = came.record().header();
         for (int i = 0; i < header.pointerCount(); i++) {
           Hash parent = header.pointer(i);
-          awaited.add(parent);
           if (fresh.containsKey(parent) || staged.containsKey(parent)) {
             reached.add(parent);
           }
         }
       }
     }
+  }
+
+  /** Notes what the accepted records point at and is not here: when it comes, it is proven. */
+  private void await(List<Came> accepted) {
+    Set<Hash> parents = new LinkedHashSet<>();
+    for (Came came : accepted) {
+      RecordHeader header = came.record().header();
+      for (int i = 0; i < header.pointerCount(); i++) {
+        parents.add(header.pointer(i));
+      }
+    }
+    for (Came came : accepted) {
+      parents.remove(came.record().name());
+      awaited.remove(came.record().name());
+    }
+    List<Hash> names = List.copyOf(parents);
+    long[] arrivals = replica.arrivalsOf(names);
+    for (int i = 0; i < arrivals.length; i++) {
+      if (arrivals[i] < 0) {
+        awaited.add(names.get(i));
+      }
+    }
+  }
+
+  /** What was accepted is stored by now, and found there. */
+  void stored(List<Hash> records) {
+    records.forEach(awaited::remove);
   }
 
   /** Lets signatures through whose records are here or come with them. */
@@ -175,11 +220,12 @@ final class Intake {
     }
   }
 
-  private void stage(Map<Hash, Record> fresh) {
-    for (Record record : fresh.values()) {
-      if (stagedBytes + record.encodedSize() <= options.stagingBytes()
-          && staged.putIfAbsent(record.name(), record) == null) {
-        stagedBytes += record.encodedSize();
+  private void stage(Map<Hash, Came> fresh) {
+    for (Came came : fresh.values()) {
+      int bytes = came.record().encodedSize();
+      if (stagedBytes + bytes <= options.stagingBytes()
+          && staged.putIfAbsent(came.record().name(), came) == null) {
+        stagedBytes += bytes;
       }
     }
   }

@@ -355,7 +355,8 @@ public final class Round implements Machine<Input, Effect> {
     movedBefore = moved;
     if (brought && walks++ < WALKS && terms.strategy().walks() && !exact) {
       enter(Stage.ENDS, out);
-    } else if (!exact) {
+    } else if (!exact || (brought && ++passes < PASSES)) {
+      // What an exact pass brings may prove more of what is here, which the peer lacks then.
       exact = true;
       reconcile(Strategy.SKETCH, out);
     } else {

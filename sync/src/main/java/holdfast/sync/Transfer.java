@@ -134,6 +134,7 @@ final class Transfer {
 
   /** What the peer named and is here belongs to the round's set, whenever it came. */
   private void take(int number, Taking push, Outbox out) {
+    intake.stored(push.records());
     RoundSet set = scope.set();
     long[] arrivals = replica.arrivalsOf(push.records());
     for (int i = 0; i < arrivals.length; i++) {
