@@ -127,7 +127,7 @@ class ClusterTest {
   }
 
   @Test
-  void nodesStartDieComeBackAndAreCutOff() throws Exception {
+  void d38NodesStartDieComeBackAndAreCutOff() throws Exception {
     List<Line> up = cluster("up", "--nodes", "3", "--base-port", "0");
     assertThat(up).extracting(Line::node).containsExactly(1, 2, 3);
     assertThat(up).allMatch(line -> line.state().equals("up") && runs(line.pid()));

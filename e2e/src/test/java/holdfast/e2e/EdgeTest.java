@@ -38,7 +38,7 @@ class EdgeTest {
    * with its idempotency key; in the end everything was made exactly once.
    */
   @Test
-  void nothingAcknowledgedIsLostAndNothingIsAppliedTwiceWhenTheEdgeIsKilled() throws Exception {
+  void i19NothingAcknowledgedIsLostOrAppliedTwiceWhenTheEdgeIsKilled() throws Exception {
     Random random = new Random(5);
     Map<String, Integer> made = new ConcurrentHashMap<>();
     Map<String, String> last = new ConcurrentHashMap<>();

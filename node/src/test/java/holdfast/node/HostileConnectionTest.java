@@ -127,7 +127,7 @@ class HostileConnectionTest {
   }
 
   @Test
-  void garbageAndPlaintextOnThePort() throws Exception {
+  void i9GarbageAndPlaintextOnThePort() throws Exception {
     byte[] garbage = new byte[100_000];
     NodeFixture.RANDOM.nextBytes(garbage);
     expectHangUp(plain(), garbage);

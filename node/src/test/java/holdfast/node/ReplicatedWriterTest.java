@@ -285,7 +285,7 @@ class ReplicatedWriterTest {
   }
 
   @Test
-  void theSameBytesGoToAllAndABrokenSessionDoublesNothing() throws Exception {
+  void d37TheSameBytesGoToAllAndABrokenSessionDoublesNothing() throws Exception {
     Map<Integer, Integer> receipts = new ConcurrentHashMap<>();
     for (int node = 0; node < 3; node++) {
       int which = node;

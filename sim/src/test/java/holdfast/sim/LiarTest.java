@@ -55,7 +55,7 @@ class LiarTest {
   @EnumSource(
       value = Liar.Trick.class,
       names = {"GARBAGE", "FORGES", "FOREIGN", "UNDEAD", "MUTATES", "SHUFFLES"})
-  void whatIsFalseIsCalledALie(Liar.Trick trick) {
+  void d32WhatIsFalseIsCalledALie(Liar.Trick trick) {
     assertThat(endings(trick)).contains("Lied");
   }
 

@@ -25,7 +25,7 @@ class RoundTest {
 
   @ParameterizedTest
   @EnumSource(Strategy.class)
-  void d31AnyTwoReplicasEndEqual(Strategy strategy) {
+  void d27d31AnyTwoReplicasEndEqual(Strategy strategy) {
     Property.check(150, gen -> anyTwo(gen, strategy));
   }
 

@@ -99,7 +99,7 @@ class CapsuleStoreTest {
   }
 
   @Test
-  void writingTheSameAgainIsSuccessAndChangesNothing() throws Exception {
+  void d46WritingTheSameAgainIsSuccessAndChangesNothing() throws Exception {
     Writer writer = new Writer(1);
     List<Record> records = List.of(writer.record("a"), writer.record("b"));
     try (CapsuleStore store = CapsuleStore.open(folder, SMALL)) {

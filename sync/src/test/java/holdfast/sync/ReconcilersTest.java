@@ -19,7 +19,7 @@ class ReconcilersTest {
 
   @ParameterizedTest
   @EnumSource
-  void bothSidesLearnWhatThePeerLacks(Way strategy) {
+  void d25d26d28BothSidesLearnWhatThePeerLacks(Way strategy) {
     Property.check(
         200,
         SetPair::any,
