@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -79,6 +80,62 @@ class RecordGraphTest extends HandmadeGraph {
           pair.restart();
           pair.compare();
         });
+  }
+
+  /** Looks at entries, counted: work is compared, not time. */
+  private static final class CountingMap implements OrderedMap {
+    private final OrderedMap map = new InMemoryOrderedMap();
+    long looks;
+
+    @Override
+    public byte @Nullable [] get(byte[] key) {
+      looks++;
+      return map.get(key);
+    }
+
+    @Override
+    public void put(byte[] key, byte[] value) {
+      map.put(key, value);
+    }
+
+    @Override
+    public void remove(byte[] key) {
+      map.remove(key);
+    }
+
+    @Override
+    public void scan(byte[] from, byte[] to, Visitor visitor) {
+      map.scan(
+          from,
+          to,
+          (key, value) -> {
+            looks++;
+            return visitor.visit(key, value);
+          });
+    }
+  }
+
+  /** Records come one by one, each signed; nothing walks over the whole graph for that. */
+  @Test
+  void anInsertLooksAtAFewEntriesHoweverManyThereAre() {
+    CountingMap map = new CountingMap();
+    RecordGraph growing = new RecordGraph(map, 4);
+    Backpointers pointers = new Backpointers(new Backpointers.Strategy.Skip(), List.of());
+    List<Long> looks = new ArrayList<>();
+    for (int i = 0; i < 20_000; i++) {
+      if (i % 1000 == 0) {
+        looks.add(-map.looks);
+      }
+      RecordHeader header = fixture.header(gen, 0, pointers.next());
+      pointers.appended(header.name());
+      growing.sign(growing.insert(header, growing.arrivalsOf(header.pointers())), 0);
+      growing.flush();
+      if (i % 1000 == 999) {
+        looks.add(looks.removeLast() + map.looks);
+      }
+    }
+    assertThat(growing.provenCount()).isEqualTo(20_000);
+    assertThat(looks).hasSize(20).allMatch(some -> some > 0 && some < 20_000);
   }
 
   @Test

@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -37,6 +38,42 @@ class PromisesTest extends MaliciousServerTest {
         .isInstanceOfSatisfying(
             HoldfastException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.UNKNOWN_CAPSULE))
         .hasMessageContaining("is not on this server");
+  }
+
+  @Test
+  void D7_headersAreReadAndProvenWithoutAnyBody() throws Exception {
+    List<Hash> names = new ArrayList<>();
+    try (CapsuleWriter writer = fixture.writer(CHAIN)) {
+      for (int i = 0; i < 4; i++) {
+        names.add(writer.append(new byte[200_000]));
+      }
+      writer.sign();
+      writer.commitOrThrow();
+    }
+    AtomicInteger bytes = new AtomicInteger();
+    meddler.alter(
+        Forgery.answers(answer -> {
+          bytes.addAndGet(answer.getSerializedSize());
+          return answer;
+        }));
+    try (CapsuleReader reader = reader(ReaderOptions.withoutCache())) {
+      assertThat(reader.readHeaders(names))
+          .hasSize(4)
+          .allSatisfy(result ->
+              assertThat(result)
+                  .isInstanceOfSatisfying(
+                      ReadResult.Proven.class,
+                      proven -> {
+                        assertThat(proven.record().state()).isEqualTo(Record.State.HEADER_ONLY);
+                        assertThat(proven.record().header().sealedSize()).isGreaterThan(200_000);
+                      }));
+      reader.prove(names);
+      assertThat(bytes.get()).isBetween(4 * 149, 10_000);
+      // The proof of one record leads over the headers of three others, and over no body.
+      bytes.set(0);
+      assertThat(reader.read(names.getFirst())).isInstanceOf(ReadResult.Proven.class);
+      assertThat(bytes.get()).isBetween(200_000, 210_000);
+    }
   }
 
   @Test

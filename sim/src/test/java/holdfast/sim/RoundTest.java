@@ -13,6 +13,7 @@ import holdfast.sync.RoundOptions;
 import holdfast.sync.Strategy;
 import holdfast.testkit.Gen;
 import holdfast.testkit.Property;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -74,6 +75,97 @@ class RoundTest {
       (gen.oneIn(2) ? a : b).store(List.of(), List.of(signature));
     }
     converge(a, b, options, markers, gen);
+  }
+
+  /** The quick check: nothing else is said about what both sides hold. */
+  @ParameterizedTest
+  @EnumSource(Strategy.class)
+  void d30EqualSetsAreToldByOneHash(Strategy strategy) {
+    Gen gen = new Gen(30);
+    Dag dag = new Dag(gen, 2);
+    dag.grow(300);
+    dag.signTips();
+    MemoryReplica a = new MemoryReplica(dag.metadata());
+    MemoryReplica b = new MemoryReplica(dag.metadata());
+    a.store(dag.records(), dag.signatures());
+    b.store(gen.shuffled(dag.records()), dag.signatures());
+    List<byte[]> said = new ArrayList<>();
+    Pairing pairing = meeting(a, b, strategy, NO_MARKERS, gen, said);
+    expectFinished(pairing.first);
+    expectFinished(pairing.second);
+    assertThat(said)
+        .extracting(Wire::kind)
+        .contains(Wire.SINCE)
+        .doesNotContain(Wire.DIFFERENCE, Wire.PUSH, Wire.ENDS);
+    assertThat(said.stream().mapToInt(one -> one.length).sum()).isLessThan(1000);
+  }
+
+  /** What counts is when a record came here, not when its writer says that it was made. */
+  @ParameterizedTest
+  @EnumSource(Strategy.class)
+  void d29ARoundIsAboutWhatCameSinceTheLastOneWithThatPeer(Strategy strategy) {
+    Gen gen = new Gen(29);
+    Dag dag = new Dag(gen, 2);
+    dag.grow(300);
+    dag.signTips();
+    Record oldest = dag.records().getFirst();
+    List<Record> others = dag.records().subList(1, dag.records().size());
+    assertThat(others).allMatch(one -> one.header().timeMillis() >= oldest.header().timeMillis());
+    MemoryReplica a = new MemoryReplica(dag.metadata());
+    MemoryReplica b = new MemoryReplica(dag.metadata());
+    MemoryReplica newcomer = new MemoryReplica(dag.metadata());
+    a.store(others, dag.signatures());
+    b.store(others, dag.signatures());
+
+    List<byte[]> first = new ArrayList<>();
+    Pairing met = meeting(a, b, strategy, NO_MARKERS, gen, first);
+    Markers markers =
+        new Markers(List.of(expectFinished(met.first)), List.of(expectFinished(met.second)));
+    assertThat(compared(first)).isEqualTo(a.entries()).isGreaterThanOrEqualTo(299);
+
+    a.store(List.of(oldest), List.of());
+    List<byte[]> second = new ArrayList<>();
+    meeting(a, b, strategy, markers, gen, second);
+    assertThat(compared(second)).as("the one record that came late").isEqualTo(1);
+    expectEqual(a, b);
+
+    // What is known of one peer is not known of another.
+    List<byte[]> elsewhere = new ArrayList<>();
+    meeting(a, newcomer, strategy, NO_MARKERS, gen, elsewhere);
+    assertThat(compared(elsewhere)).isEqualTo(a.entries());
+    expectEqual(a, newcomer);
+  }
+
+  /** One round; what the first side says is noted. */
+  private static Pairing meeting(
+      MemoryReplica a,
+      MemoryReplica b,
+      Strategy strategy,
+      Markers markers,
+      Gen gen,
+      List<byte[]> said) {
+    Pairing pairing =
+        new Pairing(
+            a,
+            b,
+            RoundOptions.defaults().withStrategy(strategy),
+            markers.ofA(),
+            markers.ofB(),
+            gen.hash(),
+            gen.hash());
+    pairing.tampering =
+        message -> {
+          said.add(message);
+          return List.of(message);
+        };
+    return pairing.run();
+  }
+
+  /** How many entries the first comparison of a round was about. */
+  private static long compared(List<byte[]> said) {
+    byte[] since =
+        said.stream().filter(one -> Wire.kind(one) == Wire.SINCE).findFirst().orElseThrow();
+    return ByteBuffer.wrap(since).getLong(1);
   }
 
   @ParameterizedTest
