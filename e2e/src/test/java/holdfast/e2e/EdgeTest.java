@@ -13,8 +13,10 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -42,6 +44,7 @@ class EdgeTest {
     Random random = new Random(5);
     Map<String, Integer> made = new ConcurrentHashMap<>();
     Map<String, String> last = new ConcurrentHashMap<>();
+    Queue<Refused> refusals = new ConcurrentLinkedQueue<>();
     List<Integer> next = new ArrayList<>();
     for (int i = 0; i < CLIENTS; i++) {
       next.add(0);
@@ -78,6 +81,11 @@ class EdgeTest {
                   } catch (IOException | InterruptedException killed) {
                     // What this client was about to do it does again, when there is an edge.
                     enough.countDown();
+                  } catch (Refused refused) {
+                    refusals.add(refused);
+                    while (enough.getCount() > 0) {
+                      enough.countDown();
+                    }
                   }
                 }));
       }
@@ -87,6 +95,7 @@ class EdgeTest {
         client.join();
       }
       http.shutdownNow();
+      assertThat(refusals).as("what an edge said that was there").isEmpty();
       edge = up();
     }
     try (EdgeProcess running = edge;
@@ -102,6 +111,15 @@ class EdgeTest {
             .as(entry.getKey())
             .isEqualTo(made.get(entry.getKey()));
       }
+    }
+  }
+
+  /** An edge that is there did not do what it was asked for. */
+  private static final class Refused extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Refused(String message) {
+      super(message);
     }
   }
 
@@ -122,7 +140,7 @@ class EdgeTest {
                 .build(),
             HttpResponse.BodyHandlers.ofString());
     if (response.statusCode() / 100 != 2) {
-      throw new IOException("refused: " + response.statusCode() + " " + response.body());
+      throw new Refused(response.statusCode() + " " + response.body());
     }
     made.merge(key, 1, Integer::sum);
     last.put(key, "v" + number);

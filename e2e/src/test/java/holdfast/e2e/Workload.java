@@ -32,6 +32,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /** One capsule, what was written to it, and what of that was acknowledged as SYNCED. */
 final class Workload {
@@ -44,6 +45,7 @@ final class Workload {
   private final Map<Hash, byte[][]> written = new LinkedHashMap<>();
   private final List<Hash> promised = new ArrayList<>();
   private final AtomicInteger receipts = new AtomicInteger();
+  private volatile @Nullable ProofException lie;
 
   Workload(long seed) {
     random = new Random(seed);
@@ -82,6 +84,14 @@ final class Workload {
         return 0;
       }
       throw e;
+    }
+  }
+
+  /** Fails when a server gave evidence that does not hold while it was written to. */
+  private void requireHonest() {
+    ProofException found = lie;
+    if (found != null) {
+      throw new AssertionError("the server gave evidence that does not hold", found);
     }
   }
 
@@ -179,7 +189,9 @@ final class Workload {
               }
               writer.send();
             }
-          } catch (HoldfastException | ProofException e) {
+          } catch (ProofException e) {
+            lie = e;
+          } catch (HoldfastException e) {
             // The server is gone, which is what this test is about.
             return;
           }
@@ -197,6 +209,7 @@ final class Workload {
 
   /** Reads records back: each must be here, proven, and what was written. */
   void expectAll(Server server, List<Hash> names) throws Exception {
+    requireHonest();
     try (CapsuleReader reader =
         server.openReader(metadata.name(), List.of(key), ReaderOptions.defaults())) {
       for (int from = 0; from < names.size(); from += 500) {

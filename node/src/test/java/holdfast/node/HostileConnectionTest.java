@@ -18,6 +18,7 @@ import holdfast.wire.CommitPart;
 import holdfast.wire.Read;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
@@ -107,8 +108,19 @@ class HostileConnectionTest {
     return socket;
   }
 
-  /** Sends bytes and waits until the server hangs up. */
-  private static void expectHangUp(Socket socket, byte[]... all) throws IOException {
+  /**
+   * Sends bytes and waits until the server hangs up; what it says until then is an alert of TLS.
+   */
+  private static void expectRefusedByTls(Socket socket, byte[]... all) throws IOException {
+    byte[] said = expectHangUp(socket, all);
+    if (said.length > 0) {
+      assertThat(said[0]).as(new String(said, UTF_8)).isEqualTo((byte) 0x15);
+    }
+  }
+
+  /** Sends bytes and waits until the server hangs up; what it has said until then. */
+  private static byte[] expectHangUp(Socket socket, byte[]... all) throws IOException {
+    ByteArrayOutputStream said = new ByteArrayOutputStream();
     try (socket) {
       for (byte[] bytes : all) {
         socket.getOutputStream().write(bytes);
@@ -116,23 +128,24 @@ class HostileConnectionTest {
       }
       InputStream in = socket.getInputStream();
       byte[] buffer = new byte[4096];
-      while (in.read(buffer) >= 0) {
-        // Whatever it says; it has to end.
+      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+        said.write(buffer, 0, read);
       }
     } catch (java.net.SocketTimeoutException e) {
       throw new AssertionError("the server keeps a connection that makes no sense", e);
     } catch (IOException e) {
       // Reset by the server.
     }
+    return said.toByteArray();
   }
 
   @Test
   void i9GarbageAndPlaintextOnThePort() throws Exception {
     byte[] garbage = new byte[100_000];
     NodeFixture.RANDOM.nextBytes(garbage);
-    expectHangUp(plain(), garbage);
-    expectHangUp(plain(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(UTF_8));
-    expectHangUp(plain(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".getBytes(UTF_8), new byte[1000]);
+    expectRefusedByTls(plain(), garbage);
+    expectRefusedByTls(plain(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(UTF_8));
+    expectRefusedByTls(plain(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".getBytes(UTF_8), new byte[1000]);
     expectServedAndClean(0);
   }
 
