@@ -76,7 +76,7 @@ class PureModulesTest {
     }
   }
 
-  private static Path projectRoot() {
+  static Path projectRoot() {
     Path directory = Path.of("").toAbsolutePath();
     while (!Files.exists(directory.resolve("mvnw"))) {
       directory = directory.getParent();
