@@ -40,7 +40,15 @@ final class Committer implements AutoCloseable {
 
   private final CapsuleStore store;
   private final SyncedMark mark;
-  private final WriteOptions unsynced = new WriteOptions().setMemtableInsertHintPerBatch(true);
+
+  /**
+   * Remembers where in a memtable the key before was inserted. Not for batches that delete ranges:
+   * RocksDB keeps those in a list of their own, and goes by the one hint for both; when several
+   * threads insert at once, keys are linked into the wrong list then, and lost.
+   */
+  private final WriteOptions hinting = new WriteOptions().setMemtableInsertHintPerBatch(true);
+
+  private final WriteOptions plain = new WriteOptions();
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition work = lock.newCondition();
   private final ArrayDeque<StoreBatch> waiting = new ArrayDeque<>();
@@ -197,7 +205,7 @@ final class Committer implements AutoCloseable {
       // Also when it erases nothing new: said again, it waits until the first has freed the bytes.
       erases = group.getFirst().erases();
       handedOver = true;
-      store.tables().db.write(unsynced, out);
+      store.tables().db.write(erases ? plain : hinting, out);
       staging.publish();
     } catch (RocksDBException | RuntimeException | Error e) {
       failure = e;
@@ -425,6 +433,7 @@ final class Committer implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    unsynced.close();
+    hinting.close();
+    plain.close();
   }
 }

@@ -39,6 +39,10 @@ final class Freeing implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Freeing.class);
   private static final byte[] NOTES = Keys.setting("unfreed/");
   private static final long PURGE_SECONDS = 60;
+  private static final long LOOK_MILLIS = 10;
+
+  /** After so many looks the database is asked once more to delete what it does not need. */
+  private static final int LOOKS = 20;
 
   private final Tables tables;
   private final Path database;
@@ -211,12 +215,17 @@ final class Freeing implements AutoCloseable {
     return names;
   }
 
-  /** RocksDB deletes files a little later, and not while an iterator reads them. */
+  /**
+   * RocksDB deletes files a little later, and not while somebody reads them. A single read that was
+   * under way when the tables were merged keeps the old ones from being deleted then, and does not
+   * delete them itself when it ends: that would wait for the next flush or merging, which may never
+   * come. So it is asked for again.
+   */
   private void awaitDeletion(Set<String> tablesBefore, Set<String> logsBefore)
       throws RocksDBException {
     long firstLog = tables.db.getLongProperty("rocksdb.min-log-number-to-keep");
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PURGE_SECONDS);
-    while (true) {
+    for (int look = 1; ; look++) {
       Set<String> left = files(".sst");
       left.retainAll(tablesBefore);
       for (LiveFileMetaData live : tables.db.getLiveFilesMetaData()) {
@@ -233,12 +242,21 @@ final class Freeing implements AutoCloseable {
         throw new HoldfastException(
             ErrorCode.INTERNAL, "files with erased data are still in use: " + left);
       }
+      if (look % LOOKS == 0) {
+        deleteUnneeded();
+      }
       try {
-        Thread.sleep(10);
+        Thread.sleep(LOOK_MILLIS);
       } catch (InterruptedException e) {
         throw new HoldfastException(ErrorCode.STOPPING, "the server is stopping", e);
       }
     }
+  }
+
+  /** Has the database look for files that it does not need: it does when deleting is allowed again. */
+  private void deleteUnneeded() throws RocksDBException {
+    tables.db.disableFileDeletions();
+    tables.db.enableFileDeletions();
   }
 
   /** Breaks off what is under way; the next start goes on with it. */

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -278,5 +279,101 @@ class ErasureTest {
           .isEqualTo(Record.State.ERASED);
     }
     StoreFixture.expectClean(crashed);
+  }
+
+  /**
+   * A record and a leaf are erased together: the first by a deleted range, the second by writing its
+   * chunk again, in one batch and one table. Others write at the same time, so that the database
+   * inserts from several threads at once.
+   */
+  @Test
+  void erasingBesideOtherWritersTakesNothingElseAway() throws Exception {
+    List<Record> kept = new ArrayList<>();
+    AtomicBoolean enough = new AtomicBoolean();
+    List<Thread> others = new ArrayList<>();
+    try (CapsuleStore store = CapsuleStore.open(folder, UNCACHED)) {
+      StoredCapsule capsule = writer.create(store);
+      try {
+        for (int i = 0; i < 4; i++) {
+          byte[] peer = {(byte) i};
+          others.add(
+              Thread.ofPlatform()
+                  .start(() -> {
+                    while (!enough.get()) {
+                      capsule.keepPeerState(peer, new byte[8]);
+                    }
+                  }));
+        }
+        for (int round = 0; round < 20; round++) {
+          List<Record> records = new ArrayList<>();
+          for (int i = 0; i < 10; i++) {
+            records.add(writer.leaves(2, 2000));
+          }
+          submit(store, capsule, records, List.of(writer.signature(records.getLast())))
+              .expectSynced();
+          submit(
+                  store,
+                  capsule,
+                  List.of(),
+                  List.of(
+                      writer.erasure(new Erased.OfRecord(records.get(1).name())),
+                      writer.erasure(new Erased.OfLeaf(records.get(3).name(), 0))))
+              .expectSynced();
+          kept.addAll(records.subList(4, 10));
+        }
+      } finally {
+        enough.set(true);
+        for (Thread other : others) {
+          other.join();
+        }
+      }
+      for (Record record : kept) {
+        assertThat(readProven(capsule, writer, record.name()).state())
+            .isEqualTo(Record.State.WHOLE);
+      }
+    }
+    StoreFixture.expectClean(folder);
+  }
+
+  /** A read that is under way while tables are merged keeps the old ones; nobody else may come. */
+  @Test
+  void anErasureIsDoneSoonAlthoughOthersRead() throws Exception {
+    AtomicBoolean enough = new AtomicBoolean();
+    List<Thread> readers = new ArrayList<>();
+    try (CapsuleStore store = CapsuleStore.open(folder, UNCACHED)) {
+      List<Record> records = new ArrayList<>();
+      for (int i = 0; i < 40; i++) {
+        records.add(writer.leaves(2, 2000));
+      }
+      write(store, writer, records);
+      StoredCapsule capsule = store.capsule(writer.name);
+      try {
+        for (int i = 0; i < 6; i++) {
+          readers.add(
+              Thread.ofPlatform()
+                  .start(() -> {
+                    while (!enough.get()) {
+                      capsule.record(39);
+                    }
+                  }));
+        }
+        for (int i = 0; i < 30; i++) {
+          long begin = System.nanoTime();
+          submit(
+                  store,
+                  capsule,
+                  List.of(),
+                  List.of(writer.erasure(new Erased.OfRecord(records.get(i).name()))))
+              .expectSynced();
+          assertThat(System.nanoTime() - begin).isLessThan(20_000_000_000L);
+        }
+      } finally {
+        enough.set(true);
+        for (Thread reader : readers) {
+          reader.join();
+        }
+      }
+    }
+    StoreFixture.expectClean(folder);
   }
 }
