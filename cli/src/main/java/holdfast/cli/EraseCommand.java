@@ -5,6 +5,7 @@ import holdfast.capsule.Receipt;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.crypto.SigningKey;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -24,7 +25,10 @@ import picocli.CommandLine.Parameters;
       "  holdfast erase 3f2a 81bc/17 --reason 'personal data' --key me.pem",
       "  holdfast erase 3f2a --from 2025-01-01 --to 2025-02-01 --reason retention --key me.pem",
       "",
-      "JSON: capsule, statement, record, leaf, from, to, reason, time, server"
+      "All servers on which the capsule is placed are told; one that takes it brings it to the others.",
+      "",
+      "JSON: capsule, statement, record, leaf, from, to, reason, time, server (the first that signed),",
+      "acknowledged (servers), servers (server, identity, acknowledged, reason)"
     })
 final class EraseCommand extends ServerCommand {
   @Parameters(index = "0", paramLabel = "CAPSULE", description = "The capsule.")
@@ -69,14 +73,19 @@ final class EraseCommand extends ServerCommand {
     }
     SigningKey owner = key.read(terminal);
     try (Target target = openNamed(capsule);
-        CapsuleReader reader = target.reader()) {
-      OwnerKey.require(reader, owner);
+        Source source = source(target)) {
       long now = System.currentTimeMillis();
-      Statement.Erased erased = erased(reader);
+      Statement.Erased erased =
+          source.ask(reader -> {
+            OwnerKey.require(reader, owner);
+            return erased(reader);
+          });
       Statement.Erasure erasure =
           Statement.Erasure.sign(target.capsule(), now, erased, reason, owner);
-      Receipt receipt = target.server().declare(erasure);
-      print(json(erasure, receipt), text(erased) + " erased; the server has signed for it.");
+      Declared declared = Declared.by(source, target, List.of(erasure));
+      print(
+          declared.add(json(erasure, declared.first())),
+          text(erased) + " erased. " + declared.text());
     }
     return 0;
   }

@@ -6,7 +6,9 @@ import holdfast.client.BundleBase;
 import holdfast.client.BundleExport;
 import holdfast.client.BundleFile;
 import holdfast.client.CapsuleReader;
+import holdfast.client.Server;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,7 +34,7 @@ import picocli.CommandLine.Parameters;
       "  holdfast export 3f2a -o backup.capsule && holdfast verify backup.capsule",
       "  holdfast export 3f2a --since backup.capsule -o monday.capsule",
       "",
-      "JSON: capsule, file, records, statements, leftOut, bytes, since (names of records), links"
+      "JSON: capsule, server, file, records, statements, leftOut, bytes, since (names of records), links"
     })
 final class ExportCommand extends ServerCommand {
   @Parameters(paramLabel = "CAPSULE", description = "The capsule.")
@@ -57,15 +59,14 @@ final class ExportCommand extends ServerCommand {
   @Override
   int run() throws Exception {
     try (Target target = open(capsule);
-        CapsuleReader reader = target.reader();
+        Source source = source(target);
         Progress progress = new Progress(terminal, "records written")) {
-      BundleExport.Written written =
-          since.isEmpty()
-              ? BundleExport.write(reader, output.path, progress::at)
-              : BundleExport.write(reader, base(reader), output.path, progress::at);
+      Exported exported = source.ask(reader -> export(reader, progress));
+      BundleExport.Written written = exported.written();
       print(
           Json.object()
               .put("capsule", target.capsule())
+              .put("server", exported.server().endpoint())
               .put("file", output.path)
               .put("records", written.records())
               .put("statements", written.statements())
@@ -82,8 +83,26 @@ final class ExportCommand extends ServerCommand {
               + (written.leftOut() == 0
                   ? ""
                   : "; " + written.leftOut() + " unproven records left out"));
+      return 0;
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
-    return 0;
+  }
+
+  /** What was written, and from which server. */
+  private record Exported(Server server, BundleExport.Written written) {}
+
+  /** Exports from one server; a disk that fails here would fail with the next server too. */
+  private Exported export(CapsuleReader reader, Progress progress) throws ProofException {
+    try {
+      BundleExport.Written written =
+          since.isEmpty()
+              ? BundleExport.write(reader, output.path, progress::at)
+              : BundleExport.write(reader, base(reader), output.path, progress::at);
+      return new Exported(reader.server(), written);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private BundleBase base(CapsuleReader reader) throws IOException, ProofException {

@@ -2,7 +2,6 @@ package holdfast.cli;
 
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Statement;
-import holdfast.client.CapsuleReader;
 import holdfast.crypto.ReaderKey;
 import holdfast.crypto.SigningKey;
 import java.util.ArrayList;
@@ -25,7 +24,10 @@ import picocli.CommandLine.Parameters;
       "  holdfast grant 3f2a --to x25519:… --key me.pem",
       "  holdfast grant 3f2a --new-epoch --to x25519:… --key me.pem",
       "",
-      "JSON: capsule, epochs, newEpoch, readers"
+      "All servers on which the capsule is placed are told; one that takes it brings it to the others.",
+      "",
+      "JSON: capsule, epochs, newEpoch, readers, acknowledged (servers), servers (server, identity,",
+      "acknowledged, reason)"
     })
 final class GrantCommand extends ServerCommand {
   @Parameters(paramLabel = "CAPSULE", description = "The capsule.")
@@ -56,43 +58,48 @@ final class GrantCommand extends ServerCommand {
     List<ReaderKey.PublicHalf> readers = to.stream().map(ReaderKey.PublicHalf::parse).toList();
     SigningKey owner = key.read(terminal);
     try (Target target = openNamed(capsule);
-        CapsuleReader reader = target.reader()) {
-      OwnerKey.require(reader, owner);
-      List<ContentKey> keys = contentKeys(target.home(), reader, List.of(owner));
+        Source source = source(target)) {
+      List<ContentKey> keys =
+          source.ask(reader -> {
+            OwnerKey.require(reader, owner);
+            return contentKeys(target.home(), reader, List.of(owner));
+          });
       if (keys.isEmpty()) {
         throw noContentKey(target.capsule());
       }
       long now = System.currentTimeMillis();
       int last = keys.getLast().epoch();
+      List<Statement> grants = new ArrayList<>();
       if (newEpoch) {
         ContentKey fresh = CreateCommand.freshContentKey(last + 1);
         target.home().keep(target.capsule(), fresh);
         keys.add(fresh);
         // To the owner too, so that the key file is all that has to be kept.
-        target
-            .server()
-            .declare(
-                Statement.Grant.sign(
-                    target.capsule(), now, fresh, owner.readerKey().publicHalf(), owner));
+        grants.add(
+            Statement.Grant.sign(
+                target.capsule(), now, fresh, owner.readerKey().publicHalf(), owner));
       }
       for (ReaderKey.PublicHalf one : readers) {
         for (ContentKey each : keys) {
-          target.server().declare(Statement.Grant.sign(target.capsule(), now, each, one, owner));
+          grants.add(Statement.Grant.sign(target.capsule(), now, each, one, owner));
         }
       }
+      Declared declared = Declared.by(source, target, grants);
       List<Integer> epochs = keys.stream().map(ContentKey::epoch).toList();
       print(
-          Json.object()
-              .put("capsule", target.capsule())
-              .put("epochs", epochs)
-              .put("newEpoch", newEpoch ? last + 1 : null)
-              .put("readers", to),
+          declared.add(
+              Json.object()
+                  .put("capsule", target.capsule())
+                  .put("epochs", epochs)
+                  .put("newEpoch", newEpoch ? last + 1 : null)
+                  .put("readers", to)),
           (newEpoch ? "Epoch " + (last + 1) + " begins. " : "")
               + "Granted epochs "
               + epochs
               + " to "
               + readers.size()
-              + (readers.size() == 1 ? " reader." : " readers."));
+              + (readers.size() == 1 ? " reader. " : " readers. ")
+              + declared.text());
     }
     return 0;
   }

@@ -40,8 +40,11 @@ final class Source implements AutoCloseable {
     Optional<Statement.Placement> placement =
         byHand ? Optional.empty() : newest(home, target.server(), capsule);
     Replicas replicas = placement.map(Replicas::of).orElse(null);
-    List<Server> servers = replicas == null ? List.of(target.server()) : replicas.servers();
-    return new Source(terminal, replicas, reader(servers, capsule));
+    ReplicatedReader reader =
+        replicas == null
+            ? reader(List.of(target.server()), capsule)
+            : replicas.openReader(List.of(), ReaderOptions.withoutCache());
+    return new Source(terminal, replicas, reader);
   }
 
   private static ReplicatedReader reader(List<Server> servers, Hash capsule) {

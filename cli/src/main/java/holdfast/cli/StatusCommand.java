@@ -23,7 +23,8 @@ import picocli.CommandLine.Parameters;
     description = "Says how the server is, or one capsule on it.",
     footerHeading = "%n",
     footer = {
-      "What a server says of itself is not proven; names, keys and statements of a capsule are.",
+      "What a server says of itself is not proven; names, keys and statements of a capsule are. A capsule",
+      "that is placed on several servers is shown as the first that answers holds it.",
       "",
       "Examples:",
       "  holdfast status",
@@ -124,15 +125,28 @@ final class StatusCommand extends ServerCommand {
                 .toList());
   }
 
+  /** What one server shows of a capsule. */
+  private record Seen(
+      Server server, CapsuleStatus status, Metadata metadata, List<Statement> statements) {
+    static Seen by(CapsuleReader reader) throws ProofException {
+      return new Seen(
+          reader.server(),
+          reader.status().getCapsule(),
+          reader.metadata(),
+          reader.statements(true));
+    }
+  }
+
   private void ofCapsule(String prefix) throws Exception {
     try (Target target = open(prefix);
-        CapsuleReader reader = target.reader()) {
-      CapsuleStatus status = reader.status().getCapsule();
-      Metadata metadata = reader.metadata();
+        Source source = source(target)) {
+      Seen seen = source.ask(Seen::by);
+      CapsuleStatus status = seen.status();
+      Metadata metadata = seen.metadata();
       int erasures = 0;
       int grants = 0;
       String successor = null;
-      List<Statement> statements = reader.statements(true);
+      List<Statement> statements = seen.statements();
       for (Statement statement : statements) {
         switch (statement) {
           case Statement.Erasure erasure -> erasures++;
@@ -149,7 +163,7 @@ final class StatusCommand extends ServerCommand {
       if (json) {
         terminal.line(
             Json.object()
-                .put("server", target.server().endpoint())
+                .put("server", seen.server().endpoint())
                 .put("capsule", target.capsule())
                 .put("owner", metadata.owner())
                 .put("writers", metadata.writers().stream().map(w -> w.key().toString()).toList())
@@ -188,7 +202,7 @@ final class StatusCommand extends ServerCommand {
               + " missing"
               + (status.getDamaged() == 0 ? "" : ", " + status.getDamaged() + " damaged"));
       lines.add("Stated    " + erasures + " erasures, " + grants + " grants");
-      lines.add("Server    " + target.server().endpoint() + " " + target.server().identity());
+      lines.add("Server    " + seen.server().endpoint() + " " + seen.server().identity());
       lines.add("Keys here " + (epochs.isEmpty() ? "none" : "epochs " + epochs));
       if (placement != null) {
         lines.add("Placed    version " + placement.version() + ", " + time(placement.timeMillis()));

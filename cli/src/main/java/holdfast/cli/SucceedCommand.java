@@ -1,9 +1,11 @@
 package holdfast.cli;
 
 import holdfast.base.Hash;
+import holdfast.base.Limits;
 import holdfast.capsule.Freshness;
 import holdfast.capsule.Statement;
-import holdfast.client.CapsuleReader;
+import holdfast.client.QuorumFreshness;
+import holdfast.client.Replicas;
 import holdfast.crypto.SigningKey;
 import java.util.List;
 import picocli.CommandLine.Command;
@@ -23,7 +25,11 @@ import picocli.CommandLine.Parameters;
       "Example:",
       "  holdfast succeed 3f2a --to $(holdfast create --key me.pem --writer ed25519:…) --key me.pem",
       "",
-      "JSON: capsule, successor, finalHeads, statement"
+      "Of a placed capsule more than half of the servers have to say what is newest, so that nothing they",
+      "acknowledged is left out. Then all are told; one that takes it brings it to the others.",
+      "",
+      "JSON: capsule, successor, finalHeads, statement, acknowledged (servers), servers (server,",
+      "identity, acknowledged, reason)"
     })
 final class SucceedCommand extends ServerCommand {
   @Parameters(paramLabel = "CAPSULE", description = "The capsule to close.")
@@ -46,34 +52,44 @@ final class SucceedCommand extends ServerCommand {
   int run() throws Exception {
     SigningKey owner = key.read(terminal);
     try (Target target = openNamed(capsule);
-        CapsuleReader reader = target.reader()) {
-      OwnerKey.require(reader, owner);
+        Source source = source(target)) {
+      source.ask(reader -> {
+        OwnerKey.require(reader, owner);
+        return true;
+      });
       Hash to = named(successor);
       if (to.equals(target.capsule())) {
         throw Failure.usage("a capsule cannot succeed itself", "Create another one first.");
       }
-      Freshness fresh = reader.heads();
-      if (fresh.moreHeads()) {
+      Replicas replicas = source.replicas();
+      int majority = replicas == null ? 1 : replicas.placement().majority();
+      QuorumFreshness fresh = source.reader().heads(majority, majority);
+      List<Hash> heads = fresh.heads();
+      if (heads.size() > Limits.HEADS || fresh.answers().stream().anyMatch(Freshness::moreHeads)) {
         throw Failure.failed(
             "capsule "
                 + target.capsule().brief()
                 + " has more heads than the "
-                + fresh.heads().size()
+                + Limits.HEADS
                 + " that a succession can name; the others would be refused from then on",
             "Append records until there are fewer: each follows as many heads as it can.");
       }
-      reader.prove(fresh.heads());
-      List<Hash> heads = fresh.heads();
       Statement.Succession closing =
           Statement.Succession.sign(target.capsule(), System.currentTimeMillis(), heads, to, owner);
-      target.server().declare(closing);
+      Declared declared = Declared.by(source, target, List.of(closing));
       print(
-          Json.object()
-              .put("capsule", target.capsule())
-              .put("successor", to)
-              .put("finalHeads", closing.finalHeads())
-              .put("statement", closing.name()),
-          "Capsule " + target.capsule().brief() + " is closed; things go on in " + to);
+          declared.add(
+              Json.object()
+                  .put("capsule", target.capsule())
+                  .put("successor", to)
+                  .put("finalHeads", closing.finalHeads())
+                  .put("statement", closing.name())),
+          "Capsule "
+              + target.capsule().brief()
+              + " is closed; things go on in "
+              + to
+              + ". "
+              + declared.text());
     }
     return 0;
   }

@@ -3,12 +3,13 @@ package holdfast.cli;
 import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
+import holdfast.capsule.Metadata;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Voucher;
 import holdfast.client.CapsuleReader;
 import holdfast.client.ReadResult;
-import holdfast.client.Subscription;
+import holdfast.client.ReplicatedWatch;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -20,7 +21,8 @@ import picocli.CommandLine.Parameters;
     description = "Prints records as they arrive and are proven, until it is stopped.",
     footerHeading = "%n",
     footer = {
-      "Each is printed once a signature proves it. A lost connection is made again.",
+      "Each is printed once a signature proves it. A lost connection is made again; of a capsule that is",
+      "placed on several servers the next one is followed then.",
       "",
       "Examples:",
       "  holdfast watch 3f2a",
@@ -56,22 +58,23 @@ final class WatchCommand extends ServerCommand {
   @Override
   int run() throws Exception {
     try (Target target = open(capsule);
-        CapsuleReader reader = target.reader()) {
-      long next = from == null ? reader.status().getCapsule().getRecords() : from;
-      try (Subscription subscription = reader.watch(next)) {
-        follow(reader, subscription);
+        Source source = source(target)) {
+      Metadata metadata = source.ask(CapsuleReader::metadata);
+      try (ReplicatedWatch watch =
+          from == null ? source.reader().watch() : source.reader().watch(from)) {
+        follow(metadata, watch);
       }
     }
     return 0;
   }
 
-  private void follow(CapsuleReader reader, Subscription subscription)
+  private void follow(Metadata metadata, ReplicatedWatch watch)
       throws ProofException, InterruptedException {
     int failures = 0;
     while (!done()) {
       try {
-        for (ReadResult result : subscription.poll(POLL_MILLIS)) {
-          print(reader, result);
+        for (ReadResult result : watch.poll(POLL_MILLIS)) {
+          print(metadata, result);
         }
         failures = 0;
       } catch (HoldfastException e) {
@@ -92,13 +95,13 @@ final class WatchCommand extends ServerCommand {
     return (limit != null && printed >= limit) || Thread.currentThread().isInterrupted();
   }
 
-  private void print(CapsuleReader reader, ReadResult result) throws ProofException {
+  private void print(Metadata metadata, ReadResult result) throws ProofException {
     if (done()) {
       return;
     }
     switch (result) {
-      case ReadResult.Proven proven -> print(reader, proven.record(), proven.voucher());
-      case ReadResult.Erased erased -> print(reader, erased.record(), null);
+      case ReadResult.Proven proven -> print(metadata, proven.record(), proven.voucher());
+      case ReadResult.Erased erased -> print(metadata, erased.record(), null);
       case ReadResult.Damaged damaged ->
           terminal.note("damaged on the server and not served: " + damaged.name());
       case ReadResult.Unproven unproven -> {}
@@ -109,17 +112,17 @@ final class WatchCommand extends ServerCommand {
     }
   }
 
-  private void print(CapsuleReader reader, Record record, @Nullable Voucher voucher)
+  private void print(Metadata metadata, Record record, @Nullable Voucher voucher)
       throws ProofException {
     printed++;
     RecordHeader header = record.header();
     long size = header.sealedSize() - 16L * header.leafCount();
-    String label = LogCommand.label(reader.metadata(), header.writer());
+    String label = LogCommand.label(metadata, header.writer());
     print(
         Json.object()
             .put("record", header.name())
             .put("time", time(header.timeMillis()))
-            .put("writer", reader.metadata().writerKey(header.writer()))
+            .put("writer", metadata.writerKey(header.writer()))
             .put("label", label)
             .put("leaves", header.leafCount())
             .put("bytes", size)

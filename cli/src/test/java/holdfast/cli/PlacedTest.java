@@ -264,6 +264,93 @@ class PlacedTest {
     cli.run("place", capsule, "--status", "--agree", "2").failsWith(1);
   }
 
+  /** The server that commands would ask first: members stand in the order of their keys. */
+  private int firstAsked() {
+    List<String> members =
+        members(cli.json("place", capsule, "--on", on(0, 1, 2), "--key", key, "--agree", "1"));
+    for (int i = 0; i < 3; i++) {
+      if (servers.get(i).identity().toString().equals(members.getFirst())) {
+        return i;
+      }
+    }
+    throw new AssertionError();
+  }
+
+  @Test
+  void whatReadsGoesOnWithTheNextServer() throws Exception {
+    int gone = firstAsked();
+    String record =
+        cli.input("one", "append", capsule, "--key", key, "--replicas", "3").failsWith(0).line();
+    servers.get(gone).close();
+    Map<String, Object> status = cli.json("status", capsule);
+    assertThat(status).containsEntry("records", 1.0);
+    assertThat(addresses).contains((String) status.get("server"));
+    assertThat(status.get("server")).isNotEqualTo(addresses.get(gone));
+    assertThat(cli.json("watch", capsule, "--from", "0", "-n", "1"))
+        .containsEntry("record", record);
+    Path bundle = folder.resolve("all.capsule");
+    Map<String, Object> exported = cli.json("export", capsule, "-o", bundle.toString());
+    assertThat(exported).containsEntry("records", 1.0);
+    assertThat(exported.get("server")).isNotEqualTo(addresses.get(gone));
+    cli.ok("verify", bundle.toString(), "--capsule", capsule);
+    // One that is named is asked, and no other.
+    cli.run("status", capsule, "--server", addresses.get(gone)).failsWith(1);
+    cli.run("export", capsule, "--server", addresses.get(gone), "-o", bundle.toString())
+        .failsWith(1);
+  }
+
+  @Test
+  void whatTheOwnerStatesIsToldToEveryServerAndOneIsEnough() {
+    int gone = firstAsked();
+    String record =
+        cli.input("one", "append", capsule, "--key", key, "--replicas", "3").failsWith(0).line();
+    String reader = cli.ok("key", "show", cli.key("reader")).lines().toList().getLast();
+    String readerKey = reader.substring(reader.indexOf("x25519:"));
+    Map<String, Object> granted = cli.json("grant", capsule, "--to", readerKey, "--key", key);
+    assertThat(granted).containsEntry("acknowledged", 3.0);
+    assertThat((List<?>) granted.get("servers")).hasSize(3);
+    servers.get(gone).close();
+    assertThat(cli.ok("grant", capsule, "--new-epoch", "--key", key))
+        .contains("2 of 3 servers have signed for it", "NOT acknowledged: cannot reach");
+    Map<String, Object> erased =
+        cli.json("erase", capsule, record, "--reason", "test", "--key", key);
+    assertThat(erased).containsEntry("acknowledged", 2.0);
+    for (int i = 0; i < 3; i++) {
+      if (i != gone) {
+        assertThat(cli.json("status", capsule, "--server", addresses.get(i)))
+            .containsEntry("erasures", 1.0)
+            .containsEntry("grants", 3.0);
+      }
+    }
+    String next = cli.ok("create", "--key", key, "--server", addresses.get((gone + 1) % 3));
+    int also = (gone + 1) % 3;
+    servers.get(also).close();
+    // One server cannot know of everything that a majority acknowledged.
+    assertThat(cli.run("succeed", capsule, "--to", next, "--key", key).failsWith(1).err())
+        .contains("1 of 3 servers say what is newest, 2 were to");
+    String left = addresses.get((gone + 2) % 3);
+    assertThat(cli.json("status", capsule)).containsEntry("closed", false);
+    assertThat(cli.json("succeed", capsule, "--to", next, "--key", key, "--server", left))
+        .containsEntry("acknowledged", 1.0)
+        .containsEntry("finalHeads", List.of(record));
+    servers.get((gone + 2) % 3).close();
+    cli.run("erase", capsule, record, "--reason", "test", "--key", key).failsWith(1);
+  }
+
+  @Test
+  void aCapsuleIsClosedWithTheHeadsThatAMajorityKnows() {
+    cli.ok("place", capsule, "--on", on(0, 1, 2), "--key", key);
+    String record =
+        cli.input("one", "append", capsule, "--key", key, "--replicas", "3").failsWith(0).line();
+    String next = cli.ok("create", "--key", key, "--server", addresses.getFirst());
+    Map<String, Object> closed = cli.json("succeed", capsule, "--to", next, "--key", key);
+    assertThat(closed).containsEntry("acknowledged", 3.0);
+    assertThat(closed).containsEntry("finalHeads", List.of(record));
+    for (String address : addresses) {
+      assertThat(cli.json("status", capsule, "--server", address)).containsEntry("successor", next);
+    }
+  }
+
   private static List<String> members(Map<String, Object> placed) {
     return ((List<?>) placed.get("servers"))
         .stream().map(one -> String.valueOf(((Map<?, ?>) one).get("identity"))).toList();

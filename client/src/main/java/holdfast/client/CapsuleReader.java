@@ -61,6 +61,11 @@ public final class CapsuleReader implements AutoCloseable {
     reads.learn(succession);
   }
 
+  /** The server that is read from. */
+  public Server server() {
+    return server;
+  }
+
   /** The capsule's metadata, verified. */
   public Metadata metadata() {
     return reads.metadata();

@@ -274,11 +274,18 @@ final class CapsuleSession implements AutoCloseable {
         .receipt();
   }
 
-  /** Declares any number of statements, in order. */
-  void declareAll(List<? extends Statement> statements) throws ProofException {
+  /**
+   * Declares any number of statements, in order.
+   *
+   * @return the receipt for the last of them, verified as those before were; null for none at all
+   */
+  @Nullable Receipt declareAll(List<? extends Statement> statements) throws ProofException {
+    Receipt last = null;
     for (int at = 0; at < statements.size(); at += DECLARED) {
-      declare(List.copyOf(statements.subList(at, Math.min(statements.size(), at + DECLARED))));
+      last =
+          declare(List.copyOf(statements.subList(at, Math.min(statements.size(), at + DECLARED))));
     }
+    return last;
   }
 
   /** All statements, or only those of the owner; each verified. */

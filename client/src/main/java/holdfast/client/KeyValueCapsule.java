@@ -7,17 +7,21 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Body;
 import holdfast.capsule.ContentKey;
+import holdfast.capsule.Opener;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +39,9 @@ import org.jspecify.annotations.Nullable;
  * records alone, so every reader of the same records arrives at the same state, in whatever order
  * they came.
  *
+ * <p>Over several servers it is written to all of them, and {@link #refresh} looks at so many that
+ * at least one of them has whatever was acknowledged. A value is taken from any that has it.
+ *
  * <p>Not safe for use by several threads.
  */
 public final class KeyValueCapsule implements AutoCloseable {
@@ -47,13 +54,20 @@ public final class KeyValueCapsule implements AutoCloseable {
           .thenComparingInt(Place::leaf);
 
   private final CapsuleWriter writer;
-  private final CapsuleReader reader;
+  private final ReplicatedReader reader;
+  private final Opener opener;
+
+  /** How many servers a change is acknowledged by; 0 for more than half. */
+  private final int acknowledging;
+
   private final TreeMap<Bytes, Place> index =
       new TreeMap<>((a, b) -> java.util.Arrays.compareUnsigned(a.unsafeArray(), b.unsafeArray()));
   private final SequencedMap<Bytes, Mutation> pending = new LinkedHashMap<>();
   private final Map<Hash, Long> unsigned = new HashMap<>();
   private long newestMillis;
-  private long nextArrival;
+
+  /** Where each server is looked at from; what came before that is known. */
+  private final Map<Server, Long> nextArrivals = new HashMap<>();
 
   /** Where a change of a key lies. */
   private record Place(long timeMillis, Hash record, int leaf, boolean deletion) {}
@@ -65,46 +79,106 @@ public final class KeyValueCapsule implements AutoCloseable {
    */
   public record Version(Hash record, int leaf, long timeMillis, Optional<Bytes> value) {}
 
-  private KeyValueCapsule(CapsuleWriter writer, CapsuleReader reader) {
+  private KeyValueCapsule(
+      CapsuleWriter writer, ReplicatedReader reader, Opener opener, int acknowledging) {
     this.writer = writer;
     this.reader = reader;
+    this.opener = opener;
+    this.acknowledging = acknowledging;
+  }
+
+  private static WriterOptions options() {
+    return WriterOptions.defaults().withSigning(new SigningPolicy.OnDemand());
   }
 
   /** Opens the store in a capsule and rebuilds its index from what is proven there. */
   public static KeyValueCapsule open(
       Server server, Hash capsule, SigningKey writerKey, ContentKey key) throws ProofException {
-    CapsuleReader reader = server.openReader(capsule, List.of(key), ReaderOptions.defaults());
+    return opened(
+        server.openWriter(capsule, writerKey, key, options()),
+        new ReplicatedReader(List.of(server), capsule, List.of(key), ReaderOptions.defaults()),
+        new Opener(capsule, List.of(key)),
+        1);
+  }
+
+  /**
+   * Opens the store in a capsule that several servers keep, and rebuilds its index from what is
+   * proven there. It follows the owner to later placements.
+   *
+   * @param replication how many servers acknowledge each change; so many of the others have to
+   *     answer that none of it is missed
+   */
+  public static KeyValueCapsule open(
+      Replicas replicas, SigningKey writerKey, ContentKey key, ReplicationOptions replication)
+      throws ProofException {
+    return opened(
+        replicas.openWriter(writerKey, key, options(), replication),
+        replicas.openReader(List.of(key), ReaderOptions.defaults()),
+        new Opener(replicas.placement().capsule(), List.of(key)),
+        replication.needed());
+  }
+
+  private static KeyValueCapsule opened(
+      CapsuleWriter writer, ReplicatedReader reader, Opener opener, int acknowledging)
+      throws ProofException {
+    KeyValueCapsule opened = new KeyValueCapsule(writer, reader, opener, acknowledging);
     try {
-      CapsuleWriter writer =
-          server.openWriter(
-              capsule,
-              writerKey,
-              key,
-              WriterOptions.defaults().withSigning(new SigningPolicy.OnDemand()));
-      KeyValueCapsule opened = new KeyValueCapsule(writer, reader);
       opened.refresh();
       return opened;
     } catch (ProofException | RuntimeException e) {
+      try {
+        writer.close();
+      } catch (ProofException | RuntimeException also) {
+        e.addSuppressed(also);
+      }
       reader.close();
       throw e;
     }
   }
 
+  /** How many servers have to answer so that one of them has whatever was acknowledged. */
+  private int answering() {
+    Statement.Placement placement = reader.placement();
+    if (placement == null) {
+      return 1;
+    }
+    int members = placement.members().size();
+    int writes = acknowledging == 0 ? placement.majority() : Math.min(acknowledging, members);
+    return members - writes + 1;
+  }
+
   // ---- Reading the capsule
   // ------------------------------------------------------------------------
 
-  /** Takes in what others have written, and what is proven by now. */
+  /**
+   * Takes in what others have written, and what is proven by now.
+   *
+   * @throws HoldfastException when too few servers answer to know of everything that was
+   *     acknowledged
+   */
   public void refresh() throws ProofException {
     flush();
-    long resume = nextArrival;
+    Set<Hash> taken = new HashSet<>();
+    reader.askAll(
+        answering(),
+        one -> {
+          refresh(one, taken);
+          return one;
+        });
+  }
+
+  private void refresh(CapsuleReader from, Set<Hash> taken) throws ProofException {
+    long next = nextArrivals.getOrDefault(from.server(), 0L);
+    long resume = next;
     boolean gap = false;
     for (boolean end = false; !end; ) {
-      ArrivalPage page = reader.page(nextArrival, PAGE, false);
-      List<Hash> names = page.records().stream().map(Record::name).toList();
-      for (ReadResult result : reader.readAll(names)) {
+      ArrivalPage page = from.page(next, PAGE, false);
+      List<Hash> names =
+          page.records().stream().map(Record::name).filter(name -> !taken.contains(name)).toList();
+      for (ReadResult result : from.readAll(names)) {
         switch (result) {
-          case ReadResult.Proven one -> take(one.record());
-          case ReadResult.Erased one -> take(one.record());
+          case ReadResult.Proven one -> take(one.record(), taken);
+          case ReadResult.Erased one -> take(one.record(), taken);
           case ReadResult.Unproven one -> gap = true;
           case ReadResult.Outside one -> {}
           case ReadResult.Absent one -> throw lost(one.name());
@@ -112,12 +186,12 @@ public final class KeyValueCapsule implements AutoCloseable {
           case ReadResult.Cached one -> throw new AssertionError("records were asked for");
         }
       }
-      nextArrival = page.next();
+      next = page.next();
       end = page.end() || page.records().isEmpty();
-      resume = gap ? resume : nextArrival;
+      resume = gap ? resume : next;
     }
     // What was not proven yet is looked at again next time.
-    nextArrival = resume;
+    nextArrivals.put(from.server(), resume);
   }
 
   private static HoldfastException lost(Hash name) {
@@ -126,14 +200,15 @@ public final class KeyValueCapsule implements AutoCloseable {
         "record " + name.brief() + " is listed by the server and cannot be read there");
   }
 
-  private void take(Record record) throws ProofException {
+  private void take(Record record, Set<Hash> taken) throws ProofException {
     RecordHeader header = record.header();
+    taken.add(header.name());
     newestMillis = Math.max(newestMillis, header.timeMillis());
     Body body = record.body();
     if (body == null) {
       return;
     }
-    byte[] @Nullable [] leaves = reader.opener().openAll(header, body);
+    byte[] @Nullable [] leaves = opener.openAll(header, body);
     for (int leaf = 0; leaf < leaves.length; leaf++) {
       byte[] text = leaves[leaf];
       if (text != null) {
@@ -248,8 +323,7 @@ public final class KeyValueCapsule implements AutoCloseable {
     return switch (result) {
       case ReadResult.LeafResult.Proven(var name, var header, var sealed, var voucher) ->
           Optional.ofNullable(
-              Mutation.decode(reader.opener().open(header, name.leaf(), sealed.unsafeArray()))
-                  .value());
+              Mutation.decode(opener.open(header, name.leaf(), sealed.unsafeArray())).value());
       case ReadResult.LeafResult.Missing(var name, var why) -> {
         if (why == ReadResult.LeafResult.Why.ERASED) {
           yield Optional.empty();
@@ -297,19 +371,13 @@ public final class KeyValueCapsule implements AutoCloseable {
   public List<Version> history(Bytes key) throws ProofException {
     sign();
     List<Version> versions = new ArrayList<>();
-    long from = 0;
-    for (boolean end = false; !end; ) {
-      ArrivalPage page = reader.page(from, PAGE, false);
-      for (ReadResult result : reader.readAll(page.records().stream().map(Record::name).toList())) {
-        if (result instanceof ReadResult.Proven one) {
-          versions(key, one.record(), versions);
-        } else if (result instanceof ReadResult.Erased one) {
-          versions(key, one.record(), versions);
-        }
-      }
-      from = page.next();
-      end = page.end() || page.records().isEmpty();
-    }
+    Set<Hash> seen = new HashSet<>();
+    reader.askAll(
+        answering(),
+        one -> {
+          versions(key, one, seen, versions);
+          return one;
+        });
     versions.sort(
         Comparator.comparingLong(Version::timeMillis)
             .thenComparing(Version::record)
@@ -317,12 +385,31 @@ public final class KeyValueCapsule implements AutoCloseable {
     return versions;
   }
 
+  private void versions(Bytes key, CapsuleReader at, Set<Hash> seen, List<Version> to)
+      throws ProofException {
+    long from = 0;
+    for (boolean end = false; !end; ) {
+      ArrivalPage page = at.page(from, PAGE, false);
+      List<Hash> names =
+          page.records().stream().map(Record::name).filter(name -> !seen.contains(name)).toList();
+      for (ReadResult result : at.readAll(names)) {
+        if (result instanceof ReadResult.Proven one && seen.add(one.name())) {
+          versions(key, one.record(), to);
+        } else if (result instanceof ReadResult.Erased one && seen.add(one.name())) {
+          versions(key, one.record(), to);
+        }
+      }
+      from = page.next();
+      end = page.end() || page.records().isEmpty();
+    }
+  }
+
   private void versions(Bytes key, Record record, List<Version> to) throws ProofException {
     Body body = record.body();
     if (body == null) {
       return;
     }
-    byte[] @Nullable [] leaves = reader.opener().openAll(record.header(), body);
+    byte[] @Nullable [] leaves = opener.openAll(record.header(), body);
     for (int leaf = 0; leaf < leaves.length; leaf++) {
       byte[] text = leaves[leaf];
       if (text != null) {

@@ -137,6 +137,42 @@ public final class ReplicatedReader implements AutoCloseable {
     throw asked.unanswered();
   }
 
+  /**
+   * Asks all servers, one after the other.
+   *
+   * @param wanted how many have to answer; while placements hold jointly, of each
+   * @throws ProofException when fewer answer and one has given bad evidence
+   * @throws HoldfastException when fewer answer, with what the first one said that did not
+   */
+  public <T> void askAll(int wanted, Question<T> question) throws ProofException {
+    follow();
+    Asked<T> asked = new Asked<>(question);
+    Set<Server> answered = new HashSet<>();
+    for (Server server : servers) {
+      if (asked.of(server) != null) {
+        answered.add(server);
+      }
+    }
+    if (!enough(answered, wanted)) {
+      throw asked.unanswered();
+    }
+  }
+
+  /** Follows the capsule from what is new on, from server to server. */
+  public ReplicatedWatch watch() {
+    return new ReplicatedWatch(this, capsule, ReplicatedWatch.NEW);
+  }
+
+  /**
+   * Follows the capsule from server to server.
+   *
+   * @param from the number of the record to begin with, in the order in which records arrived at
+   *     whichever server is asked
+   */
+  public ReplicatedWatch watch(long from) {
+    return new ReplicatedWatch(this, capsule, from);
+  }
+
   /** A question on its way from server to server. */
   private final class Asked<T> {
     private final Question<T> question;

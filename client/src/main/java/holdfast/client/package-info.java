@@ -5,6 +5,9 @@
  * <pre>
  *   Server ─┬─ openWriter ─▶ CapsuleWriter   append … commit, receipts, retries
  *           └─ openReader ─▶ CapsuleReader   read, prove, heads, watch, with a verification cache
+ *   Replicas ─┬─ openWriter ─▶ CapsuleWriter   the same to all servers of a placement
+ *             └─ openReader ─▶ ReplicatedReader  asks one, goes on with the next; watch
+ *   Declaration                              what an owner states, told to all servers
  *   KeyValueCapsule                          put, get, delete, scan over one capsule
  *   Home                                     keys, content keys and pins in a folder
  * </pre>

@@ -10,11 +10,15 @@ import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.Statement;
 import holdfast.client.BadEvidence;
+import holdfast.client.CapsuleReader;
+import holdfast.client.Declaration;
 import holdfast.client.QuorumFreshness;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.ReplicatedReader;
+import holdfast.client.ReplicatedWatch;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -199,5 +203,113 @@ class ReplicatedReaderTest {
     assertThatThrownBy(() -> reader.read(names.get(2)))
         .isInstanceOfSatisfying(
             ProofException.class, e -> assertThat(e.violation()).isEqualTo(Violation.OUTSIDE));
+  }
+
+  // ---- Following --------------------------------------------------------------------------------
+
+  private static List<Hash> until(ReplicatedWatch watch, int count) throws ProofException {
+    List<Hash> came = new ArrayList<>();
+    while (came.size() < count) {
+      watch.poll(100).forEach(result -> came.add(result.name()));
+    }
+    return came;
+  }
+
+  @Test
+  void D44_aWatchGoesOnWithTheNextServerAndGivesNothingTwice() throws Exception {
+    appendToAll(3);
+    try (ReplicatedWatch watch = reader.watch()) {
+      List<Hash> early = appendToAll(4);
+      assertThat(until(watch, 4)).containsExactlyElementsOf(early);
+      fixture.down(nodeAsked());
+      List<Hash> late = fixture.append(3);
+      assertThat(until(watch, 3)).containsExactlyElementsOf(late);
+      assertThat(watch.poll(1)).isEmpty();
+    }
+    assertThat(reader.evidence()).isEmpty();
+  }
+
+  @Test
+  void D44_aWatchFromTheBeginningGivesEverythingOnceAlthoughAServerIsCutOffInBetween()
+      throws Exception {
+    List<Hash> all = new ArrayList<>(appendToAll(3));
+    try (ReplicatedWatch watch = reader.watch(0)) {
+      List<Hash> came = new ArrayList<>(until(watch, 3));
+      fixture.down(nodeAsked());
+      all.addAll(fixture.append(3));
+      came.addAll(until(watch, 3));
+      assertThat(came).containsExactlyElementsOf(all);
+    }
+  }
+
+  @Test
+  void aWatchThatWasGivenBadEvidenceGoesOnElsewhere() throws Exception {
+    try (ReplicatedWatch watch = reader.watch()) {
+      fixture
+          .meddlers
+          .get(nodeAsked())
+          .alter(
+              Forgery.answers(answer ->
+                  answer.toBuilder().setProof(Forgery.bytes(new byte[] {0, 0, 0, 0})).build()));
+      List<Hash> names = appendToAll(2);
+      assertThat(until(watch, 2)).containsExactlyElementsOf(names);
+    }
+    assertThat(reader.evidence())
+        .singleElement()
+        .satisfies(e -> assertThat(e.violation()).isEqualTo(Violation.BROKEN_CHAIN));
+  }
+
+  @Test
+  void aWatchThatNoServerServesSaysSoAndGoesOnWhenOneIsBack() throws Exception {
+    appendToAll(1);
+    try (ReplicatedWatch watch = reader.watch()) {
+      assertThat(watch.poll(1)).isEmpty();
+      List<Hash> names = appendToAll(2);
+      for (int node = 0; node < 3; node++) {
+        fixture.down(node);
+      }
+      assertThatThrownBy(() -> until(watch, 2))
+          .isInstanceOfSatisfying(
+              HoldfastException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.UNREACHABLE));
+      fixture.up((nodeAsked() + 2) % 3);
+      assertThat(until(watch, 2)).containsExactlyElementsOf(names);
+    }
+  }
+
+  // ---- What an owner states ---------------------------------------------------------------------
+
+  @Test
+  void whatAnOwnerStatesIsToldToAllAndOneThatTakesItIsEnough() throws Exception {
+    Statement.Erasure erasure =
+        Statement.Erasure.sign(
+            fixture.capsule, 1, new Statement.Erased.OfTimes(0, 1), "", fixture.first.owner);
+    Declaration told = Declaration.tell(fixture.replicas.servers(), List.of(erasure));
+    assertThat(told.acknowledged()).isEqualTo(3);
+    for (NodeFixture node : fixture.nodes) {
+      assertThat(statements(node)).contains(erasure);
+    }
+    fixture.down(0);
+    fixture.down(1);
+    Statement.Erasure another =
+        Statement.Erasure.sign(
+            fixture.capsule, 2, new Statement.Erased.OfTimes(0, 2), "", fixture.first.owner);
+    told = Declaration.tell(fixture.replicas.servers(), List.of(another));
+    assertThat(told.acknowledged()).isEqualTo(1);
+    assertThat(told.first().server()).isEqualTo(fixture.nodes.get(2).node.identity());
+    assertThat(told.told()).filteredOn(one -> one.failure() != null).hasSize(2);
+    assertThat(statements(fixture.nodes.get(2))).contains(another);
+    fixture.down(2);
+    Declaration none = Declaration.tell(fixture.replicas.servers(), List.of(another));
+    assertThat(none.acknowledged()).isZero();
+    assertThatThrownBy(none::first)
+        .isInstanceOfSatisfying(
+            HoldfastException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.UNREACHABLE));
+  }
+
+  private List<Statement> statements(NodeFixture node) throws ProofException {
+    try (CapsuleReader one =
+        node.server.openReader(fixture.capsule, List.of(), ReaderOptions.withoutCache())) {
+      return one.statements(true);
+    }
   }
 }

@@ -253,7 +253,9 @@ final class Freeing implements AutoCloseable {
     }
   }
 
-  /** Has the database look for files that it does not need: it does when deleting is allowed again. */
+  /**
+   * Has the database look for files that it does not need: it does when deleting is allowed again.
+   */
   private void deleteUnneeded() throws RocksDBException {
     tables.db.disableFileDeletions();
     tables.db.enableFileDeletions();

@@ -282,9 +282,9 @@ class ErasureTest {
   }
 
   /**
-   * A record and a leaf are erased together: the first by a deleted range, the second by writing its
-   * chunk again, in one batch and one table. Others write at the same time, so that the database
-   * inserts from several threads at once.
+   * A record and a leaf are erased together: the first by a deleted range, the second by writing
+   * its chunk again, in one batch and one table. Others write at the same time, so that the
+   * database inserts from several threads at once.
    */
   @Test
   void erasingBesideOtherWritersTakesNothingElseAway() throws Exception {
