@@ -141,6 +141,12 @@ public final class Bundle {
 
   /** Checks a bundle part by part and counts what it holds. */
   public static final class Verifier implements Record.ErasedBodies {
+    /** Blocks of 256 records of the graph that stay decoded. */
+    private static final int GRAPH_BLOCKS = 1 << 12;
+
+    /** Signatures after which what follows from them is packed. */
+    private static final int SIGNATURES = 1 << 12;
+
     private final Metadata metadata;
     private final Hash capsule;
     private final boolean incremental;
@@ -151,7 +157,7 @@ public final class Bundle {
     private final Set<Hash> erasedRecords = new HashSet<>();
     private final Set<Statement.Erased.OfLeaf> erasedLeaves = new HashSet<>();
     private final List<Statement.Erased.OfTimes> erasedTimes = new ArrayList<>();
-    private final RecordGraph graph = new RecordGraph(new InMemoryOrderedMap(), Integer.MAX_VALUE);
+    private final RecordGraph graph = new RecordGraph(new PackedOrderedMap(), GRAPH_BLOCKS);
     private @Nullable FinalHeads closing;
     private long leaves;
     private long sealedBytes;
@@ -233,6 +239,7 @@ public final class Bundle {
         sealedBytes += record.header().sealedSize();
         erased += record.state() == Record.State.WHOLE ? 0 : 1;
       }
+      graph.flush();
       return records;
     }
 
@@ -243,6 +250,7 @@ public final class Bundle {
             Violation.MALFORMED,
             "the bundle announces " + announcedRecords + " records and holds " + graph.size());
       }
+      int taken = 0;
       for (Statement.WriterSignature signature : signatures) {
         long arrival = graph.arrivalOf(signature.record());
         if (arrival < 0 && incremental) {
@@ -257,7 +265,11 @@ public final class Bundle {
                   + " without the record");
         }
         graph.sign(arrival, signature.signer());
+        if (++taken % SIGNATURES == 0) {
+          graph.flush();
+        }
       }
+      graph.flush();
       for (long arrival = 0; arrival < graph.size(); arrival++) {
         if (!graph.witness(arrival).proven()) {
           throw new ProofException(

@@ -8,8 +8,8 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.Bundle;
-import holdfast.capsule.InMemoryOrderedMap;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.PackedOrderedMap;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.Statement;
@@ -39,13 +39,23 @@ public final class BundleExport {
   /** Records that are asked for though they are not wanted, rather than asking twice. */
   private static final int GAP_RECORDS = 16;
 
-  /** Memory that a record in the graph, or a signature, takes at most, roughly. */
-  private static final int BYTES_FOR_EACH = 500;
+  /** Memory that a statement takes at most, roughly. */
+  private static final int STATEMENT_BYTES = 500;
+
+  /** Blocks of 256 records of the graph that stay decoded. */
+  private static final int GRAPH_BLOCKS = 1 << 12;
+
+  /** Memory of the graph that is decoded, beyond which it is decoded anew. */
+  private static final long DECODED_BYTES = 64L << 20;
+
+  /** Signatures after which what follows from them is packed. */
+  private static final int SIGNATURES = 1 << 12;
 
   private final CapsuleReader reader;
   private final BundleBase base;
   private final Hash capsule;
-  private final RecordGraph graph = new RecordGraph(new InMemoryOrderedMap(), Integer.MAX_VALUE);
+  private final PackedOrderedMap packed = new PackedOrderedMap();
+  private final RecordGraph graph = new RecordGraph(packed, GRAPH_BLOCKS);
   private final List<Statement> statements = new ArrayList<>();
   private final BitSet held = new BitSet();
   private final BitSet links = new BitSet();
@@ -124,23 +134,30 @@ public final class BundleExport {
         long arrival = graph.insert(record.header(), graph.arrivalsOf(record.header().pointers()));
         held.set((int) arrival, base.holds(record.name()));
       }
-      requireRoom();
+      graph.flush();
+      requireRoom(0);
       from = page.next();
     } while (!page.end());
     List<Statement> all = reader.statements(false);
+    requireRoom(all.size());
     for (Statement statement : all) {
       if (statement instanceof Statement.Succession closing) {
         graph.close(closing.finalHeads());
       }
     }
+    int signed = 0;
     for (Statement statement : all) {
       if (statement instanceof Statement.WriterSignature signature) {
         long arrival = graph.arrivalOf(signature.record());
         if (arrival >= 0 && belongs(arrival)) {
           graph.sign(arrival, signature.signer());
+          if (++signed % SIGNATURES == 0) {
+            pack();
+          }
         }
       }
     }
+    pack();
     leaveOutWhatIsHeld();
     for (long arrival = 0; arrival < graph.size(); arrival++) {
       carried.set((int) arrival, wanted(arrival));
@@ -152,6 +169,13 @@ public final class BundleExport {
       if (!(statement instanceof Statement.WriterSignature signature) || wanted(signature)) {
         statements.add(statement);
       }
+    }
+  }
+
+  private void pack() {
+    graph.flush();
+    if (graph.memoryBytes() > DECODED_BYTES) {
+      graph.forgetDecoded();
     }
   }
 
@@ -198,17 +222,21 @@ public final class BundleExport {
     ArrayDeque<Long> next = new ArrayDeque<>();
     for (long arrival = 0; arrival < graph.size(); arrival++) {
       if (wanted(arrival)) {
-        next.add(arrival);
+        linkAbove(arrival, next);
       }
     }
     for (Long arrival = next.poll(); arrival != null; arrival = next.poll()) {
-      Witness witness = graph.witness(arrival);
-      if (!witness.signed()) {
-        link(witness.nextHop(), next);
-      }
-      if (graph.closed()) {
-        link(graph.finalHop(arrival), next);
-      }
+      linkAbove(arrival, next);
+    }
+  }
+
+  private void linkAbove(long arrival, ArrayDeque<Long> next) {
+    Witness witness = graph.witness(arrival);
+    if (!witness.signed()) {
+      link(witness.nextHop(), next);
+    }
+    if (graph.closed()) {
+      link(graph.finalHop(arrival), next);
     }
   }
 
@@ -324,16 +352,18 @@ public final class BundleExport {
     return frame.size();
   }
 
-  /** Refuses, early, what there is no memory for. */
-  private void requireRoom() {
-    long held = graph.size() + statements.size();
-    long most = Runtime.getRuntime().maxMemory() / BYTES_FOR_EACH;
+  /** Refuses, early, what there is no memory for. A quarter is left for all else. */
+  private void requireRoom(int all) {
+    long held = packed.memoryBytes() + graph.memoryBytes() + (long) STATEMENT_BYTES * all;
+    long most = Runtime.getRuntime().maxMemory() / 4 * 3;
     if (held > most) {
       throw new HoldfastException(
           ErrorCode.TOO_LARGE,
-          "an export holds the graph of the capsule in memory, and there is room for "
-              + most
-              + " records and statements; give the command more: JAVA_TOOL_OPTIONS=-Xmx…");
+          "an export holds the graph of the capsule in memory, and for "
+              + graph.size()
+              + " records and "
+              + all
+              + " statements there is no room; give the command more: JAVA_TOOL_OPTIONS=-Xmx…");
     }
   }
 
