@@ -15,7 +15,8 @@ import picocli.CommandLine.Mixin;
     footer = {
       "Exit code 1 when it does not run, or cannot write.",
       "",
-      "JSON: edge, capsule, identity, writable, trouble, record, changes, flushes, mqtt",
+      "JSON: edge, capsule, identity, writable, trouble, record, changes, flushes,",
+      "unsettledErasures (of the owner, known and not yet followed), mqtt",
       "(connections, subscriptions, received, acknowledged and more), backup: copies,",
       "backlogRecords, backlogBytes, oldestMillis (of what is not on so many masters yet), masters",
       "(address, identity, reachable, silentMillis, backlogRecords, backlogBytes, oldestMillis,",

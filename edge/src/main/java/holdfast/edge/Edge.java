@@ -40,6 +40,7 @@ final class Edge implements AutoCloseable {
   private final ReentrantLock proving = new ReentrantLock();
   private final Map<Hash, CapsuleReader> provers = new HashMap<>();
   private volatile @Nullable Backup backup;
+  private volatile @Nullable ErasureWatch erasures;
 
   Edge(
       String name,
@@ -86,6 +87,17 @@ final class Edge implements AutoCloseable {
   /** Says how far the edge is on its masters. */
   void backup(Backup of) {
     backup = of;
+  }
+
+  /** Says which erasures are not followed yet. */
+  void erasures(ErasureWatch of) {
+    erasures = of;
+  }
+
+  /** How many erasures of the owner are known and not followed yet. */
+  int unsettledErasures() {
+    ErasureWatch watch = erasures;
+    return watch == null ? 0 : watch.unsettled();
   }
 
   @Nullable Backup backup() {

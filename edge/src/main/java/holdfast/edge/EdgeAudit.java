@@ -53,6 +53,12 @@ public final class EdgeAudit {
   /** Whether the device is enrolled where the walk has come to. */
   private boolean enrolled;
 
+  /** Leaves that were erased as far as the walk has come, whatever they held. */
+  private long erasedLeaves;
+
+  /** The key of batches whose enrolment must have been among what was erased; null for none. */
+  private @Nullable Octets unenrolledKey;
+
   private boolean claimed;
   private long batches;
   private long operations;
@@ -79,7 +85,7 @@ public final class EdgeAudit {
   }
 
   /** What a claim covers. */
-  private record Covered(Claim claim, boolean inWindow) {}
+  private record Covered(Claim claim, boolean inWindow, long erasedBefore) {}
 
   /** The verdict on integrity. */
   public enum Integrity {
@@ -95,7 +101,8 @@ public final class EdgeAudit {
    * A range of sequence numbers.
    *
    * @param incarnation of the queue, in hexadecimal
-   * @param reason collapsed, expired, dropped or missing
+   * @param reason collapsed, expired, dropped, missing, or "erased or missing" where leaves between
+   *     were erased, which may have been theirs
    */
   public record Gap(String incarnation, String reason, long first, long last) {}
 
@@ -195,6 +202,8 @@ public final class EdgeAudit {
   private void read(CapsuleReader reader, Record record) throws ProofException {
     Body body = record.body();
     if (body == null) {
+      erasedLeaves += record.header().leafCount();
+      enrolled = true;
       return;
     }
     boolean counts = in(record.header().timeMillis());
@@ -218,7 +227,12 @@ public final class EdgeAudit {
         case EdgeLeaf.Change change
             when change.device().isEmpty() && change.user().equals(device) && counts ->
             byPassword++;
-        case null, default -> {}
+        case null -> {
+          erasedLeaves++;
+          // It may have been what enrolled the device, or enrolled it again.
+          enrolled = true;
+        }
+        default -> {}
       }
     }
   }
@@ -259,6 +273,9 @@ public final class EdgeAudit {
     EdgeLeaf.Device first = enrolment;
     if (first == null) {
       enrolment = leaf;
+      if (unenrolledKey != null && !unenrolledKey.equals(leaf.key())) {
+        violations.add(what + " names another key than the batches before it");
+      }
       if (!signedByItsKey(leaf)) {
         violations.add(what + " is not signed by the key that it names");
       }
@@ -311,7 +328,7 @@ public final class EdgeAudit {
     queue.last = claim.last();
     queue.taken.add(name);
     if (genuine && whole) {
-      queue.covered.add(new Covered(claim, counts));
+      queue.covered.add(new Covered(claim, counts, erasedLeaves));
       if (counts) {
         count(found);
       }
@@ -321,11 +338,16 @@ public final class EdgeAudit {
   private boolean genuine(String what, SignedClaim signed) {
     Claim claim = signed.claim();
     EdgeLeaf.Device first = enrolment;
-    if (first == null) {
+    Octets key = first == null ? unenrolledKey : first.key();
+    if (key == null && erasedLeaves > 0) {
+      key = claim.device();
+      unenrolledKey = key;
+    }
+    if (key == null) {
       violations.add(what + " stands before the device was enrolled");
       return false;
     }
-    if (!claim.device().equals(first.key())) {
+    if (!claim.device().equals(key)) {
       violations.add(what + " is by a key that the device was not enrolled with");
       return false;
     }
@@ -333,7 +355,7 @@ public final class EdgeAudit {
       violations.add(what + " is not signed by the device");
       return false;
     }
-    if (!enrolled) {
+    if (first != null && !enrolled) {
       violations.add(what + " stands after the device was revoked");
     }
     return true;
@@ -395,11 +417,12 @@ public final class EdgeAudit {
           ErrorCode.NOT_FOUND, "neither a device nor a user called " + device + " wrote anything");
     }
     List<Gap> gaps = gaps();
+    Octets key = enrolment == null ? unenrolledKey : enrolment.key();
     boolean complete = gaps.stream().allMatch(gap -> gap.reason().equals("collapsed"));
     Integrity integrity =
         !violations.isEmpty()
             ? Integrity.VIOLATED
-            : enrolment == null ? Integrity.EDGE_ONLY : Integrity.HOLDS;
+            : key == null ? Integrity.EDGE_ONLY : Integrity.HOLDS;
     return new Report(
         integrity,
         List.copyOf(violations),
@@ -412,7 +435,7 @@ public final class EdgeAudit {
         repeated,
         erased,
         unverifiable,
-        enrolment == null ? null : enrolment.key().toHex());
+        key == null ? null : key.toHex());
   }
 
   private List<Gap> gaps() {
@@ -420,17 +443,25 @@ public final class EdgeAudit {
     queues.forEach((incarnation, queue) -> {
       String hex = incarnation.toHex();
       long last = 0;
+      long erasedBefore = 0;
       for (Covered covered : queue.covered) {
         Claim claim = covered.claim();
         if (covered.inWindow()) {
           if (claim.first() - 1 > last) {
-            gaps.add(new Gap(hex, "missing", last + 1, claim.first() - 1));
+            boolean perhapsErased = covered.erasedBefore() > erasedBefore;
+            gaps.add(
+                new Gap(
+                    hex,
+                    perhapsErased ? "erased or missing" : "missing",
+                    last + 1,
+                    claim.first() - 1));
           }
           for (Range range : claim.ranges()) {
             gaps.add(new Gap(hex, text(range.reason()), range.first(), range.last()));
           }
         }
         last = claim.last();
+        erasedBefore = covered.erasedBefore();
       }
       if (queue.known > last) {
         // The device has signed these numbers, and what stands there is not what it signed.

@@ -6,6 +6,7 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Body;
 import holdfast.capsule.ContentKey;
+import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
 import holdfast.client.ArrivalPage;
@@ -78,6 +79,11 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
     return names;
   }
 
+  /** The capsule of the edge with a name, which must be one of {@link #names}. */
+  EdgeCapsule named(Hash name) {
+    return predecessor == null || capsule.equals(name) ? this : predecessor.named(name);
+  }
+
   /** The capsule of the edge that holds a record; this one if none does. */
   EdgeCapsule holding(Hash record) throws ProofException {
     for (EdgeCapsule one = this; predecessor != null && one != null; one = one.predecessor) {
@@ -106,7 +112,11 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
       Hash name = open.append(leaves, timeMillis);
       WriteResult result = open.commit().getLast();
       return switch (result) {
-        case WriteResult.Stored stored -> new Appended.Synced(name);
+        case WriteResult.Stored stored ->
+            stored.entries().stream()
+                    .anyMatch(entry -> entry.outcome() == Receipt.Outcome.ERASED)
+                ? new Appended.Erased(name)
+                : new Appended.Synced(name);
         case WriteResult.Replicated replicated -> new Appended.Synced(name);
         case WriteResult.Refused refused -> {
           // The run of the writer goes on from a record that is not there: it has to begin anew.
@@ -325,7 +335,9 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
     RecordHeader header = record.header();
     Body body = record.body();
     List<@Nullable EdgeLeaf> leaves = new ArrayList<>();
-    if (body != null) {
+    if (body == null) {
+      leaves.addAll(java.util.Collections.nCopies(header.leafCount(), null));
+    } else {
       for (byte[] leaf : from.opener().openAll(header, body)) {
         leaves.add(leaf == null ? null : EdgeLeaf.decode(leaf));
       }

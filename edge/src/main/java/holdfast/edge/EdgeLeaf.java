@@ -4,6 +4,7 @@ import holdfast.base.Decoder;
 import holdfast.base.Encoder;
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
+import holdfast.device.Claim;
 import holdfast.device.MalformedException;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
@@ -40,13 +41,15 @@ sealed interface EdgeLeaf {
   /**
    * A key was given a value, or lost it.
    *
-   * @param user who was logged in
+   * @param user who was logged in; empty for a deletion by which the edge follows an erasure
    * @param device the device that made the operation; empty for a client with only a password
    */
   record Change(String user, String device, Operation operation) implements EdgeLeaf {
     /** Checks the names. */
     public Change {
-      requireName(user);
+      if (!(user.isEmpty() && device.isEmpty() && operation instanceof Operation.Delete)) {
+        requireName(user);
+      }
       requireNameOrNone(device);
     }
   }
@@ -183,6 +186,32 @@ sealed interface EdgeLeaf {
     }
   }
 
+  /**
+   * The batch that was taken last of an incarnation, said again after an erasure.
+   *
+   * @param first the first number of the batch
+   * @param last the last number that was taken
+   * @param claim the name of the claim
+   * @param place where it stands, or stood
+   */
+  record LastTaken(String device, Octets incarnation, long first, long last, Hash claim, Place place)
+      implements EdgeLeaf {
+    /** Checks name, size and numbers. */
+    public LastTaken {
+      requireName(device);
+      if (incarnation.size() != Claim.INCARNATION_SIZE || first < 1 || last < first) {
+        throw new IllegalArgumentException("an incarnation has 16 bytes, and counts from 1");
+      }
+    }
+  }
+
+  /**
+   * What the edge has to say again after an erasure has been said.
+   *
+   * @param statement the name of the owner's statement
+   */
+  record Settled(Hash statement) implements EdgeLeaf {}
+
   /** Refuses what cannot be the name of a user or device. */
   static void requireName(String name) {
     if (!NAME.matcher(name).matches()) {
@@ -208,6 +237,8 @@ sealed interface EdgeLeaf {
       case User _ -> 4;
       case Device _ -> 5;
       case SpaceLimits _ -> 6;
+      case LastTaken _ -> 7;
+      case Settled _ -> 8;
     };
   }
 
@@ -239,6 +270,15 @@ sealed interface EdgeLeaf {
               .u8(enrolled ? 1 : 0);
       case SpaceLimits(var time, var administrator, var space, var quota, var retention) ->
           out.u64(time).text16(administrator).text16(space).u64(quota).u64(retention);
+      case LastTaken(var device, var incarnation, var first, var last, var claim, var place) ->
+          out.text16(device)
+              .raw(incarnation.unsafeArray())
+              .u64(first)
+              .u64(last)
+              .hash(claim)
+              .hash(place.record())
+              .u32(place.leaf());
+      case Settled(var statement) -> out.hash(statement);
     }
     return out.toBytes();
   }
@@ -299,6 +339,15 @@ sealed interface EdgeLeaf {
       case 6 ->
           new SpaceLimits(
               in.u64(), in.text16(MAX_NAME_BYTES), in.text16(MAX_NAME_BYTES), in.u64(), in.u64());
+      case 7 ->
+          new LastTaken(
+              in.text16(MAX_NAME_BYTES),
+              Octets.wrap(in.raw(Claim.INCARNATION_SIZE)),
+              in.u64(),
+              in.u64(),
+              in.hash(),
+              new Place(in.hash(), in.u32(Integer.MAX_VALUE)));
+      case 8 -> new Settled(in.hash());
       default -> throw in.malformed("is of the unknown kind " + kind);
     };
   }

@@ -12,6 +12,12 @@ interface EdgeLog {
     /** The record is synced. */
     record Synced(Hash record) implements Appended {}
 
+    /**
+     * The record is synced and empty: its time lies in a range that the owner has erased. Nothing
+     * of it takes effect.
+     */
+    record Erased(Hash record) implements Appended {}
+
     /** The record is not stored, and never will be. */
     record Refused(HoldfastException reason) implements Appended {}
 

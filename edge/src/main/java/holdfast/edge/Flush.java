@@ -20,6 +20,7 @@ final class Flush {
   private final long timeMillis;
   private final List<EdgeLeaf> leaves = new ArrayList<>();
   private final List<Waiting> waiting = new ArrayList<>();
+  private final List<ViewKeys.VersionOf> dropped = new ArrayList<>();
 
   /** Whether a key that is changed in this flush has a value after it. */
   private final Map<Key, Size> keys = new HashMap<>();
@@ -30,6 +31,7 @@ final class Flush {
   private final Map<Answered, AnsweredNow> answers = new HashMap<>();
   private final Map<String, EdgeLeaf.User> users = new HashMap<>();
   private final Map<String, EdgeLeaf.Device> devices = new HashMap<>();
+  private final Map<String, EdgeLeaf.SpaceLimits> limits = new HashMap<>();
 
   private record Key(String space, String key) {}
 
@@ -71,6 +73,7 @@ final class Flush {
         case Task.Write write -> write(write);
         case Task.DeviceWrite write -> device(write);
         case Task.Administer change -> administer(change);
+        case Task.Restate restate -> restate(restate);
       }
     } catch (Problem problem) {
       task.ticket().failed(problem);
@@ -261,14 +264,37 @@ final class Flush {
       task.ticket().done(new Outcome(new Place(Hash.ZERO, 0), 0, false, true));
       return;
     }
+    waiting.add(new Waiting(task.ticket(), leaves.size(), 1, false));
+    add(leaf);
+  }
+
+  private void add(EdgeLeaf leaf) {
     switch (leaf) {
       case EdgeLeaf.User user -> users.put(user.name(), user);
       case EdgeLeaf.Device device -> devices.put(device.name(), device);
-      case EdgeLeaf.SpaceLimits limits -> {}
+      case EdgeLeaf.SpaceLimits given -> limits.put(given.space(), given);
+      case EdgeLeaf.LastTaken taken -> {}
+      case EdgeLeaf.Settled settled -> {}
       default -> throw new AssertionError("no change of users, devices or limits: " + leaf);
     }
-    waiting.add(new Waiting(task.ticket(), leaves.size(), 1, false));
     leaves.add(leaf);
+  }
+
+  private void restate(Task.Restate task) {
+    waiting.add(new Waiting(task.ticket(), leaves.size(), 0, false));
+    for (ViewKeys.VersionOf erased : task.drop()) {
+      boolean changedNow = keys.containsKey(new Key(erased.space(), erased.key()));
+      if (!changedNow && view.newest(erased.space(), erased.key()) == erased.number()) {
+        add("", "", new Operation.Delete(0, timeMillis, erased.space(), erased.key()));
+      }
+    }
+    dropped.addAll(task.drop());
+    task.restate().apply(this).forEach(this::add);
+  }
+
+  /** Versions that were erased, to be taken out of the view when the leaves are in it. */
+  List<ViewKeys.VersionOf> dropped() {
+    return dropped;
   }
 
   /** A user as it is after what this flush has decided; null when there is none. */
@@ -278,6 +304,17 @@ final class Flush {
       return view.users.get(name);
     }
     return mine.removed() ? null : mine;
+  }
+
+  /** The limits of a space as they are now; null when it has none. */
+  EdgeLeaf.@Nullable SpaceLimits limitsNow(String space) {
+    EdgeLeaf.SpaceLimits mine = limits.get(space);
+    View.SpaceState now = view.space(space);
+    long quota = mine == null ? now.quotaBytes() : mine.quotaBytes();
+    long retention = mine == null ? now.retentionMillis() : mine.retentionMillis();
+    return quota == 0 && retention == 0
+        ? null
+        : new EdgeLeaf.SpaceLimits(timeMillis, "", space, quota, retention);
   }
 
   /** A device as it is after what this flush has decided; null when there is none. */

@@ -35,6 +35,9 @@ final class Flusher implements AutoCloseable {
   private static final long RECOVERY_MILLIS = 1000;
   private static final long RECENT_BYTES = 16L << 20;
 
+  private static final Outcome NOTHING_TO_WRITE =
+      new Outcome(new Place(Hash.ZERO, 0), 0, false, true);
+
   private final View view;
   private final EdgeLog log;
   private final int mostTasks;
@@ -58,6 +61,12 @@ final class Flusher implements AutoCloseable {
 
   private boolean behind;
 
+  /** No record gets an earlier time: the owner has erased what came before. */
+  private volatile long notBeforeMillis;
+
+  /** Called when a record was written into a time that is erased. */
+  private volatile Runnable whenErased = () -> {};
+
   /**
    * A flusher that runs.
    *
@@ -74,6 +83,16 @@ final class Flusher implements AutoCloseable {
 
   void start() {
     thread.start();
+  }
+
+  /** Gives records no time before this from now on. */
+  void notBefore(long timeMillis) {
+    notBeforeMillis = Math.max(notBeforeMillis, timeMillis);
+  }
+
+  /** Has somebody called when the owner turns out to have erased the present. */
+  void onErased(Runnable listener) {
+    whenErased = listener;
   }
 
   /** Why nothing can be written now; null while all is well. */
@@ -167,10 +186,14 @@ final class Flusher implements AutoCloseable {
       return;
     }
     // Stage.
-    long timeMillis = Math.max(System.currentTimeMillis(), view.mark().timeMillis() + 1);
+    long timeMillis =
+        Math.max(
+            notBeforeMillis, Math.max(System.currentTimeMillis(), view.mark().timeMillis() + 1));
     Flush flush = new Flush(view, timeMillis);
     tasks.forEach(flush::decide);
     if (flush.leaves().isEmpty()) {
+      drop(flush);
+      flush.waiting().forEach(one -> one.ticket().done(NOTHING_TO_WRITE));
       return;
     }
     List<byte[]> leaves = new ArrayList<>(flush.leaves().size());
@@ -179,7 +202,18 @@ final class Flusher implements AutoCloseable {
     switch (log.append(leaves, timeMillis)) {
       case EdgeLog.Appended.Synced(Hash record) -> {
         trouble = null;
-        publish(flush, record, apply(flush, record));
+        List<ViewUpdate.Effect> effects = apply(flush, record);
+        drop(flush);
+        publish(flush, record, effects);
+      }
+      case EdgeLog.Appended.Erased(Hash record) -> {
+        ViewUpdate.apply(
+            view, record, flush.timeMillis(), view.mark().arrival() + 1, List.<EdgeLeaf>of());
+        whenErased.run();
+        Problem problem =
+            new Problem(
+                Problem.Code.BUSY, "the owner has just erased the present; try again", 1);
+        flush.waiting().forEach(one -> one.ticket().failed(problem));
       }
       case EdgeLog.Appended.Refused(HoldfastException reason) -> {
         trouble = reason.getMessage();
@@ -209,6 +243,13 @@ final class Flusher implements AutoCloseable {
     recent.add(record, flush.leaves());
     return ViewUpdate.apply(
         view, record, flush.timeMillis(), view.mark().arrival() + 1, flush.leaves());
+  }
+
+  private void drop(Flush flush) {
+    if (!flush.dropped().isEmpty()) {
+      ViewUpdate.drop(view, flush.dropped());
+      recent.clear();
+    }
   }
 
   private static void publish(Flush flush, Hash record, List<ViewUpdate.Effect> effects) {

@@ -59,6 +59,8 @@ public final class Gateway implements AutoCloseable {
       Flusher flusher =
           part(new Flusher(view, edgeCapsule, options.queueTasks(), options.queueBytes()));
       flusher.start();
+      ErasureWatch erasures = part(new ErasureWatch(view, flusher, edgeCapsule));
+      erasures.start();
       Path authority = authority(options);
       this.tls = tls(options);
       Passwords passwords = new Passwords(options.bcryptCost());
@@ -75,6 +77,7 @@ public final class Gateway implements AutoCloseable {
       this.backup = new Backup(node, folder.name(), edgeCapsule.names(), folder::copies);
       node.speakAsEdge(backup::state);
       edge.backup(backup);
+      edge.erasures(erasures);
       this.rest = part(RestPort.listen(options, edge, tls));
       Endpoint forMqtt = options.mqtt();
       this.mqtt = forMqtt == null ? null : part(MqttPort.listen(options, forMqtt, edge, tls));

@@ -44,6 +44,13 @@ final class RecentChanges {
     }
   }
 
+  /** Lets all go: some of it was erased. */
+  void clear() {
+    queue.clear();
+    records.clear();
+    bytes = 0;
+  }
+
   /** The change at a place; null when it is not kept any more. */
   EdgeLeaf.@Nullable Change change(Place place) {
     List<EdgeLeaf> leaves = records.get(place.record());

@@ -85,4 +85,23 @@ sealed interface Task {
       return 1;
     }
   }
+
+  /**
+   * What follows from an erasure: deletions of keys whose last change was erased, and what has to
+   * be said again.
+   *
+   * @param drop versions that were erased
+   * @param restate leaves, made from what holds when their turn has come
+   */
+  record Restate(
+      Ticket ticket,
+      List<ViewKeys.VersionOf> drop,
+      Function<Flush, List<EdgeLeaf>> restate,
+      int leaves)
+      implements Task {
+    @Override
+    public long bytes() {
+      return 256L * leaves;
+    }
+  }
 }

@@ -39,6 +39,9 @@ final class View implements AutoCloseable {
   /** All limits and sizes of spaces. */
   final ConcurrentHashMap<String, SpaceState> spaces = new ConcurrentHashMap<>();
 
+  /** Whether a device may be enrolled; used by the thread that applies. */
+  boolean enrolments = true;
+
   private final ReentrantLock news = new ReentrantLock();
   private final Condition changed = news.newCondition();
   private volatile Mark mark;
@@ -230,6 +233,32 @@ final class View implements AutoCloseable {
     return found == null ? null : Version.decode(found);
   }
 
+  /** Visits all versions of all keys, the newest of a key first. */
+  void versions(BiPredicate<ViewKeys.VersionOf, Version> visitor) {
+    table.scan(
+        ViewKeys.first('h'),
+        ViewKeys.end('h'),
+        (key, value) -> visitor.test(ViewKeys.versionOf(key), Version.decode(value)));
+  }
+
+  /** The number of the newest version of a key, however old it is; 0 when none is remembered. */
+  long newest(String space, String key) {
+    long[] found = new long[1];
+    table.scan(
+        ViewKeys.history(space, key, Long.MAX_VALUE),
+        ViewKeys.after(ViewKeys.history(space, key, 0)),
+        (entry, value) -> {
+          found[0] = Version.decode(value).number();
+          return false;
+        });
+    return found[0];
+  }
+
+  /** Whether what an erasure takes away is taken out of the view. */
+  boolean settled(Hash statement) {
+    return table.get(ViewKeys.settled(statement)) != null;
+  }
+
   /** Visits the changes of a space above a number, oldest first. */
   void changes(String space, long above, BiPredicate<Long, String> visitor) {
     table.scan(
@@ -282,11 +311,35 @@ final class View implements AutoCloseable {
   /** The claim of an incarnation that begins at a number; null when none does. */
   @Nullable Taken taken(String device, Octets incarnation, long first) {
     byte[] found = table.get(ViewKeys.claim(device, incarnation, first));
+    return found == null ? null : taken(found);
+  }
+
+  private static Taken taken(byte[] entry) {
     try {
-      return found == null ? null : Taken.decode(found);
+      return Taken.decode(entry);
     } catch (ProofException e) {
       throw new AssertionError("the view is written by this program alone", e);
     }
+  }
+
+  /** The batches that were taken last of all incarnations of all devices. */
+  List<EdgeLeaf.LastTaken> lastTaken() {
+    List<EdgeLeaf.LastTaken> found = new ArrayList<>();
+    table.scan(
+        ViewKeys.first('c'),
+        ViewKeys.end('c'),
+        (key, value) -> {
+          EdgeLeaf.LastTaken next = ViewKeys.lastTaken(key, taken(value));
+          EdgeLeaf.LastTaken before = found.isEmpty() ? null : found.getLast();
+          if (before != null
+              && before.device().equals(next.device())
+              && before.incarnation().equals(next.incarnation())) {
+            found.removeLast();
+          }
+          found.add(next);
+          return true;
+        });
+    return found;
   }
 
   /** What answered an idempotency key; null when it is not known, or forgotten. */
@@ -332,6 +385,11 @@ final class View implements AutoCloseable {
     } finally {
       news.unlock();
     }
+  }
+
+  /** Takes from the disk what is not in the view any more. */
+  void compact() {
+    table.compact();
   }
 
   /** Brings the view to the disk, so that less is to be done at the next start. */

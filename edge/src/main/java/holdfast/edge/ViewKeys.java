@@ -1,9 +1,11 @@
 package holdfast.edge;
 
 import holdfast.base.Hash;
+import holdfast.device.Claim;
 import holdfast.device.Octets;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * The keys of the view's table. A letter says what an entry is; a zero byte ends a name, which
@@ -20,6 +22,7 @@ import java.nio.charset.StandardCharsets;
  *   c device 0 incarnation first     → a claim that was taken
  *   x user 0 hash                    → what answered an idempotency key
  *   y time user 0 hash               → the same by time, to be forgotten
+ *   e hash                           → an erasure that is settled
  *   m                                → how far the view has come
  * </pre>
  */
@@ -121,6 +124,39 @@ final class ViewKeys {
     System.arraycopy(byTime, 9, key, 1, key.length - 1);
     return key;
   }
+
+  static byte[] settled(Hash statement) {
+    return ByteBuffer.allocate(1 + Hash.SIZE).put((byte) 'e').put(statement.toBytes()).array();
+  }
+
+  /** Takes the key of a version apart. */
+  static VersionOf versionOf(byte[] tableKey) {
+    ByteBuffer in = ByteBuffer.wrap(tableKey);
+    int end = 1;
+    while (tableKey[end] != 0) {
+      end++;
+    }
+    int size = in.getShort(end + 1);
+    return new VersionOf(
+        new String(tableKey, 1, end - 1, StandardCharsets.UTF_8),
+        new String(tableKey, end + 3, size, StandardCharsets.UTF_8),
+        ~in.getLong(end + 3 + size));
+  }
+
+  /** What the key and the value of a claim say together. */
+  static EdgeLeaf.LastTaken lastTaken(byte[] tableKey, View.Taken taken) {
+    int incarnation = tableKey.length - 8 - Claim.INCARNATION_SIZE;
+    return new EdgeLeaf.LastTaken(
+        new String(tableKey, 1, incarnation - 2, StandardCharsets.UTF_8),
+        Octets.wrap(Arrays.copyOfRange(tableKey, incarnation, tableKey.length - 8)),
+        ByteBuffer.wrap(tableKey).getLong(tableKey.length - 8),
+        taken.last(),
+        taken.claim(),
+        taken.place());
+  }
+
+  /** Which version of which key. */
+  record VersionOf(String space, String key, long number) {}
 
   /** The first key of entries of a kind. */
   static byte[] first(char what) {

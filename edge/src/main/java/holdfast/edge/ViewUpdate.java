@@ -43,6 +43,7 @@ final class ViewUpdate {
 
   private final Map<String, View.SpaceState> spaces = new HashMap<>();
   private final Map<String, EdgeLeaf.User> users = new HashMap<>();
+  private final Map<String, EdgeLeaf.Device> devices = new HashMap<>();
   private long number;
 
   private static final byte[] NOTHING = {};
@@ -87,6 +88,9 @@ final class ViewUpdate {
       update.put(ViewKeys.MARK, mark.encode());
       view.table.commit(batch);
       view.spaces.putAll(update.spaces);
+      if (update.devices.values().stream().anyMatch(EdgeLeaf.Device::enrolled)) {
+        view.enrolments = true;
+      }
       update.users.forEach((name, user) -> {
         if (user.removed()) {
           view.users.remove(name);
@@ -140,7 +144,10 @@ final class ViewUpdate {
       EdgeLeaf leaf = leaves.get(i);
       Effect effect = Effect.NONE;
       switch (leaf) {
-        case null -> passed = Math.max(0, passed - 1);
+        case null -> {
+          passed = Math.max(0, passed - 1);
+          withdraw();
+        }
         case EdgeLeaf.Change change -> {
           if (passed > 0) {
             passed--;
@@ -155,16 +162,11 @@ final class ViewUpdate {
         }
         case EdgeLeaf.Answered answered -> answer(answered, i + 1, leaves);
         case EdgeLeaf.User user -> {
-          if (user.removed()) {
-            remove(ViewKeys.user(user.name()));
-          } else {
-            put(ViewKeys.user(user.name()), user.encodePlain());
-          }
-          users.put(user.name(), user);
+          put(user);
           effect = new Effect(true, false);
         }
         case EdgeLeaf.Device device -> {
-          put(ViewKeys.device(device.name()), device.encodePlain());
+          put(device);
           effect = new Effect(true, false);
         }
         case EdgeLeaf.SpaceLimits limits -> {
@@ -179,10 +181,72 @@ final class ViewUpdate {
                   limits.retentionMillis()));
           effect = new Effect(true, false);
         }
+        case EdgeLeaf.LastTaken last -> restate(last);
+        case EdgeLeaf.Settled settled -> put(ViewKeys.settled(settled.statement()), NOTHING);
       }
       effects.add(effect);
     }
     return effects;
+  }
+
+  private void put(EdgeLeaf.User user) {
+    if (user.removed()) {
+      remove(ViewKeys.user(user.name()));
+    } else {
+      put(ViewKeys.user(user.name()), user.encodePlain());
+    }
+    users.put(user.name(), user);
+  }
+
+  private void put(EdgeLeaf.Device device) {
+    put(ViewKeys.device(device.name()), device.encodePlain());
+    devices.put(device.name(), device);
+  }
+
+  /**
+   * A leaf was erased, and may have been the one that took a right away: no user and no enrolment
+   * from before it holds, unless it is stated again after it.
+   */
+  private void withdraw() {
+    Set<String> known = new HashSet<>(view.users.keySet());
+    known.addAll(users.keySet());
+    for (String name : known) {
+      EdgeLeaf.User pendingNow = users.get(name);
+      if (pendingNow == null || !pendingNow.removed()) {
+        put(new EdgeLeaf.User(timeMillis, "", name, "", List.of()));
+      }
+    }
+    List<EdgeLeaf.Device> enrolled = new ArrayList<>();
+    if (view.enrolments) {
+      view.devices(
+          "",
+          device -> {
+            if (!devices.containsKey(device.name())) {
+              enrolled.add(device);
+            }
+            return true;
+          });
+    }
+    enrolled.addAll(devices.values());
+    for (EdgeLeaf.Device one : enrolled) {
+      if (one.enrolled()) {
+        put(
+            new EdgeLeaf.Device(
+                one.timeMillis(), one.user(), one.name(), one.key(), one.signature(), false));
+      }
+    }
+    view.enrolments = false;
+  }
+
+  private void restate(EdgeLeaf.LastTaken taken) {
+    byte[] incarnation = ViewKeys.incarnation(taken.device(), taken.incarnation());
+    byte[] last = get(incarnation);
+    if (last == null || View.number(last) < taken.last()) {
+      put(incarnation, java.nio.ByteBuffer.allocate(8).putLong(taken.last()).array());
+    }
+    put(
+        ViewKeys.claim(taken.device(), taken.incarnation(), taken.first()),
+        new View.Taken(taken.last(), taken.claim(), taken.place()).encode());
   }
 
   private Effect change(Place place, EdgeLeaf.Change change) {
@@ -244,6 +308,19 @@ final class ViewUpdate {
         new View.Answer(answered.request(), new Place(record, first), answered.changes(), created)
             .encode());
     note(ViewKeys.answerByTime(timeMillis, answered.user(), answered.key()), NOTHING);
+  }
+
+  // ---- Erasures -----------------------------------------------------------------------------
+
+  /** Takes versions out that were erased; a value among them must have been deleted before. */
+  static void drop(View view, List<ViewKeys.VersionOf> versions) {
+    try (DerivedTable.Batch batch = new DerivedTable.Batch()) {
+      for (ViewKeys.VersionOf one : versions) {
+        batch.remove(ViewKeys.history(one.space(), one.key(), one.number()));
+        batch.remove(ViewKeys.log(one.space(), one.number()));
+      }
+      view.table.commit(batch);
+    }
   }
 
   // ---- Forgetting -------------------------------------------------------------------------------

@@ -292,6 +292,25 @@ class AuditTest {
     assertThat(audit().violations()).singleElement().asString().contains("operation 3");
   }
 
+  /** An erased enrolment is no reason to say that the edge, or the device, has done wrong. */
+  @Test
+  void batchesWhoseEnrolmentWasErasedAreJudgedByTheOneThatIsSaidAgain() throws Exception {
+    Hash enrolled = write(NOW, List.<EdgeLeaf>of(device(true)));
+    Hash first = write(NOW, leaves(batch(key, 1, put(1, "a"))));
+    write(NOW, leaves(batch(key, 2, put(2, "b"))));
+    erase(enrolled, 0);
+    erase(first, 0);
+    erase(first, 1);
+    EdgeAudit.Report report = audit();
+    assertThat(report.violations()).isEmpty();
+    assertThat(report.key()).isEqualTo(key.publicKey().toHex());
+    assertThat(report.gaps())
+        .extracting(EdgeAudit.Gap::reason, EdgeAudit.Gap::first, EdgeAudit.Gap::last)
+        .containsExactly(org.assertj.core.api.Assertions.tuple("erased or missing", 1L, 1L));
+    write(NOW, device(stranger, stranger.signEnrolment("sensor", "ann"), true));
+    assertThat(audit().violations()).singleElement().asString().contains("another key");
+  }
+
   /** The device has signed the operations of a batch together. */
   @Test
   void whatIsLeftOfABatchCannotBeVerified() throws Exception {

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.BloomFilter;
 import org.rocksdb.Cache;
+import org.rocksdb.CompactRangeOptions;
 import org.rocksdb.CompressionType;
 import org.rocksdb.FlushOptions;
 import org.rocksdb.InfoLogLevel;
@@ -222,6 +223,20 @@ public final class DerivedTable implements AutoCloseable {
     use(open -> {
       try (FlushOptions wait = new FlushOptions().setWaitForFlush(true)) {
         open.flush(wait);
+      }
+      return true;
+    });
+  }
+
+  /** Frees what removed and replaced entries still take on the disk; goes through all of it. */
+  public void compact() {
+    flush();
+    use(open -> {
+      try (CompactRangeOptions all =
+          new CompactRangeOptions()
+              .setBottommostLevelCompaction(
+                  CompactRangeOptions.BottommostLevelCompaction.kForce)) {
+        open.compactRange(open.getDefaultColumnFamily(), null, null, all);
       }
       return true;
     });
