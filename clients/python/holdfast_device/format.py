@@ -167,12 +167,43 @@ def root_of(operations):
     return level[0]
 
 
-class Claim(namedtuple("Claim", "device incarnation first last ranges operations root")):
-    """What a device says of the numbers first to last."""
+FIRST, CONTINUES, CONTINUES_AT_LEAST, UNKNOWN = 0, 1, 2, 3
+ORIGIN_SIZE = 25
+
+
+class Origin(namedtuple("Origin", "kind before last")):
+    """What an incarnation goes on from: said in the claim that begins with number 1."""
+
+    __slots__ = ()
+
+    def encode(self):
+        return struct.pack(">B16sQ", self.kind, self.before, self.last)
+
+
+NOTHING_BEFORE = Origin(FIRST, bytes(16), 0)
+UNKNOWN_BEFORE = Origin(UNKNOWN, bytes(16), 0)
+
+
+def decode_origin(data):
+    found = Origin(*struct.unpack(">B16sQ", data))
+    names = found.kind in (CONTINUES, CONTINUES_AT_LEAST)
+    if found.kind > UNKNOWN or found.last >= 1 << 63:
+        raise Malformed("no origin: %s" % (found,))
+    if not names and found[1:] != (bytes(16), 0):
+        raise Malformed("an origin that goes on from nothing names something")
+    return found
+
+
+class Claim(
+    namedtuple("Claim", "device incarnation first last ranges operations root origin")
+):
+    """What a device says of the numbers first to last; origin only where first is 1."""
 
     __slots__ = ()
 
     def check(self):
+        if (self.first == 1) != (self.origin is not None):
+            raise ValueError("a claim has an origin exactly when it begins with 1")
         if not 1 <= self.first <= self.last < 1 << 63:
             raise ValueError("a claim cannot cover %d to %d" % (self.first, self.last))
         if len(self.ranges) > MAX_ITEMS or not 0 <= self.operations <= MAX_ITEMS:
@@ -198,6 +229,7 @@ class Claim(namedtuple("Claim", "device incarnation first last ranges operations
                 *[one.encode() for one in self.ranges],
                 struct.pack(">I", self.operations),
                 self.root,
+                self.origin.encode() if self.origin else b"",
             ]
         )
 
@@ -220,9 +252,9 @@ def _read_signed_claim(source):
     first, last = source.number(8, _U63), source.number(8, _U63)
     count = source.number(4, MAX_ITEMS)
     ranges = tuple(decode_range(source.raw(17)) for _ in range(count))
-    claim = Claim(
-        device, incarnation, first, last, ranges, source.number(4, MAX_ITEMS), source.raw(32)
-    )
+    operations, root = source.number(4, MAX_ITEMS), source.raw(32)
+    origin = decode_origin(source.raw(ORIGIN_SIZE)) if first == 1 else None
+    claim = Claim(device, incarnation, first, last, ranges, operations, root, origin)
     try:
         claim.check()
     except ValueError as problem:

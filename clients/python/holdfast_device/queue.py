@@ -16,10 +16,11 @@ from collections import namedtuple
 
 from . import format as fmt
 
-MAGIC = b"HFQUEUE2"
+MAGIC = b"HFQUEUE3"
 SALT_SIZE = 16
-HEADER_SIZE = 108
-FIRST_SALT, SECOND_SALT = 8, 84
+HEADER_SIZE = 133
+ORIGIN, FOLLOWING = 76, 101
+FIRST_SALT, SECOND_SALT = 8, 109
 OVERHEAD = 9
 MAX_PAYLOAD = 2 << 20
 OPERATION, LOST, BATCH, DONE, DOUBT = 1, 2, 3, 4, 5
@@ -78,9 +79,10 @@ def entry(salt, kind, payload):
     return data + checksum(salt, data)
 
 
-def header(salt, incarnation, device, following):
+def header(salt, incarnation, device, origin, following):
     salted = salt + checksum(b"", salt)
-    data = MAGIC + salted + incarnation + device + struct.pack(">Q", following) + salted
+    data = MAGIC + salted + incarnation + device + origin.encode()
+    data += struct.pack(">Q", following) + salted
     return data + checksum(b"", data)
 
 
@@ -306,6 +308,13 @@ def _region_of(payload):
     return sequence, millis, payload[17:end]
 
 
+def _origin_of(head):
+    try:
+        return fmt.decode_origin(head[ORIGIN:FOLLOWING])
+    except fmt.Malformed:
+        return None
+
+
 class _Scan:
     """Reads a file from head to end, and tells a torn end from damage.
 
@@ -320,14 +329,14 @@ class _Scan:
         self.handle, self.max_age = handle, max_age
         self.size = os.fstat(handle).st_size
         self.window, self.start = b"", 0
-        self.state = self.device = self.incarnation = self.salt = None
+        self.state = self.device = self.incarnation = self.salt = self.origin = None
         self.damaged, self.unreadable = False, 0
         self.whole_end = min(self.size, HEADER_SIZE)
 
     def run(self):
         head = os.pread(self.handle, HEADER_SIZE, 0)
         self.salt = salt_of(head)
-        following = int.from_bytes(head[76:84], "big")
+        following = int.from_bytes(head[FOLLOWING : FOLLOWING + 8], "big")
         if (
             len(head) == HEADER_SIZE
             and head[:8] == MAGIC
@@ -335,8 +344,10 @@ class _Scan:
             and head[FIRST_SALT : FIRST_SALT + 20] == head[SECOND_SALT : SECOND_SALT + 20]
             and head[FIRST_SALT : FIRST_SALT + SALT_SIZE] == self.salt
             and 1 <= following < 1 << 63
+            and _origin_of(head) is not None
         ):
-            self.incarnation, self.device = head[28:44], head[44:76]
+            self.incarnation, self.device = head[28:44], head[44:ORIGIN]
+            self.origin = _origin_of(head)
             self.state = _State(following, self.max_age)
         else:
             self.damaged = True
@@ -523,7 +534,9 @@ class DeviceQueue:
         handle = os.open(self._path("queue.new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
             salt = secrets.token_bytes(SALT_SIZE)
-            os.write(handle, header(salt, secrets.token_bytes(16), self.key.public, 1))
+            incarnation = secrets.token_bytes(16)
+            head = header(salt, incarnation, self.key.public, fmt.NOTHING_BEFORE, 1)
+            os.write(handle, head)
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -539,6 +552,8 @@ class DeviceQueue:
         self._state, self._end, self._dirty = scan.state, scan.size, True
         self._salt = scan.salt
         self.incarnation = scan.incarnation or secrets.token_bytes(16)
+        said = scan.state.pending.claim.origin if scan.state.pending else None
+        self.origin = scan.origin or said or fmt.UNKNOWN_BEFORE
         self.recovery = {"cutBytes": 0, "lostOperations": 0, "setAside": None, "renewed": False}
         if scan.damaged:
             self._carry_over(scan.incarnation is None, scan.unreadable)
@@ -561,6 +576,7 @@ class DeviceQueue:
             state.pending = None
         shift = 0
         if renew:
+            self.origin = fmt.UNKNOWN_BEFORE
             state.pending = None
             shift = state.first - 1
         else:
@@ -772,6 +788,7 @@ class DeviceQueue:
                 tuple(ranges),
                 len(payloads),
                 fmt.root_of(payloads),
+                self.origin if self._state.first == 1 else None,
             )
             signed = fmt.sign_claim(self.key, claim)
             self._append(BATCH, signed.encode())
@@ -805,7 +822,7 @@ class DeviceQueue:
                 self._finish(max(last_taken, self._state.first - 1))
             else:
                 self._finish(doubted - 1)
-                self._renew()
+                self._renew(last_taken)
 
     def renew(self):
         """Goes on in a new incarnation with everything that waits, a batch on its way included."""
@@ -813,7 +830,14 @@ class DeviceQueue:
             self._open()
             self._renew()
 
-    def _renew(self):
+    def _renew(self, taken=0):
+        """taken: what the edge has beyond the numbers that are known here."""
+        done = self._state.first - 1
+        if taken > done:
+            self.origin = fmt.Origin(fmt.CONTINUES_AT_LEAST, self.incarnation, taken)
+        elif done:
+            self.origin = fmt.Origin(fmt.CONTINUES, self.incarnation, done)
+        # An incarnation of which nothing is done leaves behind only what it goes on from.
         self._state.pending = None
         self._state.doubted = 0
         self.incarnation = secrets.token_bytes(16)
@@ -863,7 +887,9 @@ class DeviceQueue:
         try:
             with os.fdopen(os.dup(handle), "wb", 1 << 20) as out:
                 live, at = {}, out.write(
-                    header(salt, self.incarnation, self.key.public, state.first - shift)
+                    header(
+                        salt, self.incarnation, self.key.public, self.origin, state.first - shift
+                    )
                 )
                 covered = state.first - 1
 

@@ -50,7 +50,9 @@ class FormatTest(unittest.TestCase):
             fmt.Range(fmt.COLLAPSED, 8, 8),
         )
         claim = fmt.Claim(
-            self.key.public, b"\x1c" * 16, 1, 8, ranges, 3, fmt.root_of(payloads)
+            self.key.public, b"\x1c" * 16, 1, 8, ranges, 3, fmt.root_of(payloads), fmt.Origin(
+                fmt.CONTINUES, b"\x1b" * 16, 12
+            )
         )
         signed = fmt.sign_claim(self.key, claim)
         self.assertEqual(claim.encode(), vectors["claim of 1 to 8"])

@@ -287,6 +287,21 @@ class QueueTest(unittest.TestCase):
         self.assertTrue(recovery["renewed"])
         self.assertEqual(self.read(recovery["setAside"]), wiped)
 
+    def test_a_new_count_says_what_it_goes_on_from(self):
+        queue = self.open()
+        queue.put("home", "a", b"1")
+        signed, _ = queue.batch()
+        self.assertEqual(signed.claim.origin, fmt.NOTHING_BEFORE)
+        queue.done(1)
+        before = queue.incarnation
+        queue.put("home", "b", b"1")
+        queue.renew()
+        expected = fmt.Origin(fmt.CONTINUES, before, 1)
+        self.assertEqual(self.open().batch()[0].claim.origin, expected)
+        queue = self.queue
+        queue.renew()
+        self.assertEqual(self.open().batch()[0].claim.origin, expected)
+
     def test_a_file_made_anew_has_a_salt_of_its_own(self):
         path = os.path.join(self.folder, "queue")
         queue = self.open()

@@ -34,7 +34,7 @@ import picocli.CommandLine.Parameters;
       "  holdfast edge audit kitchen --from 2026-01-01 --to 2026-02-01",
       "",
       "JSON: device, key, integrity, complete, violations, ranges, incarnations, batches, operations,",
-      "      byPassword, repeated, erased, unverifiable"
+      "      byPassword, repeated, erased, unverifiable, unlinked"
     })
 final class EdgeAuditCommand extends BaseCommand {
   private static final int SHOWN = 50;
@@ -109,7 +109,8 @@ final class EdgeAuditCommand extends BaseCommand {
         .put("byPassword", report.byPassword())
         .put("repeated", report.repeated())
         .put("erased", report.erased())
-        .put("unverifiable", report.unverifiable());
+        .put("unverifiable", report.unverifiable())
+        .put("unlinked", report.unlinked());
   }
 
   private String text(EdgeAudit.Report report) {
@@ -145,6 +146,9 @@ final class EdgeAuditCommand extends BaseCommand {
           .append(report.incarnations())
           .append(report.incarnations() == 1 ? " queue." : " queues.");
     }
+    report.unlinked().stream()
+        .limit(SHOWN)
+        .forEach(one -> text.append("\nNot known: ").append(one).append('.'));
     report.gaps().stream()
         .limit(SHOWN)
         .forEach(gap ->

@@ -2,6 +2,7 @@ package holdfast.device;
 
 import java.nio.ByteBuffer;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a device says of the sequence numbers {@code first} to {@code last} of one queue: which of
@@ -14,6 +15,7 @@ import java.util.List;
  * @param incarnation names the queue, 16 bytes
  * @param ranges ascending, apart; two that touch have different reasons
  * @param root root of the tree over the operations, 32 bytes
+ * @param origin what the incarnation goes on from; there exactly when the claim begins with 1
  */
 public record Claim(
     Octets device,
@@ -22,7 +24,8 @@ public record Claim(
     long last,
     List<Range> ranges,
     int operations,
-    Octets root) {
+    Octets root,
+    @Nullable Origin origin) {
   /** Bytes of a device's key. */
   public static final int KEY_SIZE = 32;
 
@@ -42,6 +45,10 @@ public record Claim(
     incarnation.expect(INCARNATION_SIZE, "an incarnation");
     root.expect(Tree.HASH_SIZE, "a root");
     ranges = List.copyOf(ranges);
+    if ((first == 1) != (origin != null)) {
+      throw new IllegalArgumentException(
+          "a claim says what it goes on from exactly when it begins with 1");
+    }
     if (first < 1 || last < first) {
       throw new IllegalArgumentException("a claim cannot cover " + first + " to " + last);
     }
@@ -87,9 +94,29 @@ public record Claim(
     }
   }
 
+  /** A claim of a first queue, or one that does not begin with 1. */
+  public Claim(
+      Octets device,
+      Octets incarnation,
+      long first,
+      long last,
+      List<Range> ranges,
+      int operations,
+      Octets root) {
+    this(
+        device,
+        incarnation,
+        first,
+        last,
+        ranges,
+        operations,
+        root,
+        first == 1 ? Origin.FIRST : null);
+  }
+
   /** Bytes of the encoding. */
   public int encodedSize() {
-    return FIXED_SIZE + ranges.size() * Range.SIZE;
+    return FIXED_SIZE + ranges.size() * Range.SIZE + (origin == null ? 0 : Origin.SIZE);
   }
 
   /** The encoding. */
@@ -104,6 +131,9 @@ public record Claim(
     out.putInt(ranges.size());
     ranges.forEach(range -> range.encode(out));
     out.putInt(operations).put(root.unsafeArray());
+    if (origin != null) {
+      origin.encode(out);
+    }
   }
 
   /** Reads one claim and nothing else. */
@@ -129,8 +159,10 @@ public record Claim(
     }
     int operations = in.u32(MAX_ITEMS);
     Octets root = in.octets(Tree.HASH_SIZE);
+    Origin origin = first == 1 ? Origin.read(in) : null;
     try {
-      return new Claim(device, incarnation, first, last, List.of(ranges), operations, root);
+      return new Claim(
+          device, incarnation, first, last, List.of(ranges), operations, root, origin);
     } catch (IllegalArgumentException e) {
       throw in.malformed("is against a rule: " + e.getMessage());
     }

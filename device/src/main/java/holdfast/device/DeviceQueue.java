@@ -340,7 +340,8 @@ public final class DeviceQueue implements AutoCloseable {
               draft.last(),
               draft.ranges(),
               payloads.size(),
-              Tree.root(payloads));
+              Tree.root(payloads),
+              draft.first() == 1 ? store.origin() : null);
       SignedClaim signed = SignedClaim.sign(key, claim);
       store.append(QueueFile.BATCH, signed.encode());
       String problem = store.state().batched(signed);
@@ -393,7 +394,7 @@ public final class DeviceQueue implements AutoCloseable {
         return;
       }
       finish(doubted - 1);
-      store.renew();
+      store.renew(lastTaken);
     } finally {
       lock.unlock();
     }
@@ -409,7 +410,7 @@ public final class DeviceQueue implements AutoCloseable {
     lock.lock();
     try {
       open();
-      store.renew();
+      store.renew(0);
     } finally {
       lock.unlock();
     }

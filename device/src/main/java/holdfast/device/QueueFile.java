@@ -24,7 +24,16 @@ final class QueueFile implements Closeable {
   static final int SALT_SIZE = 16;
 
   static final int HEADER_SIZE =
-      8 + SALT_SIZE + 4 + Claim.INCARNATION_SIZE + Claim.KEY_SIZE + 8 + SALT_SIZE + 4 + 4;
+      8
+          + SALT_SIZE
+          + 4
+          + Claim.INCARNATION_SIZE
+          + Claim.KEY_SIZE
+          + Origin.SIZE
+          + 8
+          + SALT_SIZE
+          + 4
+          + 4;
   static final int OVERHEAD = 4 + 1 + 4;
   static final int MAX_PAYLOAD = 2 << 20;
 
@@ -34,7 +43,7 @@ final class QueueFile implements Closeable {
   static final int DONE = 4;
   static final int DOUBT = 5;
 
-  private static final byte[] MAGIC = "HFQUEUE2".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] MAGIC = "HFQUEUE3".getBytes(StandardCharsets.US_ASCII);
   private static final int BUFFER = 64 << 10;
 
   private static final int FIRST_SALT = 8;
@@ -42,17 +51,19 @@ final class QueueFile implements Closeable {
   private static final byte[] NO_SALT = {};
 
   /** What the head of a file says. */
-  record Header(Octets salt, Octets incarnation, Octets device, long next) {
+  record Header(Octets salt, Octets incarnation, Octets device, Origin origin, long next) {
     /** The head of a file that is made now. */
-    static Header fresh(Octets incarnation, Octets device, long next) {
-      return new Header(Octets.wrap(freshSalt()), incarnation, device, next);
+    static Header fresh(Octets incarnation, Octets device, Origin origin, long next) {
+      return new Header(Octets.wrap(freshSalt()), incarnation, device, origin, next);
     }
 
     byte[] encode() {
       ByteBuffer out = ByteBuffer.allocate(HEADER_SIZE);
       int saltSum = sum(salt.unsafeArray(), 0, SALT_SIZE);
       out.put(MAGIC).put(salt.unsafeArray()).putInt(saltSum);
-      out.put(incarnation.unsafeArray()).put(device.unsafeArray()).putLong(next);
+      out.put(incarnation.unsafeArray()).put(device.unsafeArray());
+      origin.encode(out);
+      out.putLong(next);
       out.put(salt.unsafeArray()).putInt(saltSum);
       out.putInt(sum(out.array(), 0, HEADER_SIZE - 4));
       return out.array();
@@ -65,12 +76,13 @@ final class QueueFile implements Closeable {
       in.raw(4);
       Octets incarnation = in.octets(Claim.INCARNATION_SIZE);
       Octets device = in.octets(Claim.KEY_SIZE);
+      Origin origin = Origin.read(in);
       long next = in.u64();
       in.raw(SALT_SIZE + 4);
       int sum = ByteBuffer.wrap(in.raw(4)).getInt();
       in.end();
       if (!magic.equals(Octets.wrap(MAGIC))) {
-        throw in.malformed("does not begin with HFQUEUE2");
+        throw in.malformed("does not begin with HFQUEUE3");
       }
       if (sum != sum(bytes, 0, HEADER_SIZE - 4)) {
         throw in.malformed("has another CRC-32 than it says");
@@ -81,7 +93,7 @@ final class QueueFile implements Closeable {
       if (!salt.equals(Octets.wrap(saltOf(bytes)))) {
         throw in.malformed("holds two salts");
       }
-      return new Header(salt, incarnation, device, next);
+      return new Header(salt, incarnation, device, origin, next);
     }
   }
 

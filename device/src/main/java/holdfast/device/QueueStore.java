@@ -21,6 +21,7 @@ final class QueueStore {
   private final DeviceKey key;
   private final long maxAgeMillis;
   private Octets incarnation;
+  private Origin origin;
   private QueueFile file;
   private QueueState state;
   private QueueStatus.Recovery recovery;
@@ -42,6 +43,11 @@ final class QueueStore {
 
   Octets incarnation() {
     return incarnation;
+  }
+
+  /** What this incarnation goes on from. */
+  Origin origin() {
+    return origin;
   }
 
   QueueFile file() {
@@ -77,7 +83,7 @@ final class QueueStore {
     try (QueueFile made =
         QueueFile.create(
             folder.create(NEW_FILE),
-            QueueFile.Header.fresh(freshIncarnation(), key.publicKey(), 1))) {
+            QueueFile.Header.fresh(freshIncarnation(), key.publicKey(), Origin.FIRST, 1))) {
       made.sync();
     }
     folder.rename(NEW_FILE, FILE);
@@ -106,6 +112,7 @@ final class QueueStore {
       state = read;
       Octets known = scan.incarnation();
       incarnation = known == null ? freshIncarnation() : known;
+      origin = header == null ? originOf(read.pending()) : header.origin();
       dirty = true;
       if (scan.damaged()) {
         recovery = carryOver(known == null, scan.unreadable());
@@ -127,6 +134,12 @@ final class QueueStore {
     }
   }
 
+  /** What the head said, if the batch that waits says it too. */
+  private static Origin originOf(@Nullable SignedClaim pending) {
+    Origin said = pending == null ? null : pending.claim().origin();
+    return said == null ? Origin.UNKNOWN : said;
+  }
+
   /** The edge may have taken what is not in the file any more: ask before anything is sent. */
   private void doubt() throws IOException {
     file.append(QueueFile.DOUBT, new byte[0]);
@@ -139,6 +152,7 @@ final class QueueStore {
     }
     long shift = 0;
     if (renew) {
+      origin = Origin.UNKNOWN;
       state.dropPending();
       shift = state.first() - 1;
     } else {
@@ -184,8 +198,20 @@ final class QueueStore {
     }
   }
 
-  /** Goes on in a new incarnation with everything that waits. */
-  void renew() throws IOException {
+  /**
+   * Goes on in a new incarnation with everything that waits.
+   *
+   * @param taken what the edge has taken of this one beyond the numbers that are known here; 0 for
+   *     nothing
+   */
+  void renew(long taken) throws IOException {
+    long done = state.first() - 1;
+    if (taken > done) {
+      origin = new Origin(Origin.Kind.CONTINUES_AT_LEAST, incarnation, taken);
+    } else if (done > 0) {
+      origin = new Origin(Origin.Kind.CONTINUES, incarnation, done);
+    }
+    // An incarnation of which nothing is done leaves nothing behind but what it goes on from.
     state.dropPending();
     state.settled();
     incarnation = freshIncarnation();
@@ -248,7 +274,8 @@ final class QueueStore {
           new QueueCopy(
               QueueFile.create(
                   disk,
-                  QueueFile.Header.fresh(incarnation, key.publicKey(), state.first() - shift)),
+                  QueueFile.Header.fresh(
+                      incarnation, key.publicKey(), origin, state.first() - shift)),
               shift);
       copy.of(state, file);
       copy.made().sync();

@@ -42,11 +42,8 @@ class FormatVectorsTest {
     made.put("root of 3, 4", Batch.rootOf(List.of(put, empty)));
     made.put("root of 3, 4, 7", Batch.rootOf(List.of(put, empty, delete)));
     Batch batch =
-        Batch.sign(
-            Fixture.KEY,
-            Fixture.INCARNATION,
-            1,
-            8,
+        signed(
+            new Origin(Origin.Kind.CONTINUES, Octets.wrap(Fixture.filled(0x1B, 16)), 12),
             List.of(
                 new Range(Reason.DROPPED, 1, 1),
                 new Range(Reason.EXPIRED, 2, 2),
@@ -57,6 +54,20 @@ class FormatVectorsTest {
     made.put("signature of the claim", batch.signed().signature());
     made.put("batch", Octets.wrap(batch.encode()));
     return made;
+  }
+
+  private static Batch signed(Origin origin, List<Range> ranges, List<Operation> operations) {
+    Claim claim =
+        new Claim(
+            Fixture.KEY.publicKey(),
+            Fixture.INCARNATION,
+            1,
+            8,
+            ranges,
+            operations.size(),
+            Batch.rootOf(operations),
+            origin);
+    return new Batch(SignedClaim.sign(Fixture.KEY, claim), operations);
   }
 
   private static String shown(Map<String, Octets> vectors) {

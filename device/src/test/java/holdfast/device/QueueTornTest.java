@@ -194,6 +194,7 @@ class QueueTornTest {
       Batch batch = queue.batch().orElseThrow();
       assertThat(batch.claim().ranges()).containsExactly(new Range(Reason.COLLAPSED, 1, 1));
       assertThat(batch.operations()).extracting(Operation::key).containsExactly("b", "a");
+      assertThat(batch.claim().origin()).isEqualTo(Origin.UNKNOWN);
     }
   }
 
@@ -215,6 +216,20 @@ class QueueTornTest {
       assertThat(batch.claim().first()).isEqualTo(1);
       assertThat(batch.operations()).extracting(Operation::key).containsExactly("d", "c");
       assertThat(batch.claim().ranges()).containsExactly(new Range(Reason.COLLAPSED, 1, 1));
+      // The edge has confirmed 1 and 2 of the count before, and the device signs that it has.
+      Origin origin = new Origin(Origin.Kind.CONTINUES, before, 2);
+      assertThat(batch.claim().origin()).isEqualTo(origin);
+      // Nothing of this one was confirmed: the next goes on from the same.
+      queue.renew();
+      assertThat(queue.batch().orElseThrow().claim().origin()).isEqualTo(origin);
+    }
+    // It is in the file.
+    try (DeviceQueue queue = open(folder.resolve("renewed"))) {
+      Claim first = queue.batch().orElseThrow().claim();
+      assertThat(first.origin()).isNotNull().isNotEqualTo(Origin.FIRST);
+      queue.done(first.last());
+      put(queue, "e");
+      assertThat(queue.batch().orElseThrow().claim().origin()).isNull();
     }
   }
 
@@ -243,6 +258,9 @@ class QueueTornTest {
       assertThat(batch.operations()).extracting(Operation::key).containsExactly("c", "d");
       assertThat(edge.take(batch.encode(), Fixture.KEY.publicKey()))
           .isEqualTo(new ReferenceEdge.Answer.Taken(2, false));
+      // What the edge says it had is all that the device knows.
+      assertThat(batch.claim().origin())
+          .isEqualTo(new Origin(Origin.Kind.CONTINUES_AT_LEAST, before, 2));
     }
     assertThat(edge.lasts()).hasSize(2).containsEntry(before, 2L);
   }

@@ -14,6 +14,7 @@ import holdfast.device.Claim;
 import holdfast.device.DeviceKey;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
+import holdfast.device.Origin;
 import holdfast.device.Range;
 import holdfast.device.Reason;
 import holdfast.device.SignedClaim;
@@ -46,6 +47,7 @@ public final class EdgeAudit {
   private final @Nullable Long toMillis;
   private final List<String> violations = new ArrayList<>();
   private final Map<Octets, Queue> queues = new LinkedHashMap<>();
+  private final Origins origins = new Origins();
 
   /** What the name was enrolled with first; it never changes its key. */
   private EdgeLeaf.@Nullable Device enrolment;
@@ -117,6 +119,7 @@ public final class EdgeAudit {
    * @param erased operations that the owner had erased
    * @param unverifiable operations that cannot be verified: others of their batch were erased, and
    *     the device has signed them together
+   * @param unlinked what the device could not say of how its queues follow each other, in words
    * @param key with which the device was enrolled, Ed25519 in hexadecimal; null for a user. The
    *     edge could enrol a device that there is not: whether this is the device's key, only who has
    *     the device can say
@@ -133,6 +136,7 @@ public final class EdgeAudit {
       long repeated,
       long erased,
       long unverifiable,
+      List<String> unlinked,
       @Nullable String key) {}
 
   private EdgeAudit(String device, long fromMillis, @Nullable Long toMillis) {
@@ -308,6 +312,10 @@ public final class EdgeAudit {
     boolean genuine = genuine(what, signed);
     boolean whole = whole(what, signed, found);
     Queue queue = queues.computeIfAbsent(claim.incarnation(), _ -> new Queue());
+    Origin origin = claim.origin();
+    if (genuine && origin != null) {
+      origins.say(claim.incarnation(), origin, counts);
+    }
     if (genuine && counts) {
       queue.known = Math.max(queue.known, claim.last());
     }
@@ -435,11 +443,15 @@ public final class EdgeAudit {
         repeated,
         erased,
         unverifiable,
+        origins.unknown(),
         key == null ? null : key.toHex());
   }
 
   private List<Gap> gaps() {
     List<Gap> gaps = new ArrayList<>();
+    for (Octets before : origins.before()) {
+      queues.computeIfAbsent(before, _ -> new Queue());
+    }
     queues.forEach((incarnation, queue) -> {
       String hex = incarnation.toHex();
       long last = 0;
@@ -463,9 +475,15 @@ public final class EdgeAudit {
         last = claim.last();
         erasedBefore = covered.erasedBefore();
       }
-      if (queue.known > last) {
+      long known = Math.max(queue.known, origins.end(incarnation));
+      if (known > last) {
         // The device has signed these numbers, and what stands there is not what it signed.
-        gaps.add(new Gap(hex, "missing", last + 1, queue.known));
+        gaps.add(
+            new Gap(
+                hex,
+                erasedLeaves > erasedBefore ? "erased or missing" : "missing",
+                last + 1,
+                known));
       }
     });
     return gaps;

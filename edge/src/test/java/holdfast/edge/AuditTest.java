@@ -12,9 +12,11 @@ import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
 import holdfast.client.WriterOptions;
 import holdfast.device.Batch;
+import holdfast.device.Claim;
 import holdfast.device.DeviceKey;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
+import holdfast.device.Origin;
 import holdfast.device.SignedClaim;
 import holdfast.store.DerivedTable;
 import java.nio.file.Path;
@@ -267,6 +269,61 @@ class AuditTest {
   void theReportNamesTheKeyOfTheDevice() throws Exception {
     write(NOW, device(stranger, stranger.signEnrolment("sensor", "ann"), true));
     assertThat(audit().key()).isEqualTo(stranger.publicKey().toHex());
+  }
+
+  // ---- From one count to the next ---------------------------------------------------------------
+
+  private static final Octets LATER = Octets.wrap(new byte[] {
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+  });
+
+  /** The first batch of a queue that goes on from another. */
+  private Batch begins(Octets queue, Origin origin) {
+    List<Operation> operations = List.of(put(1, "later"));
+    Claim claim =
+        new Claim(
+            key.publicKey(), queue, 1, 1, List.of(), 1, Batch.rootOf(operations), origin);
+    return new Batch(SignedClaim.sign(key, claim), operations);
+  }
+
+  @Test
+  void aCountThatEndsWhereTheNextSaysIsComplete() throws Exception {
+    write(NOW, device(true));
+    write(NOW, leaves(batch(key, 1, put(1, "a"))));
+    write(NOW, leaves(begins(LATER, new Origin(Origin.Kind.CONTINUES, QUEUE, 1))));
+    assertThat(audit().complete()).isTrue();
+    assertThat(audit().unlinked()).isEmpty();
+  }
+
+  @Test
+  void theEndOfAnOlderCountOrAllOfItIsMissing() throws Exception {
+    Octets never = Octets.wrap(new byte[] {9, 9, 9, 9, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
+    write(NOW, device(true));
+    write(NOW, leaves(batch(key, 1, put(1, "a"))));
+    write(NOW + 1, leaves(begins(LATER, new Origin(Origin.Kind.CONTINUES, QUEUE, 4))));
+    write(NOW + 2, leaves(begins(never, new Origin(Origin.Kind.CONTINUES_AT_LEAST, LATER, 1))));
+    EdgeAudit.Report report = audit();
+    assertThat(report.integrity()).isEqualTo(EdgeAudit.Integrity.HOLDS);
+    assertThat(report.gaps()).containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "missing", 2, 4));
+    assertThat(report.complete()).isFalse();
+    assertThat(report.unlinked()).singleElement().asString().contains("at least");
+    Octets last = Octets.wrap(new byte[] {8, 9, 9, 9, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
+    Octets gone = Octets.wrap(new byte[] {7, 9, 9, 9, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
+    write(NOW + 3, leaves(begins(last, new Origin(Origin.Kind.CONTINUES, gone, 3))));
+    assertThat(audit().gaps()).contains(new EdgeAudit.Gap(gone.toHex(), "missing", 1, 3));
+  }
+
+  @Test
+  void whatTheDeviceCannotSayOfItsQueuesIsAVerdictOfItsOwn() throws Exception {
+    write(NOW, device(true));
+    write(NOW, leaves(batch(key, 1, put(1, "a"))));
+    assertThat(audit().unlinked()).isEmpty();
+    write(NOW + 1, leaves(begins(LATER, Origin.FIRST)));
+    assertThat(audit().unlinked()).singleElement().asString().contains("each began as the first");
+    Octets last = Octets.wrap(new byte[] {8, 9, 9, 9, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
+    write(NOW + 2, leaves(begins(last, Origin.UNKNOWN)));
+    assertThat(audit().unlinked()).hasSize(2).anyMatch(one -> one.contains("could not read"));
+    assertThat(audit().complete()).isTrue();
   }
 
   // ---- What was erased --------------------------------------------------------------------------
