@@ -270,7 +270,8 @@ class Courier:
 
     def _ask(self):
         try:
-            reply = self.link.request("GET", self.path)
+            query = "?incarnation=" + self.queue.incarnation.hex()
+            reply = self.link.request("GET", self.path + query)
         except _AWAY as failure:
             return Outcome(OFFLINE, str(failure), 0)
         if reply.status != 200:

@@ -49,7 +49,8 @@ class ScriptedLink:
 
     def request(self, method, path, content_type="", body=b""):
         self.requests += 1
-        assert path == "/v1/devices/pump-1/batches"
+        assert path.split("?")[0] == "/v1/devices/pump-1/batches"
+        assert method == "POST" or "?incarnation=" in path
         if self.fault == "unreachable":
             raise ConnectionRefusedError("nobody there")
         if self.fault == "proxy":

@@ -107,11 +107,12 @@ final class Courier {
 
   private Outcome ask() throws InterruptedException {
     try {
-      Link.Reply reply = link.request("GET", devicePath, "", new byte[0]);
+      String incarnation = queue.incarnation().toHex();
+      Link.Reply reply =
+          link.request("GET", devicePath + "?incarnation=" + incarnation, "", new byte[0]);
       if (reply.status() != 200) {
         return refusal(reply);
       }
-      String incarnation = queue.incarnation().toHex();
       if (!(JsonText.object(reply.body().unsafeArray()).get("incarnations")
           instanceof List<?> list)) {
         return new Outcome.Unreachable("the edge did not say what it has taken");

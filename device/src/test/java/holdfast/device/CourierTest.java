@@ -81,7 +81,8 @@ class CourierTest {
     }
 
     private Reply answer(String method, String path, String type, byte[] body) throws IOException {
-      assertThat(path).isEqualTo("/v1/devices/pump-1/batches");
+      assertThat(path).matches("/v1/devices/pump-1/batches(\\?incarnation=[0-9a-f]{32})?");
+      assertThat(path.contains("?")).isEqualTo(method.equals("GET"));
       if (method.equals("GET")) {
         StringBuilder list = new StringBuilder();
         edge.lasts()

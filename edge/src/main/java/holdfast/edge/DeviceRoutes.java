@@ -107,14 +107,45 @@ final class DeviceRoutes {
     if (edge.view().device(name) == null) {
       throw Edge.noSuch("device");
     }
+    Map<String, String> query = exchange.query("incarnation", "from", "limit");
+    String one = query.get("incarnation");
+    if (one != null) {
+      long last = edge.view().lastSequence(name, incarnation(one));
+      exchange.json(
+          Json.object()
+              .put("incarnations", last == 0 ? List.of() : List.of(told(incarnation(one), last))));
+      return;
+    }
+    int limit = KeyValueRoutes.limit(query);
+    String from = query.get("from");
     List<Json> found = new ArrayList<>();
+    Octets[] next = new Octets[1];
     edge.view()
         .incarnations(
             name,
+            from == null ? Octets.EMPTY : incarnation(from),
             (incarnation, last) -> {
-              found.add(Json.object().put("incarnation", incarnation.toHex()).put("last", last));
-              return found.size() < 1000;
+              if (found.size() == limit) {
+                next[0] = incarnation;
+                return false;
+              }
+              found.add(told(incarnation, last));
+              return true;
             });
-    exchange.json(Json.object().put("incarnations", found));
+    exchange.json(
+        Json.object()
+            .put("incarnations", found)
+            .put("next", next[0] == null ? null : next[0].toHex()));
+  }
+
+  private static Json told(Octets incarnation, long last) {
+    return Json.object().put("incarnation", incarnation.toHex()).put("last", last);
+  }
+
+  private static Octets incarnation(String hex) {
+    if (!hex.matches("[0-9a-f]{32}")) {
+      throw Problem.invalid("an incarnation has 32 hexadecimal digits");
+    }
+    return Octets.parseHex(hex);
   }
 }

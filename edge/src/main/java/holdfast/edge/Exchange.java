@@ -25,13 +25,15 @@ final class Exchange {
 
   private static final int CHUNK = 64 << 10;
 
+  final ClientLogin client;
   final Login login;
   final String method;
   final ServerRequest request;
   final ServerResponse response;
 
-  Exchange(Login login, ServerRequest request, ServerResponse response) {
-    this.login = login;
+  Exchange(ClientLogin client, ServerRequest request, ServerResponse response) {
+    this.client = client;
+    this.login = client.login();
     this.method = request.prologue().method().text();
     this.request = request;
     this.response = response;

@@ -1,5 +1,7 @@
 package holdfast.edge;
 
+import java.net.InetAddress;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.LongSupplier;
@@ -12,6 +14,8 @@ import java.util.function.LongSupplier;
  * <p>Names of users that do not exist are counted like others.
  */
 final class Lockout {
+  private static final int NETWORK_BYTES = 8;
+
   private final int free;
   private final long firstMillis;
   private final long mostMillis;
@@ -45,6 +49,28 @@ final class Lockout {
             return size() > Lockout.this.most;
           }
         };
+  }
+
+  /**
+   * What counts as one address: an IPv4 address, or the first 64 bits of one of IPv6, of which
+   * whoever has one has all.
+   *
+   * @param address as the socket says it, without a name
+   */
+  static String network(String address) {
+    if (address.indexOf(':') < 0) {
+      return address;
+    }
+    try {
+      InetAddress parsed = InetAddress.ofLiteral(address);
+      byte[] bytes = parsed.getAddress();
+      // An IPv4 address that is written in IPv6 is read as what it is.
+      return bytes.length == 4
+          ? parsed.getHostAddress()
+          : HexFormat.of().formatHex(bytes, 0, NETWORK_BYTES) + "/64";
+    } catch (IllegalArgumentException e) {
+      return address;
+    }
   }
 
   /** How long a name has to wait from now on; 0 when it may try. */

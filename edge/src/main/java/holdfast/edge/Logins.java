@@ -106,10 +106,11 @@ final class Logins {
    * Who an Authorization header says it is, if that is true.
    *
    * @param header null when there is none
-   * @param address of the client
+   * @param clientAddress of the client; of IPv6 all of a network of 64 bits count as one
    * @throws Problem UNAUTHENTICATED, LOCKED_OUT or BUSY
    */
-  Login authenticate(@Nullable String header, String address) {
+  Login authenticate(@Nullable String header, String clientAddress) {
+    String address = Lockout.network(clientAddress);
     if (header == null || header.length() > MOST_HEADER) {
       throw unauthenticated();
     }

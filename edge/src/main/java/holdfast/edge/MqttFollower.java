@@ -16,7 +16,7 @@ final class MqttFollower implements Runnable {
   private static final Logger LOG = LoggerFactory.getLogger(MqttFollower.class);
   private static final int AT_ONCE = 128;
   private static final long AT_ONCE_BYTES = 1 << 20;
-  private static final long QUIET_MILLIS = 15_000;
+  private static final long LOOK_MILLIS = 1000;
   private static final byte[] EMPTY = {};
 
   private final MqttSession session;
@@ -80,7 +80,7 @@ final class MqttFollower implements Runnable {
       while (!stopped) {
         requireRight();
         if (!tellChanges()) {
-          edge.view().awaitAbove(after, QUIET_MILLIS);
+          edge.view().awaitAbove(after, LOOK_MILLIS);
         }
       }
     } catch (Ended | InterruptedException e) {

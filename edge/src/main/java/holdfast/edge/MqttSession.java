@@ -59,7 +59,7 @@ final class MqttSession {
   private final Context loop;
   private final Edge edge;
   private final MqttCounters counters;
-  private final MqttLogin login;
+  private final ClientLogin login;
   private final MqttOutbox outbox;
   private final MqttSubscriptions subscriptions;
   private final Runnable onClosed;
@@ -111,7 +111,7 @@ final class MqttSession {
       MqttGate gate,
       Context loop,
       Edge edge,
-      MqttLogin login,
+      ClientLogin login,
       Semaphore room,
       Runnable onClosed) {
     this.endpoint = endpoint;

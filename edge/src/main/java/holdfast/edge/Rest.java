@@ -2,7 +2,6 @@ package holdfast.edge;
 
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
-import holdfast.edge.site.Holder;
 import holdfast.edge.site.SiteTls;
 import io.helidon.http.Header;
 import io.helidon.http.HeaderName;
@@ -16,7 +15,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
 import java.security.cert.Certificate;
-import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Optional;
@@ -72,7 +70,7 @@ final class Rest implements Handler {
   @Override
   public void handle(ServerRequest request, ServerResponse response) {
     try {
-      Login login = login(request);
+      ClientLogin login = login(request);
       route(new Exchange(login, request, response));
     } catch (Problem problem) {
       refuse(response, problem);
@@ -98,7 +96,7 @@ final class Rest implements Handler {
     }
   }
 
-  private Login login(ServerRequest request) {
+  private ClientLogin login(ServerRequest request) {
     String address =
         request.remotePeer().address() instanceof InetSocketAddress peer
             ? peer.getAddress().getHostAddress()
@@ -107,30 +105,17 @@ final class Rest implements Handler {
         request.headers().contains(HeaderNames.AUTHORIZATION)
             ? request.headers().get(HeaderNames.AUTHORIZATION).get()
             : null;
-    if (header == null && tls.takesCertificates()) {
-      String name = certified(request.remotePeer().tlsCertificates());
-      if (name != null) {
-        return edge.logins().certified(name);
-      }
-    }
-    return edge.logins().authenticate(header, address);
+    return ClientLogin.of(
+        edge.logins(), tls, header, shown(request.remotePeer().tlsCertificates()), address);
   }
 
-  /** The name in the certificate that the client has shown; null when it has shown none. */
-  private @Nullable String certified(Optional<Certificate[]> chain) {
-    if (chain.isEmpty()
-        || chain.get().length == 0
-        || !(chain.get()[0] instanceof X509Certificate certificate)) {
-      return null;
-    }
-    try {
-      Holder holder = tls.holder(certificate);
-      return holder.kind() == Holder.Kind.USER || holder.kind() == Holder.Kind.DEVICE
-          ? holder.name()
-          : null;
-    } catch (CertificateException e) {
-      throw new Problem(Problem.Code.UNAUTHENTICATED, String.valueOf(e.getMessage()));
-    }
+  /** The certificate that the client has shown; null when it has shown none. */
+  private static @Nullable X509Certificate shown(Optional<Certificate[]> chain) {
+    return chain.isPresent()
+            && chain.get().length > 0
+            && chain.get()[0] instanceof X509Certificate certificate
+        ? certificate
+        : null;
   }
 
   private void route(Exchange exchange) throws Exception {

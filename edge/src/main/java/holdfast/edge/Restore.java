@@ -57,18 +57,21 @@ public final class Restore {
   private final SigningKey operator;
   private final Options options;
   private final Progress progress;
+  private final Steps steps;
 
   private Restore(
       EdgeFolder folder,
       List<Server> masters,
       SigningKey operator,
       Options options,
-      Progress progress) {
+      Progress progress,
+      Steps steps) {
     this.folder = folder;
     this.masters = List.copyOf(masters);
     this.operator = operator;
     this.options = options;
     this.progress = progress;
+    this.steps = steps;
   }
 
   /**
@@ -90,6 +93,13 @@ public final class Restore {
   public interface Progress {
     /** Records that are here of those that the masters hold, as far as they say. */
     void at(String capsule, long records, long total);
+  }
+
+  /** Hears what has just been done that lasts, so that a test may end it there. */
+  @FunctionalInterface
+  interface Steps {
+    /** Called after a step. */
+    void done(String step);
   }
 
   /**
@@ -122,6 +132,19 @@ public final class Restore {
       Options options,
       Progress progress)
       throws ProofException {
+    return restore(folder, masters, capsule, operator, options, progress, step -> {});
+  }
+
+  /** The same, in steps that are heard of. */
+  static Restored restore(
+      EdgeFolder folder,
+      List<Server> masters,
+      Hash capsule,
+      SigningKey operator,
+      Options options,
+      Progress progress,
+      Steps steps)
+      throws ProofException {
     if (folder.initialised()) {
       throw new HoldfastException(
           ErrorCode.INVALID,
@@ -132,7 +155,7 @@ public final class Restore {
     }
     try {
       PrivateFiles.createFolders(folder.path());
-      return new Restore(folder, masters, operator, options, progress).run(capsule);
+      return new Restore(folder, masters, operator, options, progress, steps).run(capsule);
     } catch (IOException e) {
       throw new HoldfastException(
           ErrorCode.INTERNAL, "cannot write to " + folder.path() + ": " + e, e);
@@ -162,18 +185,23 @@ public final class Restore {
       for (Metadata one : chain) {
         own.create(one, ownerSignature(one.name()));
       }
+      steps.done("capsules made");
       Masters.place(own, masters, names, operator);
+      steps.done("placed");
+      closeAgain(own, names);
       long records = 0;
       for (Hash one : names) {
         records += await(node, own, one);
         keepKeys(own, one);
       }
+      steps.done("filled");
       boolean succeeded = false;
       if (!writable(chain.getLast())) {
         names.add(succeed(own, name, names.getLast()));
         succeeded = true;
       }
       long[] made = makeView(own, names.getLast());
+      steps.done("view made");
       folder.keepCopies(options.copies());
       folder.complete(name, operator.verifyKey(), names.getLast());
       Files.deleteIfExists(draft());
@@ -216,7 +244,7 @@ public final class Restore {
       next = EdgeMetadata.predecessor(metadata).orElse(null);
     }
     for (Hash at = capsule; ; ) {
-      Statement.Succession closing = ask(at, Masters::succession);
+      Statement.Succession closing = closing(masters, at);
       if (closing == null) {
         return chain;
       }
@@ -245,6 +273,48 @@ public final class Restore {
     if (!seen.add(name)) {
       throw new ProofException(
           Violation.BROKEN_CHAIN, "the capsules of the edge name each other as predecessors");
+    }
+  }
+
+  /** The owner's closing of a capsule, by the first server that has it; null when none has. */
+  private static Statement.@Nullable Succession closing(List<Server> servers, Hash capsule)
+      throws ProofException {
+    for (Server server : servers) {
+      try (CapsuleReader reader =
+          server.openReader(capsule, List.of(), ReaderOptions.withoutCache())) {
+        Statement.Succession closing = Masters.succession(reader);
+        if (closing != null) {
+          return closing;
+        }
+      } catch (HoldfastException e) {
+        if (e.code() != ErrorCode.UNKNOWN_CAPSULE) {
+          throw e;
+        }
+      }
+    }
+    return null;
+  }
+
+  private List<Server> everywhere(Server own) {
+    List<Server> all = new ArrayList<>(List.of(own));
+    all.addAll(masters);
+    return all;
+  }
+
+  /** Tells all servers what an earlier attempt may have told only some of them. */
+  private void closeAgain(Server own, List<Hash> names) throws ProofException {
+    for (Hash one : names) {
+      Statement.Succession closing = closing(everywhere(own), one);
+      if (closing != null) {
+        declare(own, closing);
+      }
+    }
+  }
+
+  private void declare(Server own, Statement.Succession closing) throws ProofException {
+    for (Server server : everywhere(own)) {
+      server.declare(closing);
+      steps.done("closed on a server");
     }
   }
 
@@ -347,11 +417,14 @@ public final class Restore {
     if (!Files.exists(draft)) {
       Hash made =
           folder.create(own, name, operator, folder.requireWriter().verifyKey(), predecessor);
+      steps.done("successor made");
       PrivateFiles.write(draft, made + "\n");
+      steps.done("successor noted");
     }
     Hash successor = Hash.parse(Files.readString(draft).strip());
     // On the masters before the old one is closed: they must be able to say where it goes on.
     Masters.place(own, masters, List.of(successor), operator);
+    steps.done("successor placed");
     List<Hash> heads;
     try (CapsuleReader reader =
         own.openReader(predecessor, List.of(), ReaderOptions.withoutCache())) {
@@ -359,6 +432,7 @@ public final class Restore {
       Freshness fresh = reader.heads();
       if (before != null || fresh.moreHeads()) {
         if (before != null && before.successor().equals(successor)) {
+          declare(own, before);
           return successor;
         }
         throw new HoldfastException(
@@ -374,10 +448,7 @@ public final class Restore {
     Statement.Succession closing =
         Statement.Succession.sign(
             predecessor, System.currentTimeMillis(), heads, successor, operator);
-    own.declare(closing);
-    for (Server master : masters) {
-      master.declare(closing);
-    }
+    declare(own, closing);
     return successor;
   }
 

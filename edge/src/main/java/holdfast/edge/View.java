@@ -296,11 +296,11 @@ final class View implements AutoCloseable {
     return java.nio.ByteBuffer.wrap(entry).getLong();
   }
 
-  /** The incarnations of a device, with the last number taken of each. */
-  void incarnations(String device, BiPredicate<Octets, Long> visitor) {
+  /** The incarnations of a device from one on, with the last number taken of each. */
+  void incarnations(String device, Octets first, BiPredicate<Octets, Long> visitor) {
     byte[] from = ViewKeys.incarnation(device, Octets.EMPTY);
     table.scan(
-        from,
+        ViewKeys.incarnation(device, first),
         ViewKeys.after(from),
         (key, value) ->
             visitor.test(

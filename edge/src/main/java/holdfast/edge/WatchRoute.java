@@ -21,6 +21,9 @@ final class WatchRoute {
   private static final int AT_ONCE = 256;
   private static final long QUIET_MILLIS = 15_000;
 
+  /** How often a watch is ended whose client has lost its right, user or certificate. */
+  private static final long LOOK_MILLIS = 1000;
+
   private final Edge edge;
   private final Semaphore room;
   private volatile boolean stopping;
@@ -49,7 +52,7 @@ final class WatchRoute {
       throw new Problem(Problem.Code.BUSY, "too many watch already", 5);
     }
     try (OutputStream out = open(exchange)) {
-      follow(exchange.login, space, after, out);
+      follow(exchange.client, space, after, out);
     } finally {
       room.release();
     }
@@ -63,12 +66,13 @@ final class WatchRoute {
     return exchange.response.outputStream();
   }
 
-  private void follow(Login login, String space, long from, OutputStream out)
+  private void follow(ClientLogin client, String space, long from, OutputStream out)
       throws IOException, InterruptedException {
     long after = from;
+    long quietMillis = 0;
     out.write(": this is a watch of a space\n\n".getBytes(UTF_8));
     out.flush();
-    while (!stopping && edge.still(login, Right.READ, space)) {
+    while (!stopping && client.still(edge, Right.READ, space)) {
       List<String> events = new ArrayList<>();
       long[] last = {after};
       long seen = edge.view().mark().number();
@@ -90,9 +94,14 @@ final class WatchRoute {
       after = last[0];
       if (!events.isEmpty()) {
         out.flush();
-      } else if (!edge.view().awaitAbove(seen, QUIET_MILLIS)) {
-        out.write(":\n\n".getBytes(UTF_8));
-        out.flush();
+        quietMillis = 0;
+      } else if (!edge.view().awaitAbove(seen, LOOK_MILLIS)) {
+        quietMillis += LOOK_MILLIS;
+        if (quietMillis >= QUIET_MILLIS) {
+          quietMillis = 0;
+          out.write(":\n\n".getBytes(UTF_8));
+          out.flush();
+        }
       }
     }
   }

@@ -114,6 +114,28 @@ class DevicesTest {
   }
 
   @Test
+  void theIncarnationsOfADeviceAreListedInPages() throws Exception {
+    enrol(ANN, "sensor", key);
+    for (int i = 1; i <= 7; i++) {
+      byte[] queue = new byte[16];
+      queue[0] = (byte) i;
+      Batch one =
+          Batch.sign(key, Octets.wrap(queue), 1, 1, List.of(), List.of(put(1, "k" + i, "v")));
+      assertThat(send(one).statusCode()).isEqualTo(200);
+    }
+    List<String> seen = new ArrayList<>();
+    Object from = "00".repeat(16);
+    for (int pages = 1; from != null; pages++) {
+      Map<?, ?> page = json(edge.get(ANN, "/v1/devices/sensor/batches?limit=3&from=" + from));
+      ((List<?>) page.get("incarnations"))
+          .forEach(one -> seen.add(String.valueOf(((Map<?, ?>) one).get("incarnation"))));
+      from = page.get("next");
+      assertThat(pages).isLessThanOrEqualTo(3);
+    }
+    assertThat(seen).hasSize(7).doesNotHaveDuplicates().isSorted();
+  }
+
+  @Test
   void aBatchIsTakenOnceHoweverOftenItIsSent() throws Exception {
     enrol(ANN, "sensor", key);
     Batch first =
@@ -127,6 +149,11 @@ class DevicesTest {
     assertThat(text(edge.get(BOB, "/v1/kv/home/b"))).isEqualTo("by hand");
     Map<?, ?> queues = json(edge.get(ANN, "/v1/devices/sensor/batches"));
     assertThat(queues.get("incarnations").toString()).contains("last=3");
+    String only = "/v1/devices/sensor/batches?incarnation=";
+    String name = first.claim().incarnation().toHex();
+    assertThat(json(edge.get(ANN, only + name)).get("incarnations").toString()).contains("last=3");
+    assertThat(json(edge.get(ANN, only + "ab".repeat(16))).get("incarnations")).isEqualTo(List.of());
+    assertThat(edge.get(ANN, only + "x").statusCode()).isEqualTo(400);
     // The same many times at once is still taken once.
     Batch second = batch(4, 4, List.of(), put(4, "c", "4"));
     List<Boolean> duplicates = java.util.Collections.synchronizedList(new ArrayList<>());

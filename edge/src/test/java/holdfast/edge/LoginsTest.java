@@ -146,6 +146,20 @@ class LoginsTest {
     assertThat(login("ann", "correct horse", "10.0.0.1").name()).isEqualTo("ann");
   }
 
+  /** Whoever has one address of IPv6 has 2^64 of them; a network counts as one. */
+  @Test
+  void anAddressOfIpv6CountsByItsNetwork() {
+    for (int i = 0; i < 50; i++) {
+      refused("nobody" + i, "x", "2001:db8:7:1::" + Integer.toHexString(i));
+    }
+    assertThat(refused("nobody", "x", "2001:db8:7:1:ffff::1").code())
+        .isEqualTo(Problem.Code.LOCKED_OUT);
+    assertThat(refused("nobody", "x", "2001:db8:7:2::1").code())
+        .isEqualTo(Problem.Code.UNAUTHENTICATED);
+    assertThat(Lockout.network("::ffff:10.0.0.1")).isEqualTo("10.0.0.1");
+    assertThat(Lockout.network("10.0.0.1")).isNotEqualTo(Lockout.network("10.0.0.2"));
+  }
+
   /** Credential stuffing: many names, a password each, from one address. */
   @Test
   void anAddressThatTriesManyNamesIsLockedOutAndCostsNoMoreWork() {

@@ -230,6 +230,71 @@ final class RestoreTest {
     }
   }
 
+  /** Wherever it ends, the same call goes on, and every server knows what was closed. */
+  @Test
+  void aRestorationThatEndsAfterAnyStepGoesOn() throws Exception {
+    try (Site site = new Site(scratch, 2)) {
+      EdgeFolder folder = site.init("edge-1");
+      Hash capsule = folder.capsule();
+      try (Gateway edge = Site.start(folder)) {
+        site.place(edge, folder);
+        addUser(folder, "ann");
+        try (Site.User ann = user(folder)) {
+          ann.put("home", "key", "value".getBytes(UTF_8));
+        }
+        Site.backedUp(edge);
+      }
+      Map<Bytes, Bytes> before = Site.view(folder);
+      List<String> steps = new ArrayList<>();
+      restore(site, "whole", capsule, steps::add);
+      assertThat(steps)
+          .contains(
+              "placed", "filled", "successor noted", "successor placed", "view made");
+      assertThat(steps.stream().filter("closed on a server"::equals)).hasSize(3);
+      for (int i = 0; i < steps.size(); i++) {
+        int stop = i;
+        int[] step = new int[1];
+        String name = "blank-" + i;
+        assertThatThrownBy(() ->
+                restore(
+                    site,
+                    name,
+                    capsule,
+                    done -> {
+                      if (step[0]++ == stop) {
+                        throw new IllegalStateException("the power goes");
+                      }
+                    }))
+            .as(steps.get(i))
+            .hasMessage("the power goes");
+        assertThat(site.folder(name).initialised()).isFalse();
+        Restore.Restored restored = restore(site, name, capsule, done -> {});
+        assertThat(Site.view(site.folder(name))).as(steps.get(i)).isEqualTo(before);
+        List<Hash> chain = restored.capsules();
+        for (int at = 0; at + 1 < chain.size(); at++) {
+          for (Server master : site.servers()) {
+            try (CapsuleReader reader =
+                master.openReader(chain.get(at), List.of(), ReaderOptions.withoutCache())) {
+              assertThat(Masters.succession(reader)).as(steps.get(i)).isNotNull();
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private static Restore.Restored restore(
+      Site site, String name, Hash capsule, Restore.Steps steps) throws Exception {
+    return Restore.restore(
+        site.folder(name),
+        site.servers(),
+        capsule,
+        site.operator,
+        Restore.Options.defaults(),
+        (one, here, all) -> {},
+        steps);
+  }
+
   @Test
   void onlyTheOperatorRestores() throws Exception {
     try (Site site = new Site(scratch, 1)) {

@@ -1,6 +1,9 @@
 package holdfast.edge.site;
 
+import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
 import java.net.Socket;
+import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.InvalidAlgorithmParameterException;
 import java.security.cert.CertPathValidator;
@@ -16,6 +19,7 @@ import java.util.Date;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.X509ExtendedTrustManager;
 import org.jspecify.annotations.Nullable;
@@ -25,19 +29,68 @@ import org.slf4j.LoggerFactory;
 /**
  * Trusts a client whose certificate the site's authority has issued directly, which is valid now,
  * was issued to connect with, and is not revoked. Trusts no server.
+ *
+ * <p>The files of the authority and of what it has revoked are read again when one of them changes.
+ * They hold together: while they do not fit each other, what was read before holds.
  */
 final class ClientTrust extends X509ExtendedTrustManager {
   private static final Logger LOG = LoggerFactory.getLogger(ClientTrust.class);
   private static final String CLIENT_PURPOSE = "1.3.6.1.5.5.7.3.2";
 
-  private final X509Certificate authority;
-  private final @Nullable RevocationList revoked;
+  private static final int MOST_KNOWN = 10_000;
+
+  private final WatchedFile<Trusted> trusted;
   private final InstantSource clock;
 
-  ClientTrust(X509Certificate authority, @Nullable RevocationList revoked, InstantSource clock) {
-    this.authority = authority;
-    this.revoked = revoked;
+  /**
+   * What the files say.
+   *
+   * @param issued certificates that are known to be the authority's, so that they are verified once
+   */
+  private record Trusted(
+      X509Certificate authority, @Nullable RevocationList revoked, Set<X509Certificate> issued) {
+    boolean issued(X509Certificate one) {
+      if (issued.contains(one)) {
+        return true;
+      }
+      try {
+        one.verify(authority.getPublicKey());
+      } catch (GeneralSecurityException e) {
+        return false;
+      }
+      if (issued.size() >= MOST_KNOWN) {
+        issued.clear();
+      }
+      issued.add(one);
+      return true;
+    }
+  }
+
+  /**
+   * By files.
+   *
+   * @param authority the certificate of the authority
+   * @param revoked what it has revoked; null to go without
+   */
+  ClientTrust(Path authority, @Nullable Path revoked, InstantSource clock) {
+    this.trusted =
+        new WatchedFile<>(
+            revoked == null ? List.of(authority) : List.of(authority, revoked),
+            before -> read(authority, revoked, before));
     this.clock = clock;
+  }
+
+  private static Trusted read(Path authority, @Nullable Path revoked, @Nullable Trusted before) {
+    X509Certificate root = Pem.certificates(authority).getFirst();
+    if (root.getBasicConstraints() < 0) {
+      throw new HoldfastException(
+          ErrorCode.INVALID, authority + " is the certificate of no authority");
+    }
+    boolean same = before != null && before.authority().equals(root);
+    return new Trusted(
+        root,
+        revoked == null ? null : RevocationList.read(revoked, root, same ? before.revoked() : null),
+        same ? before.issued() : ConcurrentHashMap.newKeySet());
   }
 
   /** Refuses a certificate with the reason; TLS tells the client little of it, the log all. */
@@ -56,6 +109,7 @@ final class ClientTrust extends X509ExtendedTrustManager {
   private void check(X509Certificate one) throws CertificateException {
     String who = "the certificate of " + one.getSubjectX500Principal();
     Instant now = clock.instant();
+    X509Certificate authority = trusted.get().authority();
     try {
       PKIXParameters rules = new PKIXParameters(Set.of(new TrustAnchor(authority, null)));
       rules.setDate(Date.from(now));
@@ -64,7 +118,7 @@ final class ClientTrust extends X509ExtendedTrustManager {
       CertPathValidator.getInstance("PKIX")
           .validate(CertificateFactory.getInstance("X.509").generateCertPath(List.of(one)), rules);
     } catch (CertPathValidatorException e) {
-      throw new CertificateException(who + " " + reason(e, one, now), e);
+      throw new CertificateException(who + " " + reason(e, authority, one, now), e);
     } catch (InvalidAlgorithmParameterException | java.security.NoSuchAlgorithmException e) {
       throw new AssertionError("every JDK checks certificate paths", e);
     }
@@ -83,9 +137,15 @@ final class ClientTrust extends X509ExtendedTrustManager {
   Holder stillGood(X509Certificate one) throws CertificateException {
     String who = "the certificate of " + one.getSubjectX500Principal();
     Instant now = clock.instant();
+    Trusted by = trusted.get();
+    if (!by.issued(one)) {
+      throw new CertificateException(
+          who + " was not issued by the authority " + by.authority().getSubjectX500Principal());
+    }
     if (now.isAfter(one.getNotAfter().toInstant())) {
       throw new CertificateException(who + " expired at " + one.getNotAfter().toInstant());
     }
+    RevocationList revoked = by.revoked();
     Optional<Instant> since = revoked == null ? Optional.empty() : revoked.revoked(one);
     if (since.isPresent()) {
       throw new CertificateException(who + " was revoked at " + since.get());
@@ -94,7 +154,8 @@ final class ClientTrust extends X509ExtendedTrustManager {
         .orElseThrow(() -> new CertificateException(who + " does not say who holds it"));
   }
 
-  private String reason(CertPathValidatorException e, X509Certificate one, Instant now) {
+  private static String reason(
+      CertPathValidatorException e, X509Certificate authority, X509Certificate one, Instant now) {
     Date end = authority.getNotAfter();
     try {
       one.verify(authority.getPublicKey());
@@ -153,6 +214,6 @@ final class ClientTrust extends X509ExtendedTrustManager {
 
   @Override
   public X509Certificate[] getAcceptedIssuers() {
-    return new X509Certificate[] {authority};
+    return new X509Certificate[] {trusted.get().authority()};
   }
 }

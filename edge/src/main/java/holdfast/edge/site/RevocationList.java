@@ -10,7 +10,6 @@ import java.security.cert.X509CRL;
 import java.security.cert.X509CRLEntry;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
-import java.util.List;
 import java.util.Optional;
 import org.bouncycastle.asn1.ASN1Integer;
 import org.bouncycastle.asn1.ASN1OctetString;
@@ -18,17 +17,17 @@ import org.bouncycastle.asn1.x509.Extension;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the authority has revoked, by a file that is read again when it changes. A list that the
- * authority did not sign, or an older one than was read before, is refused.
+ * What the authority has revoked. A list that the authority did not sign, or an older one than was
+ * read before, is refused.
  */
-final class RevocationList {
-  private final WatchedFile<X509CRL> list;
-
-  RevocationList(Path file, X509Certificate authority) {
-    this.list = new WatchedFile<>(List.of(file), before -> read(file, authority, before));
-  }
-
-  private static X509CRL read(Path file, X509Certificate authority, @Nullable X509CRL before) {
+record RevocationList(X509CRL list) {
+  /**
+   * Reads a list.
+   *
+   * @param before what was read before of the same authority; null at first
+   */
+  static RevocationList read(
+      Path file, X509Certificate authority, @Nullable RevocationList before) {
     X509CRL found = Pem.revocations(file);
     try {
       found.verify(authority.getPublicKey());
@@ -38,12 +37,12 @@ final class RevocationList {
           file + " is not signed by the authority " + authority.getSubjectX500Principal(),
           e);
     }
-    if (before != null && number(found).compareTo(number(before)) < 0) {
+    if (before != null && number(found).compareTo(number(before.list)) < 0) {
       throw new HoldfastException(
           ErrorCode.INVALID,
-          file + " is number " + number(found) + ", older than number " + number(before));
+          file + " is number " + number(found) + ", older than number " + number(before.list));
     }
-    return found;
+    return new RevocationList(found);
   }
 
   /** The number of a list, which ascends; 0 when it has none. */
@@ -65,7 +64,7 @@ final class RevocationList {
 
   /** When a certificate was revoked; empty if it was not. */
   Optional<Instant> revoked(X509Certificate certificate) {
-    X509CRLEntry entry = list.get().getRevokedCertificate(certificate.getSerialNumber());
+    X509CRLEntry entry = list.getRevokedCertificate(certificate.getSerialNumber());
     return entry == null ? Optional.empty() : Optional.of(entry.getRevocationDate().toInstant());
   }
 }

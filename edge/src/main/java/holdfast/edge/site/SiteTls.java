@@ -55,14 +55,8 @@ public final class SiteTls {
    */
   public static SiteTls mutual(
       Path chain, Path privateKey, Path authority, @Nullable Path revoked, InstantSource clock) {
-    X509Certificate root = Pem.certificates(authority).getFirst();
-    if (root.getBasicConstraints() < 0) {
-      throw new HoldfastException(
-          ErrorCode.INVALID, authority + " is the certificate of no authority");
-    }
     return new SiteTls(
-        new ServerKey(chain, privateKey),
-        new ClientTrust(root, revoked == null ? null : new RevocationList(revoked, root), clock));
+        new ServerKey(chain, privateKey), new ClientTrust(authority, revoked, clock));
   }
 
   /** The context of connections; whether a client must show a certificate is set with them. */

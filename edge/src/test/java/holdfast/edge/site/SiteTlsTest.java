@@ -128,6 +128,35 @@ final class SiteTlsTest {
   }
 
   @Test
+  void i10AnAuthorityThatIsReplacedHoldsWithoutARestart() throws Exception {
+    SiteFixture site = site();
+    SiteTls tls = site.tls(scratch, "edge-1");
+    SSLContext alice = SiteFixture.client(scratch, "alice");
+    assertThat(meet(tls, alice)).isEqualTo("user alice");
+    SiteFixture other = new SiteFixture(scratch.resolve("other"));
+    other.issue(scratch.resolve("theirs"), Holder.Kind.USER, "carol", SiteFixture.YEAR);
+    X509Certificate before = Pem.certificates(scratch.resolve("alice.pem")).getFirst();
+    // One file is of the old authority and one of the new: what was there before holds.
+    Files.copy(
+        other.authority.certificateFile(),
+        site.authority.certificateFile(),
+        StandardCopyOption.REPLACE_EXISTING);
+    assertThat(tls.holder(before).toString()).isEqualTo("user alice");
+    Files.copy(
+        other.authority.revocationFile(),
+        site.authority.revocationFile(),
+        StandardCopyOption.REPLACE_EXISTING);
+    assertThat(meet(tls, SiteFixture.client(scratch.resolve("theirs"), "carol")))
+        .isEqualTo("user carol");
+    assertThat(meet(tls, SiteFixture.client(scratch, "alice")))
+        .startsWith("refused")
+        .contains("was not issued by the authority");
+    assertThatThrownBy(() -> tls.holder(before))
+        .as("a connection that is there")
+        .hasMessageContaining("was not issued by the authority");
+  }
+
+  @Test
   void i8PlaintextIsRefused() throws Exception {
     SiteTls tls = site().tls(scratch, "edge-1");
     try (ExecutorService one = Executors.newSingleThreadExecutor();

@@ -11,32 +11,52 @@ import java.util.Base64;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who a client of MQTT is: by user name and password, or else by the certificate that it has shown.
+ * Who a client is: by user name and password, or else by the certificate that it has shown. What
+ * lasts longer than a request asks again with {@link #still}: a connection may outlast a
+ * certificate, a user and a right.
  *
  * @param certificate null for a password
  */
-record MqttLogin(Login login, @Nullable X509Certificate certificate, SiteTls tls) {
+record ClientLogin(Login login, @Nullable X509Certificate certificate, SiteTls tls) {
   /**
-   * Finds out who a client is. May take long: bcrypt is done here.
+   * Finds out who makes a request of HTTP. May take long: bcrypt is done here.
+   *
+   * @param header of authorization; null for none
+   * @param certificate what the handshake has accepted; null for none
+   * @throws Problem UNAUTHENTICATED, LOCKED_OUT or BUSY
+   */
+  static ClientLogin of(
+      Logins logins,
+      SiteTls tls,
+      @Nullable String header,
+      @Nullable X509Certificate certificate,
+      String address) {
+    if (header == null && certificate != null && tls.takesCertificates()) {
+      Holder holder = holder(tls, certificate);
+      if (holder == null) {
+        throw Logins.unauthenticated();
+      }
+      return new ClientLogin(logins.certified(holder.name()), certificate, tls);
+    }
+    return new ClientLogin(logins.authenticate(header, address), null, tls);
+  }
+
+  /**
+   * Finds out who a client of MQTT is, in the same way.
    *
    * @param auth what CONNECT brought; null for nothing
    * @param certificate what the handshake has accepted; null for none
    * @throws Problem UNAUTHENTICATED, LOCKED_OUT or BUSY
    */
-  static MqttLogin of(
+  static ClientLogin ofMqtt(
       Logins logins,
       SiteTls tls,
       @Nullable MqttAuth auth,
       @Nullable X509Certificate certificate,
       String address) {
-    if (auth == null && certificate != null) {
-      Holder holder = holder(tls, certificate);
-      if (holder == null) {
-        throw Logins.unauthenticated();
-      }
-      return new MqttLogin(logins.certified(holder.name()), certificate, tls);
-    }
-    return new MqttLogin(logins.authenticate(basic(auth), address), null, tls);
+    // Whoever gives a name and no password that is right is not let in by a certificate.
+    String header = auth == null ? null : basic(auth);
+    return of(logins, tls, header, auth == null ? certificate : null, address);
   }
 
   private static @Nullable Holder holder(SiteTls tls, X509Certificate certificate) {
