@@ -7,8 +7,10 @@ import holdfast.client.KeptCapsule;
 import holdfast.client.PrivateFiles;
 import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
 import holdfast.edge.EdgeMetadata;
 import holdfast.edge.MasterExport;
+import holdfast.node.heartbeat.EdgeState;
 import holdfast.wire.EdgeReport;
 import holdfast.wire.PeerStatus;
 import java.io.BufferedWriter;
@@ -57,26 +59,40 @@ final class MasterCommand extends GroupCommand {
    *
    * @param name by the metadata of its capsules, which its owner has signed
    * @param capsules oldest first
+   * @param master that was asked
    */
-  record Edge(String name, List<KeptCapsule> capsules) {
+  record Edge(String name, List<KeptCapsule> capsules, VerifyKey master) {
     KeptCapsule newest() {
       return capsules.getLast();
     }
 
     /**
-     * The edge's own server: the member that says so; or else the only one that says nothing, since
-     * masters do. Null when that leaves several.
+     * The edge's own server: the member that says so, signed by the key that writes the capsule; or
+     * else the only one that says nothing, since masters do. Null when that leaves several.
      */
     @Nullable PeerStatus server() {
       List<PeerStatus> members =
           newest().status().getPeersList().stream().filter(PeerStatus::getMember).toList();
       for (PeerStatus member : members) {
-        if (member.getSaid().hasEdge()) {
+        if (genuine(member)) {
           return member;
         }
       }
       List<PeerStatus> silent = members.stream().filter(member -> !member.hasSaid()).toList();
       return silent.size() == 1 ? silent.getFirst() : null;
+    }
+
+    /** Whether a member has said what only the edge can sign. Any master could say it. */
+    private boolean genuine(PeerStatus member) {
+      EdgeReport report = member.getSaid().getEdge();
+      try {
+        VerifyKey identity = VerifyKey.ed25519(member.getIdentity().toByteArray());
+        return member.getSaid().hasEdge()
+            && capsules.stream()
+                .anyMatch(one -> EdgeState.verifies(report, one.metadata(), identity, master));
+      } catch (ProofException e) {
+        return false;
+      }
     }
 
     long records() {
@@ -104,12 +120,13 @@ final class MasterCommand extends GroupCommand {
       return json.put("edgeRecords", said == null ? null : said.getRecords())
           .put("backlogRecords", said == null ? null : said.getBacklogRecords())
           .put("backlogBytes", said == null ? null : said.getBacklogBytes())
-          .put("oldestMillis", said == null ? null : said.getOldestMillis());
+          .put("oldestMillis", said == null ? null : said.getOldestMillis())
+          .put("saidMillis", said == null ? null : said.getTimeMillis());
     }
 
     @Nullable EdgeReport said() {
       PeerStatus server = server();
-      return server != null && server.getSaid().hasEdge() ? server.getSaid().getEdge() : null;
+      return server != null && genuine(server) ? server.getSaid().getEdge() : null;
     }
 
     String line() {
@@ -151,7 +168,10 @@ final class MasterCommand extends GroupCommand {
       for (KeptCapsule one : kept.values()) {
         Statement.Succession closing = one.succession();
         if (closing == null || !kept.containsKey(closing.successor())) {
-          edges.add(new Edge(EdgeMetadata.edge(one.metadata()).orElseThrow(), chain(kept, one)));
+          edges.add(new Edge(
+                  EdgeMetadata.edge(one.metadata()).orElseThrow(),
+                  chain(kept, one),
+                  master.identity()));
         }
       }
       edges.sort(Comparator.comparing(Edge::name).thenComparing(edge -> edge.newest().name()));
@@ -203,14 +223,15 @@ final class MasterCommand extends GroupCommand {
       description = "Lists the edges that a server keeps: up or lost, and what waits at each.",
       footerHeading = "%n",
       footer = {
-        "Names and capsules are the operator's signed word; whether an edge is up, and what waits there,",
-        "is what the master says.",
+        "Names and capsules are the operator's signed word; what waits at an edge is the edge's, signed for",
+        "this master. Whether it is up, and that nothing newer was said, is what the master says.",
         "",
         "Example:",
         "  holdfast master list --server one.example:7420",
         "",
         "JSON: edge, state, capsule, capsules, records (here), silentMillis, edgeRecords,",
-        "backlogRecords, backlogBytes, oldestMillis (as the edge said last; null if it said nothing)"
+        "backlogRecords, backlogBytes, oldestMillis (as the edge said last; null if it said nothing),",
+        "saidMillis (when that was, by the edge's clock)"
       })
   static final class ListEdges extends OnMaster {
     ListEdges(Terminal terminal) {

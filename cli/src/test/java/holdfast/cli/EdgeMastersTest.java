@@ -3,11 +3,16 @@ package holdfast.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.base.Hash;
+import holdfast.crypto.SigningKey;
 import holdfast.edge.EdgeFolder;
 import holdfast.node.Node;
+import holdfast.node.heartbeat.EdgeState;
+import holdfast.node.replication.Backlog;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -68,6 +73,33 @@ class EdgeMastersTest {
       for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(file);
       }
+    }
+  }
+
+  /** A member of the placement that says of itself that it is the edge, to another. */
+  @Test
+  void aMasterThatSpeaksAsTheEdgeIsNotTakenForIt() throws Exception {
+    Cli cli = new Cli(scratch.resolve("home"));
+    try (Node master = Cli.serve(scratch.resolve("master"));
+        Node liar = Cli.serve(scratch.resolve("liar"));
+        Running _ = Running.up(cli)) {
+      String at = master.endpoint().toString();
+      cli.json("edge", "place", "--on", at + "," + liar.endpoint());
+      Hash capsule = Hash.parse((String) cli.json("edge", "status").get("capsule"));
+      liar.speakAsEdge(
+          () -> new EdgeState("kitchen", capsule, 4711, Backlog.NONE),
+          SigningKey.generate(new SecureRandom()));
+      eventually(
+          "the master has heard the liar",
+          () ->
+              master.peers(capsule).stream()
+                  .anyMatch(peer -> peer.getSaid().getEdge().getRecords() == 4711));
+      eventually(
+          "the master has heard the edge",
+          () -> cli.json("master", "list", "--server", at).get("edgeRecords") != null);
+      assertThat(cli.json("master", "list", "--server", at))
+          .containsEntry("state", "up")
+          .doesNotContainEntry("edgeRecords", 4711.0);
     }
   }
 

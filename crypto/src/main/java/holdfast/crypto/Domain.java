@@ -67,6 +67,8 @@ public enum Domain {
   RENDEZVOUS("hf1.rdzv"),
   /** A server's signature under its word on how much of a capsule it holds. */
   HOLDING("hf1.hold"),
+  /** An edge's signature under what it says of itself, for one server. */
+  EDGE_STATE("hf1.edge"),
   /** A device's signature under what it says of a range of its operations. */
   DEVICE_BATCH("hf1.devb"),
   /** A device's signature at its enrolment. */

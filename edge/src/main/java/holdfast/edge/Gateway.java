@@ -75,7 +75,7 @@ public final class Gateway implements AutoCloseable {
               new Edge(
                   folder.name(), view, flusher, edgeCapsule, logins, passwords, node.identity()));
       this.backup = new Backup(node, folder.name(), edgeCapsule.names(), folder::copies);
-      node.speakAsEdge(backup::state);
+      node.speakAsEdge(backup::state, folder.writer());
       edge.backup(backup);
       edge.erasures(erasures);
       this.rest = part(RestPort.listen(options, edge, tls));

@@ -264,9 +264,13 @@ public final class Node implements AutoCloseable {
     return identity.verifyKey();
   }
 
-  /** Says in heartbeats from now on that this server is an edge, and how it is. */
-  public void speakAsEdge(Supplier<EdgeState> state) {
-    heartbeats.speakFor(state);
+  /**
+   * Says in heartbeats from now on that this server is an edge, and how it is.
+   *
+   * @param writer the key that writes the edge's capsule, and signs what is said
+   */
+  public void speakAsEdge(Supplier<EdgeState> state, SigningKey writer) {
+    heartbeats.speakFor(state, identity(), writer);
   }
 
   /**

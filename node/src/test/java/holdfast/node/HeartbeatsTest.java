@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
+import holdfast.capsule.Metadata;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
 import holdfast.client.WriterOptions;
+import holdfast.crypto.VerifyKey;
 import holdfast.crypto.SigningKey;
 import holdfast.net.Connection;
 import holdfast.net.Endpoint;
@@ -76,7 +78,14 @@ class HeartbeatsTest {
   private static void speak(NodeFixture edge) {
     Hash capsule = edge.capsule;
     Node node = edge.node;
-    node.speakAsEdge(() -> new EdgeState("plant-7", capsule, 3, node.backlog(capsule, 1)));
+    node.speakAsEdge(() -> new EdgeState("plant-7", capsule, 3, node.backlog(capsule, 1)), edge.owner);
+  }
+
+  private static Metadata metadata(NodeFixture edge) throws ProofException {
+    try (CapsuleReader reader =
+        edge.server.openReader(edge.capsule, List.of(), ReaderOptions.defaults())) {
+      return reader.metadata();
+    }
   }
 
   private static PeerStatus seen(Server server, Hash capsule) {
@@ -103,6 +112,15 @@ class HeartbeatsTest {
       EdgeReport said = seen(atMaster, edge.capsule).getSaid().getEdge();
       assertThat(said.getName()).isEqualTo("plant-7");
       assertThat(said.getCapsule().toByteArray()).isEqualTo(edge.capsule.toBytes());
+      // Signed by the writer, by this edge and for this master: nobody else can pass it on.
+      Metadata metadata = metadata(edge);
+      VerifyKey by = edge.node.identity();
+      assertThat(EdgeState.verifies(said, metadata, by, master.identity())).isTrue();
+      assertThat(EdgeState.verifies(said, metadata, by, by)).isFalse();
+      assertThat(EdgeState.verifies(said, metadata, master.identity(), master.identity()))
+          .isFalse();
+      EdgeReport later = said.toBuilder().setTimeMillis(said.getTimeMillis() + 1).build();
+      assertThat(EdgeState.verifies(later, metadata, by, master.identity())).isFalse();
       NodeFixture.eventually(
           "the edge hears the master", () -> seen(edge.server, edge.capsule).hasSaid());
       assertThat(seen(edge.server, edge.capsule).getSaid().getWritable()).isTrue();

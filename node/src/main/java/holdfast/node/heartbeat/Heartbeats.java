@@ -2,6 +2,7 @@ package holdfast.node.heartbeat;
 
 import com.google.protobuf.UnsafeByteOperations;
 import holdfast.base.Hash;
+import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Connection;
 import holdfast.net.PeerIdentity;
@@ -51,7 +52,7 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
   private final Map<VerifyKey, Outgoing> outgoing = new HashMap<>();
   private final Map<VerifyKey, StreamObserver<Heartbeat>> incoming = new HashMap<>();
   private Runnable lostListener = () -> {};
-  private volatile @Nullable Supplier<EdgeState> edge;
+  private volatile @Nullable Edge edge;
   private volatile @Nullable ScheduledFuture<?> ticking;
   private boolean full;
   private boolean closed;
@@ -78,9 +79,22 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
     this.voice = voice;
   }
 
-  /** Says from now on that this server is an edge. */
-  public void speakFor(Supplier<EdgeState> state) {
-    edge = state;
+  /**
+   * What an edge says of itself, and how.
+   *
+   * @param identity of this server
+   * @param writer the key that writes the edge's capsule
+   */
+  private record Edge(Supplier<EdgeState> state, VerifyKey identity, SigningKey writer) {}
+
+  /**
+   * Says from now on that this server is an edge.
+   *
+   * @param identity of this server
+   * @param writer the key that writes the edge's capsule, and signs what is said
+   */
+  public void speakFor(Supplier<EdgeState> state, VerifyKey identity, SigningKey writer) {
+    edge = new Edge(state, identity, writer);
   }
 
   /** Calls somebody whenever a peer is lost. */
@@ -176,22 +190,23 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
   private String nameOf(VerifyKey who) {
     Heartbeat last = said.get(who);
     return last != null && last.hasEdge()
-        ? "edge " + last.getEdge().getName() + " (" + who + ")"
+        ? "peer " + who + ", which calls itself edge " + last.getEdge().getName()
         : "peer " + who;
   }
 
   // ---- Saying -----------------------------------------------------------------------------------
 
-  private Heartbeat speak(long number, Hash capsule) {
+  private Heartbeat speak(long number, Hash capsule, VerifyKey to) {
     Heartbeat.Builder beat =
         voice
             .speak(capsule)
             .setNumber(number)
             .setIntervalMillis((int) intervalMillis)
             .setCapsule(UnsafeByteOperations.unsafeWrap(capsule.toBytes()));
-    Supplier<EdgeState> state = edge;
-    if (state != null) {
-      beat.setEdge(state.get().toWire());
+    Edge said = edge;
+    if (said != null) {
+      long now = System.currentTimeMillis();
+      beat.setEdge(said.state().get().toWire(now, said.identity(), to, said.writer()));
     }
     return beat.build();
   }
@@ -231,7 +246,7 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
         // What was said before has not left yet; more of it helps nobody.
         return;
       }
-      out.onNext(speak(++number, capsule));
+      out.onNext(speak(++number, capsule, who));
     }
 
     private CallStreamObserver<Heartbeat> open(Hash capsule) {
@@ -365,7 +380,7 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
       Hearing older = replaced(peer);
       heard(peer, beat);
       if (out.isReady()) {
-        out.onNext(speak(beat.getNumber(), capsule));
+        out.onNext(speak(beat.getNumber(), capsule, peer));
       }
       return older;
     }
