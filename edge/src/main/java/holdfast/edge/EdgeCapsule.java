@@ -44,6 +44,9 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
   private @Nullable CapsuleWriter writer;
   private @Nullable CapsuleReader reader;
 
+  /** After the last record of this capsule that the view has; one of an older capsule has none. */
+  private long arrival;
+
   /**
    * A capsule on a server.
    *
@@ -112,12 +115,17 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
       Hash name = open.append(leaves, timeMillis);
       WriteResult result = open.commit().getLast();
       return switch (result) {
-        case WriteResult.Stored stored ->
-            stored.entries().stream()
-                    .anyMatch(entry -> entry.outcome() == Receipt.Outcome.ERASED)
-                ? new Appended.Erased(name)
-                : new Appended.Synced(name);
-        case WriteResult.Replicated replicated -> new Appended.Synced(name);
+        case WriteResult.Stored stored -> {
+          arrival++;
+          yield stored.entries().stream()
+                  .anyMatch(entry -> entry.outcome() == Receipt.Outcome.ERASED)
+              ? new Appended.Erased(name)
+              : new Appended.Synced(name);
+        }
+        case WriteResult.Replicated replicated -> {
+          arrival++;
+          yield new Appended.Synced(name);
+        }
         case WriteResult.Refused refused -> {
           // The run of the writer goes on from a record that is not there: it has to begin anew.
           closeWriter();
@@ -182,19 +190,28 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
   }
 
   @Override
+  public long arrival() {
+    return arrival;
+  }
+
+  @Override
   public boolean catchUp(View view) throws ProofException {
     CapsuleReader from = reader();
     View.Mark mark = view.mark();
     boolean empty = mark.record().equals(Hash.ZERO);
     if (!empty && standsBefore(from, mark)) {
-      return inOrderOfArrival(from, view, mark);
+      boolean whole = inOrderOfArrival(from, view, mark);
+      arrival = view.mark().arrival();
+      return whole;
     }
     if (predecessor == null ? !empty : !predecessor.catchUp(view)) {
       return false;
     }
     View.Mark before = view.mark();
     View.Mark start = new View.Mark(Hash.ZERO, 0, before.number(), before.timeMillis());
-    return inOrderOfArrival(from, view, start) || inOrderOfLinks(from, view);
+    boolean whole = inOrderOfArrival(from, view, start) || inOrderOfLinks(from, view);
+    arrival = view.mark().equals(before) ? 0 : view.mark().arrival();
+    return whole;
   }
 
   /** Whether the last record applied is the one before the arrival number that is noted. */

@@ -28,6 +28,9 @@ interface EdgeLog {
   /** Appends one record and waits until it is synced. */
   Appended append(List<byte[]> leaves, long timeMillis);
 
+  /** The arrival number after that of the record that was applied or appended last; 0 for none. */
+  long arrival();
+
   /**
    * Applies what the view does not know yet, in the order in which the edge's writer links its
    * records.

@@ -208,7 +208,7 @@ final class Flusher implements AutoCloseable {
       }
       case EdgeLog.Appended.Erased(Hash record) -> {
         ViewUpdate.apply(
-            view, record, flush.timeMillis(), view.mark().arrival() + 1, List.<EdgeLeaf>of());
+            view, record, flush.timeMillis(), log.arrival(), List.<EdgeLeaf>of());
         whenErased.run();
         Problem problem =
             new Problem(
@@ -242,7 +242,7 @@ final class Flusher implements AutoCloseable {
     // Before the view tells of it.
     recent.add(record, flush.leaves());
     return ViewUpdate.apply(
-        view, record, flush.timeMillis(), view.mark().arrival() + 1, flush.leaves());
+        view, record, flush.timeMillis(), log.arrival(), flush.leaves());
   }
 
   private void drop(Flush flush) {

@@ -63,6 +63,11 @@ final class FaultyLog implements EdgeLog {
   }
 
   @Override
+  public synchronized long arrival() {
+    return written.size();
+  }
+
+  @Override
   public synchronized boolean catchUp(View view) throws ProofException {
     int from = 0;
     for (int i = 0; i < written.size(); i++) {

@@ -13,18 +13,27 @@ import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
 import holdfast.device.Batch;
+import holdfast.device.Device;
+import holdfast.device.DeviceFolder;
 import holdfast.device.DeviceKey;
+import holdfast.device.DeviceOptions;
+import holdfast.device.EdgeAddress;
+import holdfast.device.EdgeLogin;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
+import holdfast.net.Endpoint;
 import java.io.StringWriter;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -166,6 +175,13 @@ final class RestoreTest {
             .containsExactly(tuple("missing", 21L, 25L));
       }
 
+      // What was written into the successor is found at the next start: the view is not made anew.
+      String table = Files.readString(again.path().resolve("view").resolve("IDENTITY"));
+      try (Gateway _ = Site.start(again)) {
+        assertThat(Files.readString(again.path().resolve("view").resolve("IDENTITY")))
+            .isEqualTo(table);
+      }
+
       // Lost again: all of it is found from any capsule of the edge.
       Map<Bytes, Bytes> later = Site.view(again);
       wipe(again.path());
@@ -293,6 +309,96 @@ final class RestoreTest {
         Restore.Options.defaults(),
         (one, here, all) -> {},
         steps);
+  }
+
+  /** Fault: restore while devices write. They go on, and all of it arrives once and in order. */
+  @Test
+  void devicesWriteWhileTheirEdgeIsGoneAndRestored() throws Exception {
+    try (Site site = new Site(scratch, 1)) {
+      EdgeFolder folder = site.init("edge-1");
+      Hash capsule = folder.capsule();
+      Path authority = scratch.resolve("authority");
+      int port;
+      EdgeAddress address;
+      DeviceFolder queue = new DeviceFolder(scratch.resolve("device"));
+      try (Gateway edge = Site.start(folder)) {
+        port = edge.rest().port();
+        site.place(edge, folder);
+        addUser(folder, "ann");
+        copy(folder.site(), authority);
+        address =
+            new EdgeAddress(
+                URI.create("https://localhost:" + port),
+                authority.resolve("ca.pem"),
+                new EdgeLogin.Password("ann", new String(PASSWORD, UTF_8)));
+        Device.enrol(queue, address, "kitchen", Duration.ofSeconds(60));
+        try (Device device = Device.open(DeviceOptions.of(queue.path(), address))) {
+          put(device, 1, 50);
+          assertThat(device.flush(Duration.ofSeconds(60))).isTrue();
+        }
+        Site.backedUp(edge);
+      }
+      wipe(folder.path());
+      EdgeFolder again = site.folder("edge-1");
+      try (Device device = Device.open(DeviceOptions.of(queue.path(), address))) {
+        // Nobody is there, and the device does not wait for anybody.
+        put(device, 51, 250);
+        Restore.Restored[] restored = new Restore.Restored[1];
+        Thread restoring =
+            Thread.ofPlatform()
+                .start(() -> {
+                  try {
+                    restored[0] = site.restore(again, capsule);
+                  } catch (Exception e) {
+                    throw new AssertionError(e);
+                  }
+                });
+        int last = 250;
+        while (restoring.isAlive()) {
+          put(device, ++last, last);
+          LockSupport.parkNanos(1_000_000);
+        }
+        assertThat(restored[0]).isNotNull();
+        copy(authority, again.site());
+        try (Gateway edge =
+            Gateway.start(
+                EdgeOptions.of(
+                    again.path(), new Endpoint("127.0.0.1", port), Site.ANYWHERE))) {
+          put(device, last + 1, last + 50);
+          assertThat(device.flush(Duration.ofSeconds(120))).isTrue();
+          EdgeAudit.Report audit = audit(edge, again);
+          assertThat(audit.violations()).isEmpty();
+          assertThat(audit.complete()).isTrue();
+          assertThat(audit.repeated()).isZero();
+          try (Site.User ann = user(again)) {
+            for (int i = last + 41; i <= last + 50; i++) {
+              assertThat(new String(ann.get("home", "k" + i % 10).body(), UTF_8))
+                  .isEqualTo("v" + i);
+            }
+          }
+          Site.backedUp(edge);
+        }
+      }
+    }
+  }
+
+  private static void put(Device device, int first, int last) throws Exception {
+    for (int i = first; i <= last; i++) {
+      device.put("home", "k" + i % 10, "text/plain", Octets.wrap(("v" + i).getBytes(UTF_8)));
+    }
+  }
+
+  private static void copy(Path from, Path to) throws Exception {
+    try (Stream<Path> files = Files.walk(from)) {
+      for (Path file : files.toList()) {
+        Path target = to.resolve(from.relativize(file).toString());
+        if (Files.isDirectory(file)) {
+          Files.createDirectories(target);
+        } else {
+          Files.copy(file, target);
+        }
+      }
+    }
   }
 
   @Test
