@@ -8,8 +8,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An {@link OrderedMap} in memory for a {@link RecordGraph} of many records that is made once, used,
- * and thrown away. Writes are visible at once.
+ * An {@link OrderedMap} in memory for a {@link RecordGraph} of many records that is made once,
+ * used, and thrown away. Writes are visible at once.
  *
  * <p>Names are most of what such a graph holds. They lie side by side in large arrays, 40 bytes
  * each, and are found through a hash table of their numbers, four bytes a slot; what a name is the
@@ -54,8 +54,7 @@ public final class PackedOrderedMap implements OrderedMap {
     while (slots[slot] != 0) {
       int number = slots[slot] - 1;
       int from = offset(number);
-      if (Arrays.equals(
-          segment(number), from, from + Hash.SIZE, bytes, at, at + Hash.SIZE)) {
+      if (Arrays.equals(segment(number), from, from + Hash.SIZE, bytes, at, at + Hash.SIZE)) {
         return slot;
       }
       slot = (slot + 1) & (slots.length - 1);

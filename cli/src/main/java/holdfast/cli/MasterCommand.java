@@ -168,7 +168,8 @@ final class MasterCommand extends GroupCommand {
       for (KeptCapsule one : kept.values()) {
         Statement.Succession closing = one.succession();
         if (closing == null || !kept.containsKey(closing.successor())) {
-          edges.add(new Edge(
+          edges.add(
+              new Edge(
                   EdgeMetadata.edge(one.metadata()).orElseThrow(),
                   chain(kept, one),
                   master.identity()));

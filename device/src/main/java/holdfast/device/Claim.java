@@ -161,8 +161,7 @@ public record Claim(
     Octets root = in.octets(Tree.HASH_SIZE);
     Origin origin = first == 1 ? Origin.read(in) : null;
     try {
-      return new Claim(
-          device, incarnation, first, last, List.of(ranges), operations, root, origin);
+      return new Claim(device, incarnation, first, last, List.of(ranges), operations, root, origin);
     } catch (IllegalArgumentException e) {
       throw in.malformed("is against a rule: " + e.getMessage());
     }

@@ -194,7 +194,8 @@ sealed interface EdgeLeaf {
    * @param claim the name of the claim
    * @param place where it stands, or stood
    */
-  record LastTaken(String device, Octets incarnation, long first, long last, Hash claim, Place place)
+  record LastTaken(
+      String device, Octets incarnation, long first, long last, Hash claim, Place place)
       implements EdgeLeaf {
     /** Checks name, size and numbers. */
     public LastTaken {

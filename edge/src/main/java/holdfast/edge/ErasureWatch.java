@@ -48,6 +48,7 @@ final class ErasureWatch implements AutoCloseable {
   private final View view;
   private final Flusher flusher;
   private final EdgeCapsule newest;
+
   /** For the one thread that settles. */
   private final Map<Hash, CapsuleReader> readers = new HashMap<>();
 
@@ -139,8 +140,7 @@ final class ErasureWatch implements AutoCloseable {
           EdgeLeaf.User now = flush.userNow(name);
           return now == null
               ? null
-              : new EdgeLeaf.User(
-                  flush.timeMillis(), "", name, now.passwordHash(), now.grants());
+              : new EdgeLeaf.User(flush.timeMillis(), "", name, now.passwordHash(), now.grants());
         });
     restate(
         devices(),
@@ -149,12 +149,7 @@ final class ErasureWatch implements AutoCloseable {
           return now == null
               ? null
               : new EdgeLeaf.Device(
-                  flush.timeMillis(),
-                  now.user(),
-                  name,
-                  now.key(),
-                  now.signature(),
-                  now.enrolled());
+                  flush.timeMillis(), now.user(), name, now.key(), now.signature(), now.enrolled());
         });
     restate(List.copyOf(view.spaces.keySet()), Flush::limitsNow);
     restate(view.lastTaken(), (flush, taken) -> taken);

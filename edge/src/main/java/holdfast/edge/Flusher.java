@@ -207,12 +207,10 @@ final class Flusher implements AutoCloseable {
         publish(flush, record, effects);
       }
       case EdgeLog.Appended.Erased(Hash record) -> {
-        ViewUpdate.apply(
-            view, record, flush.timeMillis(), log.arrival(), List.<EdgeLeaf>of());
+        ViewUpdate.apply(view, record, flush.timeMillis(), log.arrival(), List.<EdgeLeaf>of());
         whenErased.run();
         Problem problem =
-            new Problem(
-                Problem.Code.BUSY, "the owner has just erased the present; try again", 1);
+            new Problem(Problem.Code.BUSY, "the owner has just erased the present; try again", 1);
         flush.waiting().forEach(one -> one.ticket().failed(problem));
       }
       case EdgeLog.Appended.Refused(HoldfastException reason) -> {
@@ -241,8 +239,7 @@ final class Flusher implements AutoCloseable {
     changes.add(flush.leaves().size());
     // Before the view tells of it.
     recent.add(record, flush.leaves());
-    return ViewUpdate.apply(
-        view, record, flush.timeMillis(), log.arrival(), flush.leaves());
+    return ViewUpdate.apply(view, record, flush.timeMillis(), log.arrival(), flush.leaves());
   }
 
   private void drop(Flush flush) {

@@ -208,7 +208,8 @@ final class MqttPort implements AutoCloseable {
   private void logIn(Arriving arriving, @Nullable X509Certificate certificate, String address) {
     MqttEndpoint client = arriving.client;
     try {
-      ClientLogin login = ClientLogin.ofMqtt(edge.logins(), tls, client.auth(), certificate, address);
+      ClientLogin login =
+          ClientLogin.ofMqtt(edge.logins(), tls, client.auth(), certificate, address);
       String id = login.name() + "/" + client.clientIdentifier();
       MqttSession[] made = new MqttSession[1];
       MqttSession session =

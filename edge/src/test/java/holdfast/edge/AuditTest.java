@@ -273,16 +273,14 @@ class AuditTest {
 
   // ---- From one count to the next ---------------------------------------------------------------
 
-  private static final Octets LATER = Octets.wrap(new byte[] {
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
-  });
+  private static final Octets LATER =
+      Octets.wrap(new byte[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
 
   /** The first batch of a queue that goes on from another. */
   private Batch begins(Octets queue, Origin origin) {
     List<Operation> operations = List.of(put(1, "later"));
     Claim claim =
-        new Claim(
-            key.publicKey(), queue, 1, 1, List.of(), 1, Batch.rootOf(operations), origin);
+        new Claim(key.publicKey(), queue, 1, 1, List.of(), 1, Batch.rootOf(operations), origin);
     return new Batch(SignedClaim.sign(key, claim), operations);
   }
 

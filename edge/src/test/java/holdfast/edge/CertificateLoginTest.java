@@ -81,7 +81,8 @@ class CertificateLoginTest {
         KeyFactory.getInstance("EC")
             .generatePrivate(new PKCS8EncodedKeySpec(Base64.getDecoder().decode(pem)));
     SSLContext tls = SSLContext.getInstance("TLS");
-    tls.init(new KeyManager[] {new Shown(chain, key)}, trust.getTrustManagers(), new SecureRandom());
+    tls.init(
+        new KeyManager[] {new Shown(chain, key)}, trust.getTrustManagers(), new SecureRandom());
     return HttpClient.newBuilder().sslContext(tls).version(HttpClient.Version.HTTP_1_1).build();
   }
 
@@ -96,8 +97,7 @@ class CertificateLoginTest {
     }
 
     @Override
-    public String chooseEngineClientAlias(
-        String[] types, Principal[] issuers, SSLEngine engine) {
+    public String chooseEngineClientAlias(String[] types, Principal[] issuers, SSLEngine engine) {
       return "me";
     }
 

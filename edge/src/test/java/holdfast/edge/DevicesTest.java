@@ -152,7 +152,8 @@ class DevicesTest {
     String only = "/v1/devices/sensor/batches?incarnation=";
     String name = first.claim().incarnation().toHex();
     assertThat(json(edge.get(ANN, only + name)).get("incarnations").toString()).contains("last=3");
-    assertThat(json(edge.get(ANN, only + "ab".repeat(16))).get("incarnations")).isEqualTo(List.of());
+    assertThat(json(edge.get(ANN, only + "ab".repeat(16))).get("incarnations"))
+        .isEqualTo(List.of());
     assertThat(edge.get(ANN, only + "x").statusCode()).isEqualTo(400);
     // The same many times at once is still taken once.
     Batch second = batch(4, 4, List.of(), put(4, "c", "4"));

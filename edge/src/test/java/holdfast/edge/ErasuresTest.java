@@ -95,8 +95,7 @@ class ErasuresTest {
       EdgeFolder.Admin running = edge.folder.running();
       try (Server server = Server.at(running.node(), running.identity());
           CapsuleReader reader =
-              server.openReader(
-                  edge.folder.capsule(), List.of(), ReaderOptions.withoutCache())) {
+              server.openReader(edge.folder.capsule(), List.of(), ReaderOptions.withoutCache())) {
         Hash head = reader.heads().heads().getFirst();
         return new View.Mark(
             head, 0, 0, reader.readHeaders(List.of(head)).size() == 1 ? time(reader, head) : 0);
@@ -105,8 +104,7 @@ class ErasuresTest {
       }
     }
 
-    private static long time(CapsuleReader reader, Hash head)
-        throws holdfast.base.ProofException {
+    private static long time(CapsuleReader reader, Hash head) throws holdfast.base.ProofException {
       return reader.proofMaterial(head, -1).chain().getLast().header().timeMillis();
     }
   }
@@ -190,8 +188,7 @@ class ErasuresTest {
   // ---- Values -----------------------------------------------------------------------------------
 
   @Test
-  void anErasedValueIsShownNoMoreNorIsTheOneBeforeItNowAndWhenTheViewIsMadeAnew()
-      throws Exception {
+  void anErasedValueIsShownNoMoreNorIsTheOneBeforeItNowAndWhenTheViewIsMadeAnew() throws Exception {
     edge.put(ANN, "/v1/kv/home/door", "older");
     HttpResponse<byte[]> written = edge.put(ANN, "/v1/kv/home/door", "secret 7c1f");
     edge.put(ANN, "/v1/kv/home/window", "open");
@@ -247,8 +244,7 @@ class ErasuresTest {
   }
 
   @Test
-  void anErasureThatTheEdgeLearnsOfWhenItStartsIsFollowedBeforeAnythingIsServed()
-      throws Exception {
+  void anErasureThatTheEdgeLearnsOfWhenItStartsIsFollowedBeforeAnythingIsServed() throws Exception {
     HttpResponse<byte[]> written = edge.put(ANN, "/v1/kv/home/door", "secret");
     edge.restart(() -> eraseWhileAway(leaf(written)));
     assertThat(status(ANN, "/v1/kv/home/door")).isEqualTo(404);

@@ -264,8 +264,7 @@ final class RestoreTest {
       List<String> steps = new ArrayList<>();
       restore(site, "whole", capsule, steps::add);
       assertThat(steps)
-          .contains(
-              "placed", "filled", "successor noted", "successor placed", "view made");
+          .contains("placed", "filled", "successor noted", "successor placed", "view made");
       assertThat(steps.stream().filter("closed on a server"::equals)).hasSize(3);
       for (int i = 0; i < steps.size(); i++) {
         int stop = i;
@@ -299,8 +298,8 @@ final class RestoreTest {
     }
   }
 
-  private static Restore.Restored restore(
-      Site site, String name, Hash capsule, Restore.Steps steps) throws Exception {
+  private static Restore.Restored restore(Site site, String name, Hash capsule, Restore.Steps steps)
+      throws Exception {
     return Restore.restore(
         site.folder(name),
         site.servers(),
@@ -362,8 +361,7 @@ final class RestoreTest {
         copy(authority, again.site());
         try (Gateway edge =
             Gateway.start(
-                EdgeOptions.of(
-                    again.path(), new Endpoint("127.0.0.1", port), Site.ANYWHERE))) {
+                EdgeOptions.of(again.path(), new Endpoint("127.0.0.1", port), Site.ANYWHERE))) {
           put(device, last + 1, last + 50);
           assertThat(device.flush(Duration.ofSeconds(120))).isTrue();
           EdgeAudit.Report audit = audit(edge, again);

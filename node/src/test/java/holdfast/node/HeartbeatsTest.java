@@ -10,8 +10,8 @@ import holdfast.client.CapsuleReader;
 import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
 import holdfast.client.WriterOptions;
-import holdfast.crypto.VerifyKey;
 import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
 import holdfast.net.Connection;
 import holdfast.net.Endpoint;
 import holdfast.net.faulty.Faults;
@@ -78,7 +78,8 @@ class HeartbeatsTest {
   private static void speak(NodeFixture edge) {
     Hash capsule = edge.capsule;
     Node node = edge.node;
-    node.speakAsEdge(() -> new EdgeState("plant-7", capsule, 3, node.backlog(capsule, 1)), edge.owner);
+    node.speakAsEdge(
+        () -> new EdgeState("plant-7", capsule, 3, node.backlog(capsule, 1)), edge.owner);
   }
 
   private static Metadata metadata(NodeFixture edge) throws ProofException {

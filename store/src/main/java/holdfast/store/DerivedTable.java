@@ -234,8 +234,7 @@ public final class DerivedTable implements AutoCloseable {
     use(open -> {
       try (CompactRangeOptions all =
           new CompactRangeOptions()
-              .setBottommostLevelCompaction(
-                  CompactRangeOptions.BottommostLevelCompaction.kForce)) {
+              .setBottommostLevelCompaction(CompactRangeOptions.BottommostLevelCompaction.kForce)) {
         open.compactRange(open.getDefaultColumnFamily(), null, null, all);
       }
       return true;

@@ -33,9 +33,7 @@ public record EdgeState(String name, Hash capsule, long records, Backlog backlog
   EdgeReport toWire(long timeMillis, VerifyKey edge, VerifyKey to, SigningKey writer) {
     EdgeReport unsigned = toWire(timeMillis);
     byte[] signature = writer.sign(Domain.EDGE_STATE, signed(unsigned, edge, to));
-    return unsigned.toBuilder()
-        .setSignature(UnsafeByteOperations.unsafeWrap(signature))
-        .build();
+    return unsigned.toBuilder().setSignature(UnsafeByteOperations.unsafeWrap(signature)).build();
   }
 
   /**
