@@ -13,13 +13,19 @@ public record Origin(Kind kind, Octets before, long last) {
   /** What a device knows of the incarnation before. */
   public enum Kind {
     /** There was none, as far as the device knows. */
-    FIRST,
+    FIRST(0),
     /** It ends with {@code last}. */
-    CONTINUES,
+    CONTINUES(1),
     /** It has {@code last} at least: the device has lost numbers that an edge has taken. */
-    CONTINUES_AT_LEAST,
+    CONTINUES_AT_LEAST(2),
     /** There was one, and nothing else is known: the queue could not be read. */
-    UNKNOWN
+    UNKNOWN(3);
+
+    private final int number;
+
+    Kind(int number) {
+      this.number = number;
+    }
   }
 
   static final int SIZE = 1 + Claim.INCARNATION_SIZE + 8;
@@ -42,7 +48,7 @@ public record Origin(Kind kind, Octets before, long last) {
   }
 
   void encode(ByteBuffer out) {
-    out.put((byte) kind.ordinal()).put(before.unsafeArray()).putLong(last);
+    out.put((byte) kind.number).put(before.unsafeArray()).putLong(last);
   }
 
   static Origin read(Input in) throws MalformedException {
