@@ -86,11 +86,14 @@ final class ClientTrust extends X509ExtendedTrustManager {
       throw new HoldfastException(
           ErrorCode.INVALID, authority + " is the certificate of no authority");
     }
-    boolean same = before != null && before.authority().equals(root);
+    // What was read of another authority says nothing of this one.
+    Trusted same = before != null && before.authority().equals(root) ? before : null;
     return new Trusted(
         root,
-        revoked == null ? null : RevocationList.read(revoked, root, same ? before.revoked() : null),
-        same ? before.issued() : ConcurrentHashMap.newKeySet());
+        revoked == null
+            ? null
+            : RevocationList.read(revoked, root, same == null ? null : same.revoked()),
+        same == null ? ConcurrentHashMap.newKeySet() : same.issued());
   }
 
   /** Refuses a certificate with the reason; TLS tells the client little of it, the log all. */
