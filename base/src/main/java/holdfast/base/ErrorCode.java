@@ -36,7 +36,9 @@ public enum ErrorCode {
   /** The two sides speak no version of the protocol in common. */
   VERSION(15, 505, 1),
   /** A placement of a higher version is known already. */
-  SUPERSEDED(16, 409, 1);
+  SUPERSEDED(16, 409, 1),
+  /** The owner has all the bytes it may have on this server. */
+  QUOTA(17, 507, 1);
 
   private final int number;
   private final int httpStatus;

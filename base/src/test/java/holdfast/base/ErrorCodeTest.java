@@ -36,6 +36,7 @@ class ErrorCodeTest {
             "13 SUCCEEDED",
             "14 INTERNAL",
             "15 VERSION",
-            "16 SUPERSEDED");
+            "16 SUPERSEDED",
+            "17 QUOTA");
   }
 }

@@ -140,6 +140,9 @@ final class Failures {
       case DENIED -> "Use a key that may do this: --key FILE";
       case BUSY -> "Try again in a moment.";
       case DISK_FULL -> "Free space on the server's disk; reading goes on meanwhile.";
+      case QUOTA ->
+          "Erase what is not needed, ask the server's operator for more (up --owner-bytes), or place"
+              + " the capsule elsewhere.";
       case TOO_LARGE -> "Ask for less at once, or send smaller pieces.";
       case DAMAGED -> "Stop the server and run: holdfast fsck --data DIR";
       case STOPPING -> "Try again when the server is up.";

@@ -10,6 +10,7 @@ import holdfast.client.Server;
 import holdfast.crypto.VerifyKey;
 import holdfast.wire.CapsuleStatus;
 import holdfast.wire.Lie;
+import holdfast.wire.OwnerBytes;
 import holdfast.wire.ServerStatus;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,9 +32,11 @@ import picocli.CommandLine.Parameters;
       "  holdfast status 3f2a",
       "",
       "JSON: server, identity, version, crypto, startedAt, sessions, capsules, dataBytes, freeBytes,",
-      "writable, damaged (records), scrubbedAt (null before everything was looked at once),",
+      "writable, ownerBytesLimit (null for none), owners (that have most: owner, bytes), damaged",
+      "(records), scrubbedAt (null before everything was looked at once),",
       "lies (of other servers: time, capsule, peer, what); of a",
       "capsule: server, capsule, owner, writers, description, created, records, proven, holes, damaged,",
+      "bytes, ownerBytes, ownerBytesLimit,",
       "closed, successor, erasures, grants, epochs (of the content keys kept here), placement: version,",
       "time, members (server, identity)"
     })
@@ -74,6 +77,8 @@ final class StatusCommand extends ServerCommand {
               .put(
                   "scrubbedAt",
                   status.getScrubbedMillis() == 0 ? null : time(status.getScrubbedMillis()))
+              .put("ownerBytesLimit", limit(status))
+              .put("owners", ownersJson(status))
               .put("lies", SyncCommand.lies(status.getLiesList())),
           "Server    "
               + target.endpoint()
@@ -99,8 +104,36 @@ final class StatusCommand extends ServerCommand {
                   ? "not everything looked at yet"
                   : "everything looked at by " + time(status.getScrubbedMillis()))
               + (status.getWritable() ? "" : "\nWrites are refused")
+              + owners(status)
               + lies(status));
     }
+  }
+
+  private static @Nullable Long limit(ServerStatus status) {
+    return status.getOwnerBytesLimit() == 0 ? null : status.getOwnerBytesLimit();
+  }
+
+  private static List<Json> ownersJson(ServerStatus status) throws ProofException {
+    List<Json> owners = new ArrayList<>();
+    for (OwnerBytes one : status.getOwnersList()) {
+      owners.add(
+          Json.object()
+              .put("owner", VerifyKey.ed25519(one.getOwner().toByteArray()))
+              .put("bytes", one.getBytes()));
+    }
+    return owners;
+  }
+
+  private static String owners(ServerStatus status) throws ProofException {
+    StringBuilder text = new StringBuilder();
+    for (OwnerBytes one : status.getOwnersList()) {
+      text.append("\nOwner     ")
+          .append(VerifyKey.ed25519(one.getOwner().toByteArray()))
+          .append(": ")
+          .append(bytes(one.getBytes()))
+          .append(limit(status) == null ? "" : " of " + bytes(status.getOwnerBytesLimit()));
+    }
+    return text.toString();
   }
 
   private static String lies(ServerStatus status) throws ProofException {
@@ -127,11 +160,17 @@ final class StatusCommand extends ServerCommand {
 
   /** What one server shows of a capsule. */
   private record Seen(
-      Server server, CapsuleStatus status, Metadata metadata, List<Statement> statements) {
+      Server server,
+      CapsuleStatus status,
+      @Nullable Long limit,
+      Metadata metadata,
+      List<Statement> statements) {
     static Seen by(CapsuleReader reader) throws ProofException {
+      ServerStatus status = reader.status();
       return new Seen(
           reader.server(),
-          reader.status().getCapsule(),
+          status.getCapsule(),
+          StatusCommand.limit(status),
           reader.metadata(),
           reader.statements(true));
     }
@@ -173,6 +212,9 @@ final class StatusCommand extends ServerCommand {
                 .put("proven", status.getProven())
                 .put("holes", status.getHoles())
                 .put("damaged", status.getDamaged())
+                .put("bytes", status.getBytes())
+                .put("ownerBytes", status.getOwnerBytes())
+                .put("ownerBytesLimit", seen.limit())
                 .put("closed", successor != null)
                 .put("successor", successor)
                 .put("erasures", erasures)
@@ -201,6 +243,13 @@ final class StatusCommand extends ServerCommand {
               + status.getHoles()
               + " missing"
               + (status.getDamaged() == 0 ? "" : ", " + status.getDamaged() + " damaged"));
+      Long limit = seen.limit();
+      lines.add(
+          "Takes     "
+              + bytes(status.getBytes())
+              + ", with its owner's other capsules there "
+              + bytes(status.getOwnerBytes())
+              + (limit == null ? "" : " of " + bytes(limit)));
       lines.add("Stated    " + erasures + " erasures, " + grants + " grants");
       lines.add("Server    " + seen.server().endpoint() + " " + seen.server().identity());
       lines.add("Keys here " + (epochs.isEmpty() ? "none" : "epochs " + epochs));

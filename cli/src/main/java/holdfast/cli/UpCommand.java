@@ -69,6 +69,14 @@ final class UpCommand extends BaseCommand {
   List<String> allowOwner = new ArrayList<>();
 
   @Option(
+      names = "--owner-bytes",
+      paramLabel = "N",
+      description =
+          "How many bytes of records one owner may have here, counted as their headers and sealed"
+              + " bodies. Default: no limit.")
+  @Nullable Long ownerBytes;
+
+  @Option(
       names = "--reserve-bytes",
       paramLabel = "N",
       description = "Free disk space below which writes are refused. Default: 64 MiB.")
@@ -120,6 +128,9 @@ final class UpCommand extends BaseCommand {
     StoreOptions store = StoreOptions.defaults();
     if (reserveBytes != null) {
       store = store.withReserveBytes(reserveBytes);
+    }
+    if (ownerBytes != null) {
+      store = store.withOwnerBytes(ownerBytes);
     }
     NodeOptions options =
         NodeOptions.of(

@@ -137,6 +137,35 @@ class HomeTest {
   }
 
   @Test
+  void whatAnOwnerHasIsShownAndBounded() throws Exception {
+    holdfast.net.Endpoint any = new holdfast.net.Endpoint("127.0.0.1", 0);
+    holdfast.node.NodeOptions options =
+        holdfast.node.NodeOptions.of(folder.resolve("data"), any, any, java.util.Set.of());
+    Cli cli = new Cli(folder.resolve("home"));
+    try (Node server = Node.start(options.withStore(options.store().withOwnerBytes(20_000)))) {
+      cli.use(server);
+      String key = cli.key("owner");
+      String capsule = cli.ok("create", "--key", key);
+      String record =
+          cli.input("x".repeat(15_000), "append", capsule, "--key", key).failsWith(0).line();
+      assertThat(cli.input("x".repeat(9000), "append", capsule, "--key", key).failsWith(1).err())
+          .contains("may have 20000 bytes", "up --owner-bytes");
+      java.util.Map<String, Object> status = cli.json("status");
+      assertThat(status).containsEntry("ownerBytesLimit", 20_000.0);
+      java.util.Map<?, ?> owner = (java.util.Map<?, ?>) ((List<?>) status.get("owners")).getFirst();
+      double has = (Double) owner.get("bytes");
+      assertThat(has).isBetween(15_000.0, 16_000.0);
+      assertThat(cli.json("status", capsule))
+          .containsEntry("bytes", has)
+          .containsEntry("ownerBytes", has)
+          .containsEntry("ownerBytesLimit", 20_000.0);
+      assertThat(cli.ok("status")).contains("Owner     ed25519:", " of ");
+      cli.ok("erase", capsule, record, "--reason", "room", "--key", key);
+      cli.input("x".repeat(9000), "append", capsule, "--key", key).failsWith(0);
+    }
+  }
+
+  @Test
   void fsckFindsAFlippedByte() throws Exception {
     Path data = folder.resolve("data");
     Cli cli = new Cli(folder.resolve("home"));

@@ -42,7 +42,8 @@ final class ServerMain {
                 store.pendingBytes(),
                 8 << 20,
                 256,
-                1 << 20));
+                1 << 20,
+                StoreOptions.UNLIMITED));
   }
 
   private static NodeOptions options(List<String> args) {

@@ -100,7 +100,7 @@ final class Problem extends RuntimeException {
           case DENIED -> Code.DENIED;
           case BUSY -> Code.BUSY;
           case STOPPING, UNREACHABLE, SUCCEEDED, SUPERSEDED -> Code.STOPPING;
-          case DISK_FULL -> Code.DISK_FULL;
+          case DISK_FULL, QUOTA -> Code.DISK_FULL;
           case TOO_LARGE -> Code.TOO_LARGE;
           case DAMAGED -> Code.DAMAGED;
           case VIOLATION, UNPROVEN -> Code.VIOLATION;

@@ -44,7 +44,7 @@ final class HttpPort implements AutoCloseable {
                                 .header(
                                     HeaderNames.CONTENT_TYPE,
                                     "text/plain; version=0.0.4; charset=utf-8")
-                                .send(metrics.registry.scrape())))
+                                .send(metrics.scrape())))
             .build()
             .start();
     return new HttpPort(server);

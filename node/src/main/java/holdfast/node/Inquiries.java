@@ -9,10 +9,12 @@ import holdfast.capsule.RecordGraph;
 import holdfast.capsule.Statement;
 import holdfast.crypto.Providers;
 import holdfast.node.replication.Replication;
+import holdfast.store.StoreOptions;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.CapsuleStatus;
 import holdfast.wire.FreshAnswer;
 import holdfast.wire.HoldAnswer;
+import holdfast.wire.OwnerBytes;
 import holdfast.wire.Reply;
 import holdfast.wire.Resolve;
 import holdfast.wire.Resolved;
@@ -24,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 /** What a client asks about the server and the session's capsule: heads, names, status. */
 final class Inquiries {
   private static final int NAMES_RESOLVED = 8;
+
+  /** Owners that a status lists at most. */
+  private static final int OWNERS = 16;
 
   /** The version that the server states. */
   static final String VERSION =
@@ -131,12 +136,23 @@ final class Inquiries {
             .setWritable(service.store.writable())
             .setDamaged(service.store.damagedCount())
             .setScrubbedMillis(service.scrubber.progress().completedMillis());
+    long limit = service.store.ownerBytesLimit();
+    status.setOwnerBytesLimit(limit == StoreOptions.UNLIMITED ? 0 : limit);
+    Metrics.most(service.store.bytesByOwner(), OWNERS)
+        .forEach((owner, bytes) ->
+            status.addOwners(
+                OwnerBytes.newBuilder()
+                    .setOwner(Session.bytes(owner.bytes().toArray()))
+                    .setBytes(bytes)));
     Replication replication = service.replication;
     if (replication != null) {
       replication.lies().forEach(lie -> status.addLies(lie.toStatus()));
     }
     if (current != null) {
-      CapsuleStatus.Builder of = CapsuleService.status(current);
+      CapsuleStatus.Builder of =
+          CapsuleService.status(current)
+              .setBytes(current.usedBytes())
+              .setOwnerBytes(service.store.bytesOf(current.metadata().owner()));
       if (replication != null) {
         of.addAllPeers(service.peersOf(replication, current.name()));
       }

@@ -15,6 +15,7 @@ import holdfast.node.replication.Liars;
 import holdfast.node.replication.Replication;
 import holdfast.store.CapsuleStore;
 import holdfast.store.Scrubber;
+import holdfast.store.StoreOptions;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.PeerStatus;
 import java.io.IOException;
@@ -237,6 +238,11 @@ public final class Node implements AutoCloseable {
         "holdfast_peers", "Servers that keep the same capsules as this one", heartbeats::known);
     metrics.gauge(
         "holdfast_peers_lost", "Those of them that are silent for too long", heartbeats::lost);
+    metrics.gauge(
+        "holdfast_owner_bytes_limit",
+        "Bytes of records that one owner may have here; 0 for no limit",
+        () -> store.ownerBytesLimit() == StoreOptions.UNLIMITED ? 0 : store.ownerBytesLimit());
+    metrics.ofOwners(store::bytesByOwner);
     metrics.gauge("holdfast_damaged_records", "Records known to be damaged", store::damagedCount);
     metrics.gauge(
         "holdfast_scrub_completed_seconds",

@@ -82,7 +82,8 @@ class HostileConnectionTest {
             200_000,
             store.reserveBytes(),
             store.graphBlocks(),
-            store.capsuleBytes()),
+            store.capsuleBytes(),
+            store.ownerBytes()),
         of.replication(),
         of.heartbeatMillis());
   }

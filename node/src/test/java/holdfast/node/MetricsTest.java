@@ -46,6 +46,11 @@ class MetricsTest {
       assertThat(DamageTest.metric(port, "holdfast_receipts_total")).isEqualTo(4);
       var status = raw.call(Request.newBuilder().setStatus(Status.newBuilder())).getStatus();
       assertThat(status.getCapsules()).isEqualTo(2);
+      long bytes = first.header().size() + second.header().size() + second.header().sealedSize();
+      String owner = "holdfast_owner_bytes{owner=\"" + fixture.owner.verifyKey() + "\"}";
+      assertThat(DamageTest.metric(port, owner)).isEqualTo(bytes);
+      assertThat(DamageTest.metric(port, "holdfast_owner_bytes_limit")).isZero();
+      assertThat(status.getOwners(0).getBytes()).isEqualTo(bytes);
       assertThat(status.getDamaged()).isZero();
     }
   }

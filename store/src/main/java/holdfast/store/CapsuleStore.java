@@ -49,6 +49,7 @@ public final class CapsuleStore implements AutoCloseable {
   private final Bodies bodies;
   private final RecordCache cache;
   private final Quarantine quarantine;
+  private final Usage usage;
   private final RotWatch rotWatch;
   private final Freeing freeing;
   private final Committer committer;
@@ -71,6 +72,7 @@ public final class CapsuleStore implements AutoCloseable {
     this.bodies = new Bodies(tables);
     this.cache = new RecordCache(options.recordCacheBytes());
     this.quarantine = new Quarantine(tables);
+    this.usage = new Usage(tables);
     this.rotWatch = new RotWatch(tables, folder);
     quarantine.onDamage(rotWatch::suspect);
     this.freeing = new Freeing(tables, databaseFolder(folder), rotWatch::tablesWait);
@@ -166,6 +168,10 @@ public final class CapsuleStore implements AutoCloseable {
 
   OpenCapsules open() {
     return capsules;
+  }
+
+  Usage usage() {
+    return usage;
   }
 
   Quarantine quarantine() {
@@ -317,6 +323,21 @@ public final class CapsuleStore implements AutoCloseable {
           ErrorCode.DAMAGED, "a stored capsule is damaged: " + e.getMessage(), e);
     }
     return counts;
+  }
+
+  /** How many bytes of records each owner has here. */
+  public Map<VerifyKey, Long> bytesByOwner() {
+    return usage.ofOwners();
+  }
+
+  /** How many bytes of records one owner may have here; {@link StoreOptions#UNLIMITED} for any. */
+  public long ownerBytesLimit() {
+    return options.ownerBytes();
+  }
+
+  /** How many bytes of records one owner has here. */
+  public long bytesOf(VerifyKey owner) {
+    return usage.ofOwner(owner);
   }
 
   /** Up to {@code limit} capsule names that begin with these hexadecimal digits. */

@@ -20,6 +20,11 @@ final class Keys {
     return ByteBuffer.allocate(5 + peer.length).put((byte) 'p').putInt(capsule).put(peer).array();
   }
 
+  /** Where the bytes of a capsule's records are counted. */
+  static byte[] usage(int capsule) {
+    return ByteBuffer.allocate(5).put((byte) 'u').putInt(capsule).array();
+  }
+
   static byte[] capsule(Hash name) {
     return ByteBuffer.allocate(33).put((byte) 'c').put(name.toBytes()).array();
   }

@@ -30,7 +30,7 @@ import org.rocksdb.WriteBatch;
  */
 final class RecordBlocks {
   static final int SHIFT = 4;
-  private static final int SIZE = 1 << SHIFT;
+  static final int SIZE = 1 << SHIFT;
   private static final int INLINE_BYTES = 1024;
 
   /**

@@ -34,6 +34,11 @@ final class Staging {
   private final RecordCache cache;
   private final Freeing freeing;
   private final WriteBatch out;
+  private final Usage usage;
+  private final long ownerBytes;
+
+  /** Bytes of records that this group brings or takes away. */
+  private final Map<StoredCapsule, Long> used = new HashMap<>();
 
   /** Bodies that this group takes away (none) or replaces, by arrival. */
   private final Map<StoredCapsule, Map<Long, Optional<Body>>> erased = new HashMap<>();
@@ -51,6 +56,8 @@ final class Staging {
     this.cache = store.cache();
     this.freeing = store.freeing();
     this.out = out;
+    this.usage = store.usage();
+    this.ownerBytes = store.options().ownerBytes();
   }
 
   /** Notes what this group erases, so that its bytes are freed. */
@@ -134,6 +141,9 @@ final class Staging {
     if (graph.closed()) {
       refuseOutsiders(batch, graph);
     }
+    if (ownerBytes < StoreOptions.UNLIMITED && !batch.records().isEmpty()) {
+      usage.refuseBeyond(ownerBytes, batch, used);
+    }
   }
 
   /** The statement that closed the capsule, also one that this group brings. */
@@ -210,6 +220,7 @@ final class Staging {
     } else if (!body.whole()) {
       capsule.graph().markErased(arrival, false);
     }
+    used.merge(capsule, Usage.of(header, body == null), Long::sum);
     boolean inline = RecordBlocks.inline(header);
     blocks.add(filling, capsule, arrival, header, inline ? body : null);
     if (body != null && !inline) {
@@ -226,11 +237,15 @@ final class Staging {
       }
     }
     blocks.finish(out, filling);
+    usage.stage(out, used);
   }
 
   private void rewrite(StoredCapsule capsule, long arrival, @Nullable Body body)
       throws RocksDBException {
     RecordHeader header = headerOf(capsule, arrival);
+    if (body == null) {
+      used.merge(capsule, Usage.of(header, true) - Usage.of(header, false), Long::sum);
+    }
     if (RecordBlocks.inline(header)) {
       blocks.rewrite(filling, capsule, arrival, body);
     } else if (body != null) {
@@ -252,6 +267,7 @@ final class Staging {
     }
     kept.forEach((capsule, statements) -> statements.forEach(capsule::remember));
     erased.forEach((capsule, rewritten) -> capsule.contents().forget(rewritten.keySet()));
+    usage.publish(used);
   }
 
   private static @Nullable Body withoutErased(

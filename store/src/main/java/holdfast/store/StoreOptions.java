@@ -11,6 +11,8 @@ package holdfast.store;
  * @param graphBlocks blocks of 256 records that each open capsule keeps decoded at most
  * @param capsuleBytes memory for all open capsules together, beyond which those that were used
  *     longest ago are let go
+ * @param ownerBytes bytes of records that one owner may have here: headers, and sealed bodies that
+ *     are not erased; {@link #UNLIMITED} for as many as there is room for
  */
 public record StoreOptions(
     long blockCacheBytes,
@@ -19,7 +21,17 @@ public record StoreOptions(
     long pendingBytes,
     long reserveBytes,
     int graphBlocks,
-    long capsuleBytes) {
+    long capsuleBytes,
+    long ownerBytes) {
+  /** No limit for owners. */
+  public static final long UNLIMITED = Long.MAX_VALUE;
+
+  /** Checks the limit of owners. */
+  public StoreOptions {
+    if (ownerBytes < 1) {
+      throw new IllegalArgumentException("an owner may have 1 byte at least, not " + ownerBytes);
+    }
+  }
 
   /** What a server uses when nothing is configured. */
   public static StoreOptions defaults() {
@@ -31,7 +43,8 @@ public record StoreOptions(
         Math.min(256L << 20, heap / 8),
         64L << 20,
         4096,
-        Math.min(512L << 20, heap / 8));
+        Math.min(512L << 20, heap / 8),
+        UNLIMITED);
   }
 
   /** The same with another reserve of disk space. */
@@ -43,7 +56,8 @@ public record StoreOptions(
         pendingBytes,
         bytes,
         graphBlocks,
-        capsuleBytes);
+        capsuleBytes,
+        ownerBytes);
   }
 
   /** The same with another budget for open capsules. */
@@ -55,6 +69,20 @@ public record StoreOptions(
         pendingBytes,
         reserveBytes,
         graphBlocks,
+        bytes,
+        ownerBytes);
+  }
+
+  /** The same with another limit for each owner. */
+  public StoreOptions withOwnerBytes(long bytes) {
+    return new StoreOptions(
+        blockCacheBytes,
+        recordCacheBytes,
+        memtableBytes,
+        pendingBytes,
+        reserveBytes,
+        graphBlocks,
+        capsuleBytes,
         bytes);
   }
 }

@@ -45,6 +45,9 @@ public final class StoredCapsule implements ChainProof.Source {
 
   final ReentrantLock lock = new ReentrantLock();
 
+  /** Bytes of its records, as {@link Usage} counts them; changed under the lock. */
+  private volatile long usedBytes;
+
   /** What it was last seen to hold in memory. */
   private volatile long memoryBytes;
 
@@ -60,6 +63,7 @@ public final class StoredCapsule implements ChainProof.Source {
     this.table = new CapsuleTable(tables, number);
     this.graph = new RecordGraph(table, store.options().graphBlocks());
     this.contents = new Contents(store, this);
+    this.usedBytes = Usage.ofCapsule(tables, number);
     loadStatements();
   }
 
@@ -144,6 +148,16 @@ public final class StoredCapsule implements ChainProof.Source {
       case Statement.Grant grant -> {}
       case Statement.WriterSignature signature -> {}
     }
+  }
+
+  /** Bytes of its records: headers, and sealed bodies that are not erased. */
+  public long usedBytes() {
+    return usedBytes;
+  }
+
+  /** Counts what was committed. Under the lock. */
+  void use(long bytes) {
+    usedBytes += bytes;
   }
 
   // ---- What never changes

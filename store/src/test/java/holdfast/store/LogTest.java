@@ -60,7 +60,8 @@ class LogTest {
   void anEarlierLogThatIsMissingOrCutIsNoticed() throws Exception {
     // Bodies fill their table and switch the log long before the others are flushed.
     StoreOptions options =
-        new StoreOptions(8 << 20, 4 << 20, 256 << 10, 64 << 20, 1 << 20, 16, 64 << 20);
+        new StoreOptions(
+            8 << 20, 4 << 20, 256 << 10, 64 << 20, 1 << 20, 16, 64 << 20, StoreOptions.UNLIMITED);
     Path crashed = crashed(options, 250);
     List<Path> logs = logs(crashed);
     assertThat(logs).hasSizeGreaterThan(2);

@@ -35,11 +35,12 @@ import org.jspecify.annotations.Nullable;
 /** Capsules, writers and batches for tests of the store. */
 final class StoreFixture {
   static final StoreOptions SMALL =
-      new StoreOptions(8 << 20, 4 << 20, 1 << 20, 64 << 20, 1 << 20, 16, 64 << 20);
+      new StoreOptions(
+          8 << 20, 4 << 20, 1 << 20, 64 << 20, 1 << 20, 16, 64 << 20, StoreOptions.UNLIMITED);
 
   /** The same with a record cache too small to keep anything: every read meets the disk. */
   static final StoreOptions UNCACHED =
-      new StoreOptions(8 << 20, 0, 1 << 20, 64 << 20, 1 << 20, 2, 64 << 20);
+      new StoreOptions(8 << 20, 0, 1 << 20, 64 << 20, 1 << 20, 2, 64 << 20, StoreOptions.UNLIMITED);
 
   private StoreFixture() {}
 
