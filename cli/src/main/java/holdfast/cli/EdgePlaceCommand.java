@@ -5,7 +5,6 @@ import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
 import holdfast.edge.EdgeFolder;
 import holdfast.edge.Masters;
-import holdfast.net.Endpoint;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Command;
@@ -73,7 +72,7 @@ final class EdgePlaceCommand extends BaseCommand {
     List<Server> masters = new ArrayList<>();
     try (Server own = Server.at(running.node(), running.identity())) {
       for (String one : on) {
-        masters.add(Server.at(Endpoint.parse(one), terminal.home().trust()));
+        masters.add(Server.at(Contexts.resolve(terminal.home(), one), terminal.home().trust()));
       }
       List<Placing.Placed> placed =
           Masters.place(own, masters, Masters.capsules(own, folder.capsule()), operator);

@@ -4,7 +4,6 @@ import holdfast.base.Hash;
 import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
 import holdfast.edge.Restore;
-import holdfast.net.Endpoint;
 import holdfast.net.Routes;
 import java.util.ArrayList;
 import java.util.List;
@@ -98,7 +97,7 @@ final class EdgeRestoreCommand extends BaseCommand {
     List<Server> masters = new ArrayList<>();
     try (Progress progress = new Progress(terminal, "records restored")) {
       for (String one : from) {
-        masters.add(Server.at(Endpoint.parse(one), terminal.home().trust()));
+        masters.add(Server.at(Contexts.resolve(terminal.home(), one), terminal.home().trust()));
       }
       Restore.Restored restored =
           Restore.restore(

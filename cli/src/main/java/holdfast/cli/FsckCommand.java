@@ -3,7 +3,6 @@ package holdfast.cli;
 import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
-import holdfast.net.Endpoint;
 import holdfast.store.CapsuleStore;
 import holdfast.store.Fsck;
 import holdfast.store.StoreOptions;
@@ -153,7 +152,7 @@ final class FsckCommand extends BaseCommand {
     List<Server> named = new ArrayList<>();
     try (CapsuleStore store = CapsuleStore.open(folder, StoreOptions.defaults())) {
       for (String one : from) {
-        named.add(Server.at(Endpoint.parse(one), terminal.home().trust()));
+        named.add(Server.at(Contexts.resolve(terminal.home(), one), terminal.home().trust()));
       }
       return FolderRepair.run(store, named, self, this::step);
     } finally {

@@ -158,6 +158,7 @@ public final class Main implements Runnable {
     commands.put("sync", () -> SyncCommand.commandLine(terminal));
     commands.put("status", () -> new StatusCommand(terminal));
     commands.put("pin", () -> new PinCommand(terminal));
+    commands.put("context", () -> ContextCommand.commandLine(terminal));
     commands.put("device", () -> DeviceCommand.commandLine(terminal));
     commands.put("bench", BenchCommand::new);
     commands.put("sim", () -> new SimCommand(terminal));

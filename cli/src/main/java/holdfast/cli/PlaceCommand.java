@@ -220,7 +220,7 @@ final class PlaceCommand extends ServerCommand {
 
   private List<Endpoint> members(Target target) {
     return copies == null
-        ? on.stream().map(Endpoint::parse).toList()
+        ? on.stream().map(one -> Contexts.resolve(target.home(), one)).toList()
         : Choice.among(target.home()).choose(target.capsule(), copies);
   }
 

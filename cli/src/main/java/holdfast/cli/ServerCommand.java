@@ -33,9 +33,9 @@ abstract class ServerCommand extends BaseCommand {
 
   @Option(
       names = "--server",
-      paramLabel = "HOST:PORT",
+      paramLabel = "HOST:PORT|NAME",
       description =
-          "The server to use, and no other. Default: those on which the capsule is placed, the one where"
+          "The server to use, and no other; a name is one of 'holdfast context'. Default: those on which the capsule is placed, the one where"
               + " it was last used, or 127.0.0.1:7420, or node 1 of the cluster if nothing is there.",
       order = 990)
   @Nullable String server;
@@ -85,7 +85,7 @@ abstract class ServerCommand extends BaseCommand {
     if (node != null && !typed) {
       return Cluster.of(terminal.home()).node(node).endpoint();
     }
-    return server == null ? null : Endpoint.parse(server);
+    return server == null ? null : Contexts.resolve(terminal.home(), server);
   }
 
   /** Whether a flag is on the command line, rather than in a setting. */

@@ -53,12 +53,13 @@ final class Settings implements CommandLine.IDefaultValueProvider {
       Set<String> known = new TreeSet<>();
       collect(main, "", known);
       for (String key : file.keySet()) {
-        if (!known.contains(key)) {
+        if (!known.contains(key) && !Contexts.owns(key)) {
           throw Failure.usage(
               path + " sets '" + key + "', which is no flag of any command",
               "Remove it; keys are written like flags without the dashes, under [COMMAND].");
         }
       }
+      Contexts.of(path, file);
     }
     return new Settings(terminal.environment, file);
   }

@@ -496,6 +496,7 @@ class CommandsTest {
             "fsck",
             "status",
             "pin",
+            "context",
             "sim",
             "completion")) {
       assertThat(cli.ok(verb, "--help")).contains("Usage: holdfast " + verb, "--json");
