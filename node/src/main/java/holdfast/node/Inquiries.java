@@ -136,9 +136,9 @@ final class Inquiries {
             .setWritable(service.store.writable())
             .setDamaged(service.store.damagedCount())
             .setScrubbedMillis(service.scrubber.progress().completedMillis());
-    long limit = service.store.ownerBytesLimit();
+    long limit = service.store.usage().limit();
     status.setOwnerBytesLimit(limit == StoreOptions.UNLIMITED ? 0 : limit);
-    Metrics.most(service.store.bytesByOwner(), OWNERS)
+    Metrics.most(service.store.usage().ofOwners(), OWNERS)
         .forEach((owner, bytes) ->
             status.addOwners(
                 OwnerBytes.newBuilder()
@@ -152,7 +152,7 @@ final class Inquiries {
       CapsuleStatus.Builder of =
           CapsuleService.status(current)
               .setBytes(current.usedBytes())
-              .setOwnerBytes(service.store.bytesOf(current.metadata().owner()));
+              .setOwnerBytes(service.store.usage().ofOwner(current.metadata().owner()));
       if (replication != null) {
         of.addAllPeers(service.peersOf(replication, current.name()));
       }

@@ -241,8 +241,8 @@ public final class Node implements AutoCloseable {
     metrics.gauge(
         "holdfast_owner_bytes_limit",
         "Bytes of records that one owner may have here; 0 for no limit",
-        () -> store.ownerBytesLimit() == StoreOptions.UNLIMITED ? 0 : store.ownerBytesLimit());
-    metrics.ofOwners(store::bytesByOwner);
+        () -> store.usage().limit() == StoreOptions.UNLIMITED ? 0 : store.usage().limit());
+    metrics.ofOwners(store.usage()::ofOwners);
     metrics.gauge("holdfast_damaged_records", "Records known to be damaged", store::damagedCount);
     metrics.gauge(
         "holdfast_scrub_completed_seconds",

@@ -72,7 +72,7 @@ public final class CapsuleStore implements AutoCloseable {
     this.bodies = new Bodies(tables);
     this.cache = new RecordCache(options.recordCacheBytes());
     this.quarantine = new Quarantine(tables);
-    this.usage = new Usage(tables);
+    this.usage = new Usage(tables, options.ownerBytes());
     this.rotWatch = new RotWatch(tables, folder);
     quarantine.onDamage(rotWatch::suspect);
     this.freeing = new Freeing(tables, databaseFolder(folder), rotWatch::tablesWait);
@@ -168,10 +168,6 @@ public final class CapsuleStore implements AutoCloseable {
 
   OpenCapsules open() {
     return capsules;
-  }
-
-  Usage usage() {
-    return usage;
   }
 
   Quarantine quarantine() {
@@ -300,6 +296,11 @@ public final class CapsuleStore implements AutoCloseable {
     }
   }
 
+  /** How many bytes of records owners have here, and may have. */
+  public Usage usage() {
+    return usage;
+  }
+
   /** How many capsules each owner has here. */
   public Map<VerifyKey, Integer> capsulesByOwner() {
     Map<VerifyKey, Integer> counts = new HashMap<>();
@@ -323,21 +324,6 @@ public final class CapsuleStore implements AutoCloseable {
           ErrorCode.DAMAGED, "a stored capsule is damaged: " + e.getMessage(), e);
     }
     return counts;
-  }
-
-  /** How many bytes of records each owner has here. */
-  public Map<VerifyKey, Long> bytesByOwner() {
-    return usage.ofOwners();
-  }
-
-  /** How many bytes of records one owner may have here; {@link StoreOptions#UNLIMITED} for any. */
-  public long ownerBytesLimit() {
-    return options.ownerBytes();
-  }
-
-  /** How many bytes of records one owner has here. */
-  public long bytesOf(VerifyKey owner) {
-    return usage.ofOwner(owner);
   }
 
   /** Up to {@code limit} capsule names that begin with these hexadecimal digits. */

@@ -35,7 +35,6 @@ final class Staging {
   private final Freeing freeing;
   private final WriteBatch out;
   private final Usage usage;
-  private final long ownerBytes;
 
   /** Bytes of records that this group brings or takes away. */
   private final Map<StoredCapsule, Long> used = new HashMap<>();
@@ -57,7 +56,6 @@ final class Staging {
     this.freeing = store.freeing();
     this.out = out;
     this.usage = store.usage();
-    this.ownerBytes = store.options().ownerBytes();
   }
 
   /** Notes what this group erases, so that its bytes are freed. */
@@ -141,9 +139,7 @@ final class Staging {
     if (graph.closed()) {
       refuseOutsiders(batch, graph);
     }
-    if (ownerBytes < StoreOptions.UNLIMITED && !batch.records().isEmpty()) {
-      usage.refuseBeyond(ownerBytes, batch, used);
-    }
+    usage.refuseBeyondLimit(batch, used);
   }
 
   /** The statement that closed the capsule, also one that this group brings. */

@@ -155,9 +155,9 @@ public final class StoredCapsule implements ChainProof.Source {
     return usedBytes;
   }
 
-  /** Counts what was committed. Under the lock. */
-  void use(long bytes) {
-    usedBytes += bytes;
+  /** Sets what its records take now that something was committed. Under the lock. */
+  void setUsedBytes(long bytes) {
+    usedBytes = bytes;
   }
 
   // ---- What never changes

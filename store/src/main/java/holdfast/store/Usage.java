@@ -29,14 +29,21 @@ import org.slf4j.LoggerFactory;
  * change it; that of an owner is the sum. A capsule without the key, of a store from before there
  * was one, is counted when it is first asked about. Safe for use by many threads.
  */
-final class Usage {
+public final class Usage {
   private static final Logger LOG = LoggerFactory.getLogger(Usage.class);
 
   private final Tables tables;
+  private final long limit;
   private @Nullable Map<VerifyKey, Long> owners;
 
-  Usage(Tables tables) {
+  Usage(Tables tables, long limit) {
     this.tables = tables;
+    this.limit = limit;
+  }
+
+  /** How many bytes an owner may have; {@link StoreOptions#UNLIMITED} for any number. */
+  public long limit() {
+    return limit;
   }
 
   /** What a record counts. */
@@ -77,12 +84,12 @@ final class Usage {
   }
 
   /** The bytes of all capsules of an owner. */
-  synchronized long ofOwner(VerifyKey owner) {
+  public synchronized long ofOwner(VerifyKey owner) {
     return owners().getOrDefault(owner, 0L);
   }
 
   /** The bytes of every owner. */
-  synchronized Map<VerifyKey, Long> ofOwners() {
+  public synchronized Map<VerifyKey, Long> ofOwners() {
     return Map.copyOf(owners());
   }
 
@@ -91,7 +98,10 @@ final class Usage {
    *
    * @param used what the group has staged so far
    */
-  void refuseBeyond(long most, StoreBatch batch, Map<StoredCapsule, Long> used) {
+  void refuseBeyondLimit(StoreBatch batch, Map<StoredCapsule, Long> used) {
+    if (limit == StoreOptions.UNLIMITED || batch.records().isEmpty()) {
+      return;
+    }
     VerifyKey owner = batch.capsule().metadata().owner();
     long has = ofOwner(owner);
     for (Map.Entry<StoredCapsule, Long> entry : used.entrySet()) {
@@ -101,19 +111,19 @@ final class Usage {
     for (Record record : batch.records()) {
       fresh.put(record.name(), of(record.header(), !record.state().hasBody()));
     }
-    if (has + sum(fresh) > most) {
+    if (has + sum(fresh) > limit) {
       // What is here already adds nothing: it may be sent again as often as it takes.
       RecordGraph graph = batch.capsule().graph();
       fresh.keySet().removeIf(name -> graph.arrivalOf(name) >= 0);
     }
     long adds = sum(fresh);
-    if (adds > 0 && has + adds > most) {
+    if (adds > 0 && has + adds > limit) {
       throw new HoldfastException(
           ErrorCode.QUOTA,
           "the owner "
               + owner
               + " may have "
-              + most
+              + limit
               + " bytes of records on this server, has "
               + has
               + ", and this would add "
@@ -141,7 +151,7 @@ final class Usage {
   /** Counts what was committed. Under the locks of the capsules. */
   synchronized void publish(Map<StoredCapsule, Long> used) {
     used.forEach((capsule, bytes) -> {
-      capsule.use(bytes);
+      capsule.setUsedBytes(capsule.usedBytes() + bytes);
       owners().merge(capsule.metadata().owner(), bytes, Long::sum);
     });
   }

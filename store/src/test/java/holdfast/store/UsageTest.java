@@ -37,8 +37,8 @@ class UsageTest {
 
   private void expect(CapsuleStore store, long bytes) {
     assertThat(store.capsule(writer.name).usedBytes()).isEqualTo(bytes);
-    assertThat(store.bytesOf(writer.metadata.owner())).isEqualTo(bytes);
-    assertThat(store.bytesByOwner()).containsEntry(writer.metadata.owner(), bytes);
+    assertThat(store.usage().ofOwner(writer.metadata.owner())).isEqualTo(bytes);
+    assertThat(store.usage().ofOwners()).containsEntry(writer.metadata.owner(), bytes);
   }
 
   @Test
@@ -53,7 +53,7 @@ class UsageTest {
       expect(store, bytes(records));
       write(store, other, List.of(other.record("something")));
       expect(store, bytes(records));
-      assertThat(store.bytesByOwner()).hasSize(2);
+      assertThat(store.usage().ofOwners()).hasSize(2);
     }
     long erased = records.get(3).header().sealedSize() + records.get(42).header().sealedSize();
     try (CapsuleStore store = CapsuleStore.open(folder, SMALL)) {
