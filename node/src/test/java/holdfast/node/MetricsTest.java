@@ -48,7 +48,7 @@ class MetricsTest {
       assertThat(status.getCapsules()).isEqualTo(2);
       long bytes = first.header().size() + second.header().size() + second.header().sealedSize();
       String owner = "holdfast_owner_bytes{owner=\"" + fixture.owner.verifyKey() + "\"}";
-      assertThat(DamageTest.metric(port, owner)).isEqualTo(bytes);
+      assertThat(DamageTest.metric(port, owner)).isEqualTo((double) bytes);
       assertThat(DamageTest.metric(port, "holdfast_owner_bytes_limit")).isZero();
       assertThat(status.getOwners(0).getBytes()).isEqualTo(bytes);
       assertThat(status.getDamaged()).isZero();
