@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -147,33 +148,29 @@ class CommandsTest {
     String capsule = create();
     append(capsule, "root");
     // Two writers that begin at the same head make a branch, the next one a merge.
-    Thread one = Thread.ofVirtual().start(() -> slowly(capsule, "left\n"));
-    slowly(capsule, "right\n");
-    one.join();
-    int heads = cli.ok("heads", capsule).lines().toList().size();
+    appendWhenOpen(capsule, "left\n", () -> append(capsule, "right"));
+    assertThat(cli.ok("heads", capsule).lines()).hasSize(2);
     append(capsule, "merge");
     assertThat(cli.ok("heads", capsule).lines()).hasSize(1);
     Cli.Ran log = cli.run("log", capsule).failsWith(0);
     assertThat(log.lines().stream().filter(line -> line.contains("*"))).hasSize(4);
     assertThat(log.out()).contains("signed").doesNotContain("UNPROVEN");
-    if (heads == 2) {
-      assertThat(log.lines().get(1)).isEqualTo("|\\");
-      assertThat(log.lines()).contains("|/");
-    }
+    assertThat(log.lines().get(1)).isEqualTo("|\\");
+    assertThat(log.lines()).contains("|/");
     assertThat(cli.json("log", capsule, "-n", "1")).containsEntry("proven", true);
     assertThat(cli.ok("log", capsule, "--from", "2001-01-01", "--to", "2001-01-02")).isEmpty();
     assertThat(cli.ok("log", capsule, "--from", "2001-01-01")).contains("*");
   }
 
-  private static void slowly(String capsule, String text) {
-    java.io.InputStream pausing =
+  /** Appends what is read only after the writer has been opened, and something else was done. */
+  private static void appendWhenOpen(String capsule, String text, Runnable meanwhile) {
+    AtomicBoolean done = new AtomicBoolean();
+    java.io.InputStream waiting =
         new java.io.ByteArrayInputStream(text.getBytes(UTF_8)) {
           @Override
           public synchronized int read(byte[] to, int offset, int length) {
-            try {
-              Thread.sleep(400);
-            } catch (InterruptedException e) {
-              Thread.currentThread().interrupt();
+            if (done.compareAndSet(false, true)) {
+              meanwhile.run();
             }
             return super.read(to, offset, length);
           }
@@ -182,11 +179,12 @@ class CommandsTest {
         new Terminal(
             new java.io.ByteArrayOutputStream(),
             new java.io.ByteArrayOutputStream(),
-            pausing,
+            waiting,
             cli.environment,
             false,
             false);
     assertThat(Main.run(terminal, "append", capsule, "--lines", "--key", key)).isZero();
+    assertThat(done).isTrue();
   }
 
   @Test

@@ -20,6 +20,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -273,7 +274,7 @@ class ErasureTest {
       long deadline = System.nanoTime() + 20_000_000_000L;
       while (!filesWith(crashed, pattern(record, 50)).isEmpty()) {
         assertThat(System.nanoTime()).as("freed within 20 s").isLessThan(deadline);
-        Thread.sleep(20);
+        LockSupport.parkNanos(10_000_000);
       }
       assertThat(readProven(store.capsule(writer.name), writer, record.name()).state())
           .isEqualTo(Record.State.ERASED);

@@ -22,6 +22,7 @@ import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -212,6 +213,7 @@ class FailureTest {
       }
     }
     assertThat(refusal).isNotNull();
+    assertThat(promised).isNotEmpty();
     assertThat(refusal.code()).isIn(ErrorCode.DISK_FULL, ErrorCode.STOPPING);
     for (Record record : promised) {
       readProven(capsule, writer, record.name());
@@ -223,7 +225,7 @@ class FailureTest {
       Outcome outcome = null;
       while (outcome == null || outcome.failure != null) {
         assertThat(System.nanoTime()).as("writes are taken again").isLessThan(deadline);
-        Thread.sleep(50);
+        LockSupport.parkNanos(10_000_000);
         outcome = submit(store, capsule, List.of(later), List.of(writer.signature(later))).await();
         assertThat(outcome.failure == null || outcome.failure.code() == ErrorCode.DISK_FULL)
             .isTrue();
