@@ -3,11 +3,12 @@
 import argparse
 import base64
 import json
+import os
 import sys
 import threading
 
 from . import format as fmt
-from .device import Device, Edge, EdgeError, device_key, device_name, enrol
+from .device import SKIP, STOP, Device, Edge, EdgeError, device_key, device_name, enrol
 from .queue import DeviceQueue, Options, QueueError
 
 
@@ -32,6 +33,12 @@ def _parser():
         return one
 
     def waiting(one, default, text):
+        one.add_argument(
+            "--rejected",
+            choices=(SKIP, STOP),
+            default=SKIP,
+            help="what to do with changes that the edge will never take; default: skip",
+        )
         one.add_argument("--wait", type=float, default=default, metavar="S", help=text)
         return one
 
@@ -51,6 +58,7 @@ def _parser():
     waiting(run, None, "how long to send after the last line; default: until all is sent")
     run.add_argument("file", nargs="?", default="-", help="default: standard input")
     run.add_argument("--space", default="home", help="default: home")
+    run.add_argument("--strict", action="store_true", help="end at a line that cannot be taken")
     command("status", "Show what waits.")
     command("renew", "End a conflict: a new incarnation with all that waits.")
     return parser
@@ -72,11 +80,16 @@ def _print(args, found, text):
     print(json.dumps(found) if args.json else text, flush=True)
 
 
+_MEMBERS = {"space", "key", "value", "base64", "type", "delete"}
+# Lines of the file "rejected" have these too; they mean nothing when they are read.
+_MEMBERS |= {"sequence", "time", "why"}
+
+
 def _operation(line, space):
     """(space, key, value or None, type) of a line; a value of None deletes."""
     if line.startswith("{"):
         found = json.loads(line)
-        unknown = set(found) - {"space", "key", "value", "base64", "type", "delete"}
+        unknown = set(found) - _MEMBERS
         if unknown or not isinstance(found.get("key"), str):
             raise ValueError("not a line of key, value or base64, type, space, delete: %s" % line)
         if found.get("delete") is True:
@@ -99,33 +112,57 @@ def _sent(args, device, edge):
     wait = threading.TIMEOUT_MAX if args.wait is None else args.wait
     arrived = edge is not None and device_name(args.queue) and device.flush(wait)
     status = device.status()
-    _print(
-        args,
-        status,
-        "%d sent, %d wait%s"
-        % (status["sent"], status["queued"], ": " + status["trouble"] if status["trouble"] else ""),
-    )
+    text = "%d sent, %d wait" % (status["sent"], status["queued"])
+    if status["trouble"]:
+        text += ": " + status["trouble"]
+    if status["rejected"]:
+        text += "\n%d rejected for good: %s. They are kept in %s." % (
+            status["rejected"],
+            status["rejection"],
+            os.path.join(args.queue, "rejected"),
+        )
+    _print(args, status, text)
+    if status["rejected"]:
+        return 1
     return 0 if arrived or edge is None or status["link"] in ("OFFLINE", "BUSY", "IDLE") else 1
 
 
 def _run(args):
     edge = _edge(args)
-    with Device(args.queue, edge) as device:
-        source = sys.stdin if args.file == "-" else open(args.file, encoding="utf-8")
+    wrong = 0
+    with Device(args.queue, edge, rejection=args.rejected) as device:
+        source = sys.stdin.buffer if args.file == "-" else open(args.file, "rb")
         with source:
             for number, line in enumerate(source, 1):
-                line = line.rstrip("\r\n")
+                line = line.rstrip(b"\r\n")
                 if not line:
                     continue
                 try:
-                    space, key, value, kind = _operation(line, args.space)
-                except (ValueError, KeyError) as problem:
-                    raise ValueError("line %d: %s" % (number, problem)) from None
-                if value is None:
-                    device.delete(space, key)
-                else:
-                    device.put(space, key, value, kind)
-        return _sent(args, device, edge)
+                    _take(device, *_operation(line.decode("utf-8"), args.space))
+                except (ValueError, KeyError, TypeError) as problem:
+                    if args.strict:
+                        raise ValueError("line %d: %s" % (number, problem)) from None
+                    wrong += 1
+                    print(
+                        "holdfast_device: line %d was left out: %s\n"
+                        "  Mend it and run that line again; the others are queued." % (number, problem),
+                        file=sys.stderr,
+                    )
+        code = _sent(args, device, edge)
+    if wrong:
+        print("holdfast_device: %s" % _left_out(wrong), file=sys.stderr)
+    return 1 if wrong else code
+
+
+def _left_out(wrong):
+    return "%d %s left out" % (wrong, "line was" if wrong == 1 else "lines were")
+
+
+def _take(device, space, key, value, kind):
+    if value is None:
+        device.delete(space, key)
+    else:
+        device.put(space, key, value, kind)
 
 
 def _get(args):
@@ -150,7 +187,7 @@ def _change(args):
     value = None
     if args.command == "put":
         value = sys.stdin.buffer.read() if args.value == "-" else args.value.encode("utf-8")
-    with Device(args.queue, edge) as device:
+    with Device(args.queue, edge, rejection=args.rejected) as device:
         if value is None:
             device.delete(args.space, args.key)
         else:
@@ -164,9 +201,18 @@ def _queue(args):
             queue.renew()
         status = queue.status()
     status["name"] = device_name(args.queue)
+    status["rejectedKept"] = _rejected(args.queue)
     lines = ["%-15s %s" % (name, value) for name, value in status.items()]
     _print(args, status, "\n".join(lines))
     return 0
+
+
+def _rejected(folder):
+    try:
+        with open(os.path.join(folder, "rejected"), "rb") as lines:
+            return sum(1 for _ in lines)
+    except FileNotFoundError:
+        return 0
 
 
 def _enrol(args):

@@ -26,12 +26,15 @@ MOST_ANSWER_BYTES = 2 << 20
 WORTH_COMPRESSING = 512
 
 IDLE, ONLINE, OFFLINE, BUSY = "IDLE", "ONLINE", "OFFLINE", "BUSY"
+SKIP, STOP = "skip", "stop"
 DENIED, CONFLICT, REFUSED, NOT_ENROLLED = "DENIED", "CONFLICT", "REFUSED", "NOT_ENROLLED"
+REJECTED = "REJECTED"
 
 # source is QUEUE, EDGE, REMEMBERED or NOBODY; value is None when there is none; age in seconds.
 Answer = namedtuple("Answer", "source value type age")
 Reply = namedtuple("Reply", "status headers body")
-# How an attempt ended: state is one of those above; wish is the edge's Retry-After in seconds.
+# How an attempt ended: state is one of those above, or REJECTED when the edge takes the batch only
+# without operations that are set aside by now; wish is the edge's Retry-After in seconds.
 Outcome = namedtuple("Outcome", "state reason wish")
 
 _AWAY = (OSError, http.client.HTTPException)
@@ -215,11 +218,12 @@ class Pace:
         return max(0.0, max(due, self._not_before) - now)
 
     def ended(self, outcome, now):
-        self.state = outcome.state
-        if outcome.state == ONLINE:
+        if outcome.state in (ONLINE, REJECTED):
+            self.state = ONLINE
             self.trouble, self.failures = "", 0
             self._not_before, self._since = float("-inf"), None
             return
+        self.state = outcome.state
         most = min(FIRST_RETRY * 2 ** min(self.failures, 16), LONGEST_RETRY)
         if outcome.state not in (OFFLINE, BUSY):
             most = SLOW_RETRY
@@ -230,9 +234,18 @@ class Pace:
 
 
 class Courier:
-    """Brings batches from a queue to an edge, one attempt at a time."""
+    """Brings batches from a queue to an edge, one attempt at a time.
 
-    def __init__(self, queue, link, pace, name, taken=lambda signed, data: None):
+    rejection says what happens with operations that the edge will never take: SKIP sets them aside
+    and tells them as lost, STOP sends nothing more until somebody has seen to it.
+    """
+
+    def __init__(
+        self, queue, link, pace, name, taken=lambda signed, data: None, rejection=SKIP
+    ):
+        if rejection not in (SKIP, STOP):
+            raise ValueError("what is rejected is skipped, or stops: %r" % rejection)
+        self.rejection, self.last_rejection = rejection, ""
         self.queue, self.link, self.pace = queue, link, pace
         self.path = "/v1/devices/%s/batches" % name
         self.taken = taken
@@ -304,11 +317,29 @@ class Courier:
             self._compressing = False
             return self._send(signed, data)
         if reply.status != 200:
-            return refusal(reply)
+            return self._refused(reply, data)
         last = _json(reply.body).get("last")
         if type(last) is not int or last < signed.claim.last:
             return Outcome(OFFLINE, "the edge answered for another batch: last %r" % last, 0)
         return Outcome(ONLINE, "", 0)
+
+
+    def _refused(self, reply, data):
+        outcome = refusal(reply)
+        numbers = _json(reply.body).get("rejected")
+        if (
+            self.rejection == STOP
+            or outcome.state not in (DENIED, REFUSED)
+            or not isinstance(numbers, list)
+        ):
+            return outcome
+        numbers = {one for one in numbers if type(one) is int}
+        rejected = [one for one in fmt.decode_batch(data)[1] if one.sequence in numbers]
+        if not rejected:
+            return outcome
+        self.queue.reject(rejected, outcome.reason)
+        self.last_rejection = outcome.reason
+        return Outcome(REJECTED, outcome.reason, 0)
 
 
 class _Memory:
@@ -340,7 +371,15 @@ class _Memory:
 class Device:
     """Puts and deletes go into a durable queue at once; a thread brings them to the edge."""
 
-    def __init__(self, folder, edge=None, options=None, linger=0.2, remembered_bytes=16 << 20):
+    def __init__(
+        self,
+        folder,
+        edge=None,
+        options=None,
+        linger=0.2,
+        remembered_bytes=16 << 20,
+        rejection=SKIP,
+    ):
         self.options = options or Options()
         self.queue = DeviceQueue(folder, device_key(folder), self.options)
         self.edge = edge
@@ -353,7 +392,9 @@ class Device:
         self._sleeping = False
         self._disk_trouble = ""
         if edge is not None and name is not None:
-            self._courier = Courier(self.queue, edge, self._pace, name, self._learn)
+            self._courier = Courier(
+                self.queue, edge, self._pace, name, self._learn, rejection
+            )
         elif edge is not None:
             self._pace.state = NOT_ENROLLED
             self._pace.trouble = "the device is not enrolled"
@@ -437,6 +478,7 @@ class Device:
             **self.queue.status(),
             "link": self._pace.state,
             "trouble": self._disk_trouble or self._pace.trouble,
+            "rejection": courier.last_rejection if courier else "",
             "sent": courier.sent if courier else 0,
             "batches": courier.batches if courier else 0,
             "bytesSent": courier.bytes_sent if courier else 0,

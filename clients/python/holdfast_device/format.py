@@ -15,7 +15,7 @@ MAX_ITEMS = 4096
 MAX_BATCH_BYTES = 8 << 20
 MEDIA_TYPE = "application/vnd.holdfast.batch"
 
-COLLAPSED, EXPIRED, DROPPED = 1, 2, 3
+COLLAPSED, EXPIRED, DROPPED, REJECTED = 1, 2, 3, 4
 PUT, DELETE = 1, 2
 
 _SPACE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -45,7 +45,7 @@ def decode_range(data):
     if len(data) != 17:
         raise Malformed("a range has 17 bytes")
     found = Range(*struct.unpack(">BQQ", data))
-    if not 1 <= found.reason <= 3 or not 1 <= found.first <= found.last < 1 << 63:
+    if not COLLAPSED <= found.reason <= REJECTED or not 1 <= found.first <= found.last < 1 << 63:
         raise Malformed("no range: %s" % (found,))
     return found
 

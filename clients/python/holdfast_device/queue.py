@@ -4,8 +4,10 @@ The file, its lock and what its entries mean are those of the Java library: each
 what the other left. Values stay on disk; memory holds where they are.
 """
 
+import base64
 import contextlib
 import fcntl
+import json
 import os
 import secrets
 import struct
@@ -26,6 +28,7 @@ MAX_PAYLOAD = 2 << 20
 OPERATION, LOST, BATCH, DONE, DOUBT = 1, 2, 3, 4, 5
 SLACK = 1 << 20
 MOST_RANGES = 32768
+MOST_REJECTED_BYTES = 16 << 20
 
 BLOCK, DROP_OLDEST, REFUSE = "block", "drop-oldest", "refuse"
 EACH, INTERVAL, NONE = "each", "interval", "none"
@@ -109,7 +112,7 @@ class _Age:
 
 
 class _Losses:
-    """Numbers that expired or were dropped, in ranges that ascend and do not overlap."""
+    """Numbers that expired, were dropped or rejected, in ranges that ascend and do not overlap."""
 
     def __init__(self):
         self.ranges = []
@@ -179,7 +182,7 @@ class _State:
         self.pending = None
         self.doubted = 0
         self.age = _Age(max_age_seconds * 1000)
-        self.lost_count = {fmt.COLLAPSED: 0, fmt.EXPIRED: 0, fmt.DROPPED: 0}
+        self.lost_count = {fmt.COLLAPSED: 0, fmt.EXPIRED: 0, fmt.DROPPED: 0, fmt.REJECTED: 0}
 
     def unbatched(self, sequence):
         return self.pending is None or sequence > self.pending.claim.last
@@ -204,7 +207,10 @@ class _State:
         self.following += 1
 
     def lost(self, one):
-        floor = max(self.first, self.pending.claim.last + 1 if self.pending else 0)
+        claim = self.pending.claim if self.pending else None
+        ends = claim and one.reason == fmt.REJECTED and claim.first <= one.first
+        ends = ends and one.last <= claim.last
+        floor = max(self.first, claim.last + 1 if claim and not ends else 0)
         if one.first < floor or (one.last >= self.following and one.first != self.following):
             return "%s does not lie in what waits" % (one,)
         if one.reason != fmt.COLLAPSED and self.losses.overlaps(one):
@@ -223,6 +229,8 @@ class _State:
         if one.reason != fmt.COLLAPSED:
             self.losses.add(one)
         self.lost_count[one.reason] += gone
+        if ends:
+            self.drop_pending()
         return None
 
     def batched(self, signed):
@@ -252,7 +260,24 @@ class _State:
         self.losses.done(last)
         self.first = max(self.first, last + 1)
         if self.pending and self.pending.claim.first <= last:
-            self.pending = None
+            self.drop_pending()
+
+    def drop_pending(self):
+        """Gives the batch up: its operations collapse as if they had never been in one.
+
+        Whoever reads a file that was made anew cannot know that they were.
+        """
+        if self.pending is None:
+            return
+        last, self.pending, gone = self.pending.claim.last, None, []
+        for sequence, one in self.live.items():
+            if sequence > last:
+                break
+            if self.latest.get(one.region) != sequence:
+                gone.append(sequence)
+        for sequence in gone:
+            self.remove(sequence)
+            self.lost_count[fmt.COLLAPSED] += 1
 
     def doubt(self):
         self.doubted = self.doubted or self.following
@@ -573,11 +598,11 @@ class DeviceQueue:
     def _carry_over(self, renew, unreadable):
         state = self._state
         if state.pending is not None and self._pending() is None:
-            state.pending = None
+            state.drop_pending()
         shift = 0
         if renew:
             self.origin = fmt.UNKNOWN_BEFORE
-            state.pending = None
+            state.drop_pending()
             shift = state.first - 1
         else:
             state.doubt()
@@ -838,7 +863,7 @@ class DeviceQueue:
         elif done:
             self.origin = fmt.Origin(fmt.CONTINUES, self.incarnation, done)
         # An incarnation of which nothing is done leaves behind only what it goes on from.
-        self._state.pending = None
+        self._state.drop_pending()
         self._state.doubted = 0
         self.incarnation = secrets.token_bytes(16)
         self._install(*self._rewrite(self._state.first - 1))
@@ -858,6 +883,47 @@ class DeviceQueue:
         self._append(DONE, struct.pack(">Q", last))
         self._state.done(last)
         self._room.notify_all()
+
+    def reject(self, operations, why):
+        """Gives up operations of the pending batch that the edge will never take.
+
+        They are kept in the file "rejected", in lines as run reads them. What else the batch held
+        waits again, in its order, for the next one.
+        """
+        with self._room:
+            self._open()
+            self._keep_rejected(operations, why)
+            for one in operations:
+                # The first ends the batch, in which one with a later one of its key collapses.
+                if one.sequence in self._state.live:
+                    self._lose(fmt.REJECTED, one.sequence)
+            self._room.notify_all()
+            self._compact_when_worth_it()
+
+    def _keep_rejected(self, operations, why):
+        handle = os.open(
+            self._path("rejected"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666
+        )
+        try:
+            room, lines = MOST_REJECTED_BYTES - os.fstat(handle).st_size, b""
+            for one in operations:
+                change = {"space": one.space, "key": one.key}
+                if one.kind == fmt.PUT:
+                    change["base64"] = base64.b64encode(one.value).decode("ascii")
+                    change["type"] = one.type
+                else:
+                    change["delete"] = True
+                change.update(sequence=one.sequence, time=one.time, why=why)
+                line = json.dumps(change, ensure_ascii=False).encode("utf-8") + b"\n"
+                if len(lines) + len(line) <= room:
+                    lines += line
+            at = 0
+            while at < len(lines):
+                at += os.write(handle, lines[at:])
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        self._sync_folder()
 
     def sync(self):
         """Makes everything accepted until now safe from loss of power."""
@@ -953,6 +1019,7 @@ class DeviceQueue:
                 "collapsed": state.lost_count[fmt.COLLAPSED],
                 "expired": state.lost_count[fmt.EXPIRED],
                 "dropped": state.lost_count[fmt.DROPPED],
+                "rejected": state.lost_count[fmt.REJECTED],
                 "refused": self.refused,
                 "diskBytes": self._end,
                 "firstSequence": state.first,

@@ -13,6 +13,7 @@ class ReferenceEdge:
         self.key = key
         self.values, self.applied, self.ranges, self.gaps = {}, [], [], []
         self.last, self.taken = {}, set()
+        self.forbidden = set()
 
     def take(self, data):
         signed, operations = fmt.decode_batch(data)
@@ -22,6 +23,9 @@ class ReferenceEdge:
         known = self.last.get(claim.incarnation, 0)
         if claim.first <= known:
             return (200, claim.last) if signed in self.taken else (409, known)
+        rejected = [one.sequence for one in operations if one.space in self.forbidden]
+        if rejected:
+            return 403, rejected
         if claim.first > known + 1:
             self.gaps.append((known + 1, claim.first - 1))
         self.last[claim.incarnation] = claim.last
@@ -76,4 +80,5 @@ class ScriptedLink:
             return Reply(200, {}, json.dumps({"incarnations": listed}).encode())
         data = gzip.decompress(body) if content_type.endswith("+gzip") else body
         status, last = self.edge.take(data)
-        return Reply(status, {}, json.dumps({"last": last}).encode())
+        told = {"rejected": last, "detail": "not there"} if status == 403 else {"last": last}
+        return Reply(status, {}, json.dumps(told).encode())

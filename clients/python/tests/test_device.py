@@ -1,3 +1,5 @@
+import json
+import os
 import random
 import shutil
 import tempfile
@@ -6,9 +8,18 @@ import unittest
 from holdfast_device import device as d
 from holdfast_device import format as fmt
 from holdfast_device import queue as q
+from holdfast_device.__main__ import _operation
 from tests.reference import ReferenceEdge, ScriptedLink
 
 KEY = fmt.DeviceKey(b"\xd1" * 32)
+
+
+class _Saying:
+    def __init__(self, reply):
+        self.reply = reply
+
+    def request(self, *_):
+        return self.reply
 
 
 class CourierTest(unittest.TestCase):
@@ -18,11 +29,11 @@ class CourierTest(unittest.TestCase):
         self.edge = ReferenceEdge(KEY.public)
         self.link = ScriptedLink(self.edge)
 
-    def courier(self, seed=1, **options):
+    def courier(self, seed=1, rejection=d.SKIP, **options):
         queue = q.DeviceQueue(self.folder, KEY, q.Options(syncing=q.NONE, **options))
         self.addCleanup(queue.close)
         pace = d.Pace(0.2, random.Random(seed))
-        return d.Courier(queue, self.link, pace, "pump-1")
+        return d.Courier(queue, self.link, pace, "pump-1", rejection=rejection)
 
     def test_i15_operations_leave_in_batches(self):
         courier = self.courier(batch_operations=10)
@@ -43,6 +54,11 @@ class CourierTest(unittest.TestCase):
                 courier.queue.put("home", key, b"v%d" % step)
                 model["home", key] = b"v%d" % step
                 accepted += 1
+            if rng.random() < 0.1:
+                courier.queue.put("attic", "k%d" % rng.randrange(5), b"v%d" % step)
+                accepted += 1
+            if rng.random() < 0.07:
+                self.edge.forbidden ^= {"attic"}
             if rng.random() < 0.05:
                 courier.queue.close()
                 courier = self.courier(step, batch_operations=5)
@@ -52,11 +68,13 @@ class CourierTest(unittest.TestCase):
         self.link.fault = "none"
         while courier.queue.anything_to_send():
             now += courier.step(now) or 0
-        self.assertEqual(self.edge.values, model)
+        values = {name: value for name, value in self.edge.values.items() if name[0] == "home"}
+        self.assertEqual(values, model)
         self.assertEqual(self.edge.gaps, [])
         sequences = [one.sequence for one in self.edge.applied]
         self.assertEqual(sequences, sorted(set(sequences)))
-        self.assertEqual(len(sequences) + self.edge.lost(fmt.COLLAPSED), accepted)
+        lost = self.edge.lost(fmt.COLLAPSED) + self.edge.lost(fmt.REJECTED)
+        self.assertEqual(len(sequences) + lost, accepted)
 
     def test_whoever_refuses_compression_gets_plain_batches(self):
         courier = self.courier()
@@ -65,6 +83,41 @@ class CourierTest(unittest.TestCase):
         courier.hurry = True
         self.assertEqual(courier.step(0.0), 0)
         self.assertEqual((courier.sent, self.link.requests), (1, 2))
+
+    def test_what_is_rejected_for_good_lets_the_rest_pass(self):
+        courier = self.courier()
+        self.edge.forbidden.add("attic")
+        for space, key in [("home", "a"), ("attic", "b"), ("home", "c")]:
+            courier.queue.put(space, key, b"1")
+        courier.queue.delete("attic", "d")
+        courier.hurry = True
+        self.assertEqual([courier.step(0.0) for _ in range(3)], [0.0, 0.0, None])
+        self.assertEqual([one.key for one in self.edge.applied], ["a", "c"])
+        rejected = [fmt.Range(fmt.REJECTED, 2, 2), fmt.Range(fmt.REJECTED, 4, 4)]
+        self.assertEqual(self.edge.ranges, rejected)
+        self.assertEqual(courier.queue.status()["rejected"], 2)
+        self.assertIn("403: not there", courier.last_rejection)
+        with open(os.path.join(self.folder, "rejected"), encoding="utf-8") as kept:
+            lines = [_operation(line, "home") for line in kept]
+        self.assertEqual(lines, [("attic", "b", b"1", ""), ("attic", "d", None, "")])
+
+    def test_what_is_rejected_for_good_stops_who_wants_that(self):
+        courier = self.courier(rejection=d.STOP)
+        self.edge.forbidden.add("attic")
+        courier.queue.put("attic", "b", b"1")
+        courier.hurry = True
+        courier.step(0.0)
+        self.assertEqual((courier.pace.state, courier.queue.status()["queued"]), (d.DENIED, 1))
+
+    def test_a_rejection_of_other_numbers_is_a_refusal_like_any_other(self):
+        courier = self.courier()
+        courier.queue.put("home", "a", b"1")
+        for rejected in ([2, -1, "1", True, 1.0], 1, None):
+            told = json.dumps({"rejected": rejected}).encode()
+            courier.link = _Saying(d.Reply(403, {}, told))
+            courier.hurry = True
+            courier.step(courier.pace.delay("now", 0))
+            self.assertEqual((courier.pace.state, courier.queue.status()["queued"]), (d.DENIED, 1))
 
     def test_failures_wait_longer_and_longer_and_what_needs_help_is_tried_slowly(self):
         pace, most = d.Pace(0.2, random.Random(1)), 0.5

@@ -73,6 +73,43 @@ class QueueTest(unittest.TestCase):
         queue.done(2)
         self.assertEqual(self.keys(), ["c", "a"])
 
+    def test_what_was_in_a_batch_that_is_rejected_in_part_collapses(self):
+        queue = self.open()
+        for key, value in [("x", b"1"), ("a", b"1"), ("b", b"1")]:
+            queue.put("home", key, value)
+        first = fmt.decode_batch(queue.batch()[1])[1]
+        queue.put("home", "a", b"2")
+        queue.put("home", "x", b"2")
+        queue.reject(first[:1], "not there")
+        status = queue.status()
+        self.assertEqual((status["rejected"], status["collapsed"]), (1, 1))
+        queue.put("home", "b", b"2")
+        second = queue.batch()
+        queue = self.open()
+        self.assertEqual(queue.batch(), second)
+        ranges = (fmt.Range(fmt.REJECTED, 1, 1), fmt.Range(fmt.COLLAPSED, 2, 3))
+        self.assertEqual(second[0].claim.ranges, ranges)
+        self.assertEqual(self.keys(), ["a", "x", "b"])
+
+    def test_what_was_in_a_batch_that_is_damaged_collapses(self):
+        queue = self.open()
+        queue.put("home", "a", b"the first of a")
+        queue.put("home", "b", b"to be altered")
+        queue.batch()
+        queue.put("home", "a", b"2")
+        queue.close()
+        with open(os.path.join(self.folder, "queue"), "r+b") as file:
+            at = file.read().index(b"to be altered")
+            file.seek(at)
+            file.write(b"T")
+        queue = self.open()
+        queue.settle(0)
+        made = queue.batch()
+        queue = self.open()
+        self.assertEqual(queue.batch(), made)
+        ranges = (fmt.Range(fmt.COLLAPSED, 1, 1), fmt.Range(fmt.DROPPED, 2, 2))
+        self.assertEqual(made[0].claim.ranges, ranges)
+
     def test_a_full_queue_drops_the_oldest_and_says_so(self):
         queue = self.open(batch_operations=2, max_operations=4, overflow=q.DROP_OLDEST)
         for i in range(10):

@@ -217,6 +217,11 @@ final class AppendCommand extends ServerCommand {
       while (!source.ended()) {
         List<byte[]> more = source.next(PATIENCE_MILLIS);
         for (byte[] line : more) {
+          if (source.tooLong(line)) {
+            throw Failure.failed(
+                "a line is longer than " + bytes(PIECE_BYTES),
+                "Without --lines the input is cut into records by itself.");
+          }
           if (!leaves.isEmpty() && (leaves.size() == batch || size + line.length > RECORD_BYTES)) {
             append(writer, leaves);
             leaves = new ArrayList<>();

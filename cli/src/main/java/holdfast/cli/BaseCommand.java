@@ -63,6 +63,11 @@ abstract class BaseCommand implements Callable<Integer> {
     }
   }
 
+  /** Writes how many there are of something whose name takes an s: 1 record, 2 records. */
+  static String count(long number, String one) {
+    return number + " " + one + (number == 1 ? "" : "s");
+  }
+
   /** Writes a number of bytes for people. */
   static String bytes(long count) {
     if (count < 1024) {

@@ -6,10 +6,8 @@ import holdfast.device.Device;
 import holdfast.device.DeviceFolder;
 import holdfast.device.DeviceOptions;
 import holdfast.device.DeviceQueue;
-import holdfast.device.DeviceStatus;
 import holdfast.device.EdgeAddress;
 import holdfast.device.EdgeLogin;
-import holdfast.device.LinkState;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
 import holdfast.device.QueueOptions;
@@ -22,11 +20,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Base64;
-import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.OptionalLong;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -85,13 +80,6 @@ final class DeviceCommand extends GroupCommand {
 
   /** A command that may speak to an edge. */
   abstract static class Reaching extends InFolder {
-    /** How often it is looked whether there is something to tell. */
-    private static final long TELL_MILLIS = 1000;
-
-    /** What somebody has to see to, since it does not pass by itself. */
-    private static final Set<LinkState> HELPLESS =
-        EnumSet.of(LinkState.DENIED, LinkState.CONFLICT, LinkState.REFUSED, LinkState.NOT_ENROLLED);
-
     @Option(
         names = "--edge",
         paramLabel = "URL",
@@ -146,55 +134,10 @@ final class DeviceCommand extends GroupCommand {
     DeviceOptions options() throws IOException {
       return DeviceOptions.of(queue, address());
     }
-
-    static OptionalLong change(Device device, ChangeLine line)
-        throws IOException, InterruptedException {
-      return line.value().isPresent()
-          ? device.put(line.space(), line.key(), line.contentType(), line.value().get())
-          : device.delete(line.space(), line.key());
-    }
-
-    private String told = "";
-
-    /** Says, once for each reason, why nothing is sent. */
-    void tellTrouble(Device device) {
-      String trouble = device.status().trouble();
-      if (!trouble.isEmpty() && !trouble.equals(told)) {
-        terminal.note("holdfast: nothing is lost, and it is tried again: " + trouble);
-      }
-      told = trouble;
-    }
-
-    private boolean flush(Device device, long millis) throws InterruptedException {
-      for (long left = millis; left > 0; left -= TELL_MILLIS) {
-        if (device.flush(Duration.ofMillis(Math.min(left, TELL_MILLIS)))) {
-          return true;
-        }
-        tellTrouble(device);
-      }
-      return false;
-    }
-
-    /** Waits until all is sent, and says how far that went. */
-    int sent(Device device, @Nullable Double waitSeconds) throws InterruptedException {
-      long millis = waitSeconds == null ? Long.MAX_VALUE / 1_000_000 : (long) (waitSeconds * 1000);
-      boolean may = edge != null && device.status().link() != LinkState.NOT_ENROLLED;
-      boolean all = may && flush(device, millis);
-      DeviceStatus status = device.status();
-      String trouble = status.trouble().isEmpty() ? "" : ": " + status.trouble();
-      print(
-          describe(status.queue())
-              .put("link", status.link())
-              .put("trouble", status.trouble())
-              .put("sent", status.sent())
-              .put("batches", status.batches())
-              .put("bytesSent", status.bytesSent()),
-          status.sent() + " sent, " + status.queue().queued() + " wait" + trouble);
-      return all || !HELPLESS.contains(status.link()) ? 0 : Failure.FAILED;
-    }
   }
 
-  private static Json describe(QueueStatus status) {
+  /** The figures of a queue. */
+  static Json figures(QueueStatus status) {
     Path aside = status.recovery().setAside();
     return Json.object()
         .put("incarnation", status.incarnation().toHex())
@@ -203,6 +146,7 @@ final class DeviceCommand extends GroupCommand {
         .put("collapsed", status.collapsed())
         .put("expired", status.expired())
         .put("dropped", status.dropped())
+        .put("rejected", status.rejected())
         .put("refused", status.refused())
         .put("diskBytes", status.diskBytes())
         .put("firstSequence", status.firstSequence())
@@ -264,7 +208,7 @@ final class DeviceCommand extends GroupCommand {
   }
 
   /** A command about one key that changes it. */
-  abstract static class Changing extends Reaching {
+  abstract static class Changing extends DeviceSending {
     @Option(names = "--space", defaultValue = "home", description = "Default: home.", order = 10)
     String space = "home";
 
@@ -297,11 +241,12 @@ final class DeviceCommand extends GroupCommand {
       description = "Gives a key a value.",
       footerHeading = "%n",
       footer = {
-        "Succeeds once the value is in the queue on disk, whether the edge can be reached or not.",
+        "Succeeds once the value is in the queue on disk, whether the edge can be reached or not. Exit",
+        "code 1 when the edge says that it will never take a change, or somebody has to see to something.",
         "",
-        "JSON: incarnation, queued, queuedBytes, collapsed, expired, dropped, refused, diskBytes,",
-        "firstSequence, nextSequence, batchPending, doubtful, cutBytes, lostOperations, setAside, link,",
-        "trouble, sent, batches, bytesSent"
+        "JSON: incarnation, queued, queuedBytes, collapsed, expired, dropped, rejected, refused,",
+        "diskBytes, firstSequence, nextSequence, batchPending, doubtful, cutBytes, lostOperations,",
+        "setAside, link, trouble, rejection, sent, batches, bytesSent"
       })
   static final class Put extends Changing {
     @Parameters(
@@ -407,8 +352,9 @@ final class DeviceCommand extends GroupCommand {
       description = "Shows what waits in the queue; speaks to nobody.",
       footerHeading = "%n",
       footer = {
-        "JSON: name, key, incarnation, queued, queuedBytes, collapsed, expired, dropped, refused,",
-        "diskBytes, firstSequence, nextSequence, batchPending, doubtful, cutBytes, lostOperations, setAside"
+        "JSON: name, key, incarnation, queued, queuedBytes, collapsed, expired, dropped, rejected,",
+        "refused, diskBytes, firstSequence, nextSequence, batchPending, doubtful, cutBytes,",
+        "lostOperations, setAside, rejectedKept (changes in the file 'rejected')"
       })
   static final class Status extends InFolder {
     Status(Terminal terminal) {
@@ -455,8 +401,12 @@ final class DeviceCommand extends GroupCommand {
       }
       QueueStatus status = queue.status();
       String name = folder.name().orElse(null);
+      long rejected = folder.rejectedChanges();
       command.print(
-          describe(status).put("name", name).put("key", folder.key().publicKey().toHex()),
+          figures(status)
+              .put("name", name)
+              .put("key", folder.key().publicKey().toHex())
+              .put("rejectedKept", rejected),
           "device    "
               + (name == null ? "not enrolled" : name)
               + "\nkey       "
@@ -471,6 +421,12 @@ final class DeviceCommand extends GroupCommand {
               + (status.firstSequence() - 1)
               + " taken by the edge, next is "
               + status.nextSequence()
+              + (rejected == 0
+                  ? ""
+                  : "\nrejected  "
+                      + count(rejected, "change")
+                      + " for good, kept in "
+                      + folder.rejected())
               + (status.doubtful() ? "\nin doubt  the edge is asked before anything is sent" : ""));
     }
     return 0;

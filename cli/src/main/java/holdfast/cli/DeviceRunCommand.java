@@ -6,10 +6,10 @@ import holdfast.device.MalformedException;
 import holdfast.device.Operation;
 import holdfast.device.Overflow;
 import holdfast.device.QueueOptions;
+import holdfast.device.QueueStatus;
 import holdfast.device.Syncing;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,19 +29,21 @@ import picocli.CommandLine.Parameters;
       "\"delete\":true, type, or space. Without --edge the lines are only queued.",
       "When the queue is full the policy is to wait (block), to lose the oldest (drop-oldest), or to end",
       "(refuse). What is lost is counted, and told to the edge in the device's signed batches.",
+      "A line that cannot be taken is named and left out, and the exit code is 1; --strict ends there.",
       "",
       "Example:",
       "  sensors | holdfast device run --queue q --edge https://edge:7443 --ca ca.pem --user ada \\",
       "      --password-file pw",
       "",
-      "JSON: as of put"
+      "JSON: as of put, and leftOut (lines)"
     })
-final class DeviceRunCommand extends DeviceCommand.Reaching {
+final class DeviceRunCommand extends DeviceSending {
   private static final int LINE_BYTES = 2 * Operation.MAX_VALUE_BYTES;
   private static final long LOOK_MILLIS = 1000;
+  private static final int SHOWN = 200;
 
   /** What happens when the queue is full. */
-  enum Policy {
+  enum WhenFull {
     BLOCK,
     DROP_OLDEST,
     REFUSE;
@@ -75,7 +77,7 @@ final class DeviceRunCommand extends DeviceCommand.Reaching {
       defaultValue = "block",
       description = "When full: ${COMPLETION-CANDIDATES}. Default: block.",
       order = 12)
-  Policy overflow = Policy.BLOCK;
+  WhenFull overflow = WhenFull.BLOCK;
 
   @Option(
       names = "--max-mib",
@@ -103,6 +105,14 @@ final class DeviceRunCommand extends DeviceCommand.Reaching {
       order = 15)
   Syncing sync = Syncing.INTERVAL;
 
+  @Option(
+      names = "--strict",
+      description = "End at a line that cannot be taken, in place of leaving it out.",
+      order = 16)
+  boolean strict;
+
+  private long leftOut;
+
   DeviceRunCommand(Terminal terminal) {
     super(terminal);
   }
@@ -122,27 +132,48 @@ final class DeviceRunCommand extends DeviceCommand.Reaching {
       while (!lines.ended()) {
         for (byte[] line : lines.next(LOOK_MILLIS)) {
           number++;
-          if (line.length > 0) {
-            take(device, new String(line, StandardCharsets.UTF_8), number);
+          if (lines.tooLong(line)) {
+            leaveOut(number, "it is longer than " + bytes(LINE_BYTES));
+          } else if (line.length > 0) {
+            take(device, line, number);
           }
         }
         tellTrouble(device);
       }
-      return sent(device, wait);
+      int code = sent(device, wait);
+      if (leftOut > 0) {
+        terminal.note(
+            "holdfast: " + count(leftOut, "line") + " left out; see above, and run those again");
+      }
+      return leftOut > 0 ? Failure.FAILED : code;
     }
   }
 
-  private void take(Device device, String line, long number)
+  @Override
+  Json describe(QueueStatus status) {
+    return super.describe(status).put("leftOut", leftOut);
+  }
+
+  private void take(Device device, byte[] line, long number)
       throws IOException, InterruptedException {
     try {
-      if (change(device, ChangeLine.parse(line.replaceFirst("\r$", ""), space)).isEmpty()) {
+      if (change(device, ChangeLine.parse(line, space)).isEmpty()) {
         throw Failure.failed(
             "the queue is full, and line " + number + " was refused",
             "Let it send, or choose --overflow block or drop-oldest.");
       }
     } catch (MalformedException | IllegalArgumentException e) {
-      throw Failure.usage(
-          "line " + number + ": " + e.getMessage(), "The lines before it are queued.");
+      leaveOut(number, String.valueOf(e.getMessage()));
     }
+  }
+
+  private void leaveOut(long number, String why) {
+    String shown = why.length() > SHOWN ? why.substring(0, SHOWN) + "…" : why;
+    if (strict) {
+      throw Failure.usage("line " + number + ": " + shown, "The lines before it are queued.");
+    }
+    leftOut++;
+    terminal.note("holdfast: line " + number + " is left out: " + Terminal.clean(shown));
+    terminal.note("  Mend that line and run it again; the others are queued.");
   }
 }

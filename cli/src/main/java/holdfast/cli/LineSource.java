@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The lines of a stream, read by a thread of its own, so that lines already read need not wait for
- * those to come. A line is any bytes up to a newline, which is not part of it.
+ * those to come. A line is any bytes up to a newline, which is not part of it. One that is too long
+ * is cut, to one byte more than there may be.
  */
 final class LineSource implements AutoCloseable {
   private static final int CHUNK_BYTES = 1 << 16;
@@ -52,21 +53,27 @@ final class LineSource implements AutoCloseable {
       int start = 0;
       for (int i = 0; i < count; i++) {
         if (buffer[i] == '\n') {
-          begun.write(buffer, start, i - start);
+          add(begun, buffer, start, i);
           lines.add(begun.toByteArray());
           begun.reset();
           start = i + 1;
         }
       }
-      begun.write(buffer, start, count - start);
-      if (begun.size() > mostBytes) {
-        throw new IOException("a line is longer than " + mostBytes + " bytes");
-      }
+      add(begun, buffer, start, count);
       if (!lines.isEmpty()) {
         chunks.put(new Chunk(lines, false, null));
       }
     }
     chunks.put(new Chunk(begun.size() > 0 ? List.of(begun.toByteArray()) : List.of(), true, null));
+  }
+
+  private void add(ByteArrayOutputStream begun, byte[] from, int start, int end) {
+    begun.write(from, start, Math.min(end - start, mostBytes + 1 - begun.size()));
+  }
+
+  /** Whether a line was cut, since it has more bytes than there may be. */
+  boolean tooLong(byte[] line) {
+    return line.length > mostBytes;
   }
 
   /** Whether all lines have been returned. */

@@ -54,9 +54,41 @@ class DeviceCommandTest {
     cli.input(lines, "device", "run", "--queue", queue).failsWith(0);
     assertThat(cli.ok("device", "get", "--queue", queue, "b")).isEqualTo("2 with\ttab");
     assertThat(status().get("queued")).hasToString("3.0");
-    Cli.Ran wrong = cli.input("d\t4\nnonsense\n", "device", "run", "--queue", queue).failsWith(2);
-    assertThat(wrong.err()).contains("line 2");
-    assertThat(status().get("queued")).hasToString("4.0");
+    String some = "d\t4\nnonsense\n" + "x".repeat(3 << 20) + "\ne\t5\n";
+    Cli.Ran wrong = cli.input(some, "device", "run", "--queue", queue).failsWith(1);
+    assertThat(wrong.err())
+        .contains("line 2 is left out: the line is neither", "line 3 is left out: it is longer")
+        .contains("2 lines left out")
+        .hasSizeLessThan(2000);
+    assertThat(status().get("queued")).hasToString("5.0");
+    Cli.Ran strict =
+        cli.input("f\t6\nnonsense\ng\t7\n", "device", "run", "--strict", "--queue", queue);
+    assertThat(strict.failsWith(2).err()).contains("line 2");
+    assertThat(status().get("queued")).hasToString("6.0");
+  }
+
+  /** A value is what was written, or is not taken. */
+  @Test
+  void aLineThatIsNotUtf8IsLeftOut() throws Exception {
+    Path lines = folder.resolve("lines");
+    Files.write(lines, "a\t\u00fc\nb\t2\n".getBytes(StandardCharsets.ISO_8859_1));
+    Cli.Ran ran = cli.run("device", "run", "--queue", queue, lines.toString()).failsWith(1);
+    assertThat(ran.err()).contains("line 1 ").contains("UTF-8").contains("1 line left out");
+    assertThat(status().get("queued")).hasToString("1.0");
+  }
+
+  @Test
+  void whatAnEdgeRejectedIsCountedAndCanBePutAgain() throws Exception {
+    cli.ok("device", "put", "--queue", queue, "k", "v");
+    Path rejected =
+        Files.writeString(
+            folder.resolve("queue/rejected"),
+            "{\"space\":\"attic\",\"key\":\"a\",\"base64\":\"AAH/\",\"type\":\"\",\"sequence\":5,"
+                + "\"time\":7,\"why\":\"no\"}\n");
+    assertThat(cli.ok("device", "status", "--queue", queue)).contains("1 change for good");
+    assertThat(status().get("rejectedKept")).hasToString("1.0");
+    cli.ok("device", "run", "--queue", queue, rejected.toString());
+    assertThat(status().get("queued")).hasToString("2.0");
   }
 
   @Test

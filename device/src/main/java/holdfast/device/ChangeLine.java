@@ -1,5 +1,7 @@
 package holdfast.device;
 
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Map;
@@ -9,13 +11,32 @@ import java.util.Set;
 /**
  * A change written in one line of text, as {@code run} of both clients reads it: key, tab and
  * value, or a JSON object with {@code key} and either {@code value} (text), {@code base64} or
- * {@code "delete":true}, and if need be {@code type} and {@code space}.
+ * {@code "delete":true}, and if need be {@code type} and {@code space}. {@code sequence}, {@code
+ * time} and {@code why} may stand there too, and mean nothing: lines of the file {@code rejected}
+ * have them.
  *
  * @param value empty for a deletion
  */
 public record ChangeLine(String space, String key, Optional<Octets> value, String contentType) {
   private static final Set<String> MEMBERS =
-      Set.of("space", "key", "value", "base64", "type", "delete");
+      Set.of("space", "key", "value", "base64", "type", "delete", "sequence", "time", "why");
+
+  /**
+   * Reads a line as it stands in a file; a carriage return at its end is no part of it.
+   *
+   * @throws MalformedException when it is not UTF-8, or neither of the two forms. Nothing is
+   *     replaced silently: a value that was changed is worse than one that was left out
+   */
+  public static ChangeLine parse(byte[] utf8, String defaultSpace) throws MalformedException {
+    String line;
+    try {
+      line = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(utf8)).toString();
+    } catch (CharacterCodingException e) {
+      throw new MalformedException(
+          "the line is not UTF-8; {\"key\":…,\"base64\":…} takes a value of any bytes");
+    }
+    return parse(line.endsWith("\r") ? line.substring(0, line.length() - 1) : line, defaultSpace);
+  }
 
   /**
    * Reads a line.

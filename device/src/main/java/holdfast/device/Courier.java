@@ -2,9 +2,11 @@ package holdfast.device;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.zip.GZIPOutputStream;
@@ -13,7 +15,9 @@ import java.util.zip.GZIPOutputStream;
  * Brings batches from a queue to an edge, one attempt at a time. It has no thread and no clock of
  * its own, so that a test plays weeks of bad network in a moment.
  *
- * <p>Nothing is given up: a batch is sent, with the same bytes, until the edge says that it has it.
+ * <p>A batch is sent, with the same bytes, until the edge says that it has it. Only when the edge
+ * says which operations of it it will never take is it given up, and with {@link Rejection#STOP}
+ * not even then: those are set aside, and the others go into the next batch.
  */
 final class Courier {
   private static final int WORTH_COMPRESSING = 512;
@@ -21,11 +25,13 @@ final class Courier {
   private final DeviceQueue queue;
   private final Link link;
   private final Pace pace;
+  private final Rejection rejection;
   private final String devicePath;
   private final Consumer<Batch> taken;
   private final AtomicLong operationsSent = new AtomicLong();
   private final AtomicLong batchesSent = new AtomicLong();
   private final AtomicLong bytesSent = new AtomicLong();
+  private volatile String lastRejection = "";
   private volatile boolean hurry;
   private boolean compressing = true;
 
@@ -33,12 +39,20 @@ final class Courier {
    * A courier.
    *
    * @param device the name under which the device is enrolled
+   * @param rejection what happens with operations that the edge will never take
    * @param taken told of each batch that the edge has taken
    */
-  Courier(DeviceQueue queue, Link link, Pace pace, String device, Consumer<Batch> taken) {
+  Courier(
+      DeviceQueue queue,
+      Link link,
+      Pace pace,
+      String device,
+      Rejection rejection,
+      Consumer<Batch> taken) {
     this.queue = queue;
     this.link = link;
     this.pace = pace;
+    this.rejection = rejection;
     this.devicePath = "/v1/devices/" + device + "/batches";
     this.taken = taken;
   }
@@ -54,6 +68,11 @@ final class Courier {
   /** Bytes of request bodies, those of attempts that failed included. */
   long bytesSent() {
     return bytesSent.get();
+  }
+
+  /** Why the edge rejected operations for good the last time; empty when it did not. */
+  String lastRejection() {
+    return lastRejection;
   }
 
   /** Sends without waiting for a batch to fill, until the queue is empty. */
@@ -83,7 +102,10 @@ final class Courier {
     Optional<Batch> batch = queue.batch();
     if (batch.isPresent()) {
       Outcome outcome = send(batch.get());
-      if (outcome instanceof Outcome.Taken) {
+      if (outcome instanceof Outcome.Rejected(var reason, var operations)) {
+        queue.reject(operations, reason);
+        lastRejection = reason;
+      } else if (outcome instanceof Outcome.Taken) {
         operationsSent.addAndGet(batch.get().operations().size());
         batchesSent.incrementAndGet();
         queue.done(batch.get().claim().last());
@@ -151,7 +173,15 @@ final class Courier {
         return send(batch);
       }
       if (reply.status() != 200) {
-        return refusal(reply);
+        Outcome refusal = refusal(reply);
+        List<Operation> rejected = rejection == Rejection.SKIP ? rejected(reply, batch) : List.of();
+        return switch (refusal) {
+          case Outcome.Denied(var reason) when !rejected.isEmpty() ->
+              new Outcome.Rejected(reason, rejected);
+          case Outcome.Refused(var reason) when !rejected.isEmpty() ->
+              new Outcome.Rejected(reason, rejected);
+          default -> refusal;
+        };
       }
       Object last = JsonText.object(reply.body().unsafeArray()).get("last");
       return last instanceof Long number && number >= batch.claim().last()
@@ -161,6 +191,20 @@ final class Courier {
       return new Outcome.Unreachable(said(e));
     } catch (MalformedException e) {
       return new Outcome.Unreachable(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /** The operations of the batch of which the edge says that it will never take them. */
+  private static List<Operation> rejected(Link.Reply reply, Batch batch) {
+    try {
+      Set<?> numbers =
+          JsonText.object(reply.body().unsafeArray()).get("rejected") instanceof List<?> list
+              ? new HashSet<>(list)
+              : Set.of();
+      return batch.operations().stream().filter(one -> numbers.contains(one.sequence())).toList();
+    } catch (MalformedException e) {
+      // Something between us and the edge answered in its own words, and rejects nothing for good.
+      return List.of();
     }
   }
 

@@ -63,7 +63,8 @@ public final class Device implements AutoCloseable {
       pace = new Pace(options.linger().toMillis(), new SplittableRandom());
       Optional<String> name = folder.name();
       if (connection != null && name.isPresent()) {
-        courier = new Courier(queue, connection, pace, name.get(), this::learn);
+        courier =
+            new Courier(queue, connection, pace, name.get(), options.rejection(), this::learn);
       } else {
         courier = null;
         if (connection != null) {
@@ -127,7 +128,7 @@ public final class Device implements AutoCloseable {
               case Outcome.Busy b -> b.reason();
               case Outcome.Refused r -> r.reason();
               case Outcome.Unreachable u -> u.reason();
-              case Outcome.Taken _, Outcome.Told _ -> "";
+              case Outcome.Taken _, Outcome.Told _, Outcome.Rejected _ -> "";
             };
         throw new IOException("the device was not enrolled: " + reason);
       }
@@ -286,6 +287,7 @@ public final class Device implements AutoCloseable {
           queue.status(),
           pace.state(),
           diskTrouble.isEmpty() ? pace.trouble() : diskTrouble,
+          c == null ? "" : c.lastRejection(),
           c == null ? 0 : c.operationsSent(),
           c == null ? 0 : c.batchesSent(),
           c == null ? 0 : c.bytesSent(),

@@ -9,6 +9,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * Who a device is, in the folder of its queue: its key in {@code key.pem}, which only its owner may
@@ -51,6 +52,22 @@ public final class DeviceFolder {
       return Optional.of(name);
     } catch (NoSuchFileException e) {
       return Optional.empty();
+    }
+  }
+
+  /**
+   * Where changes are kept that an edge will never take; there is no such file before the first.
+   */
+  public Path rejected() {
+    return path.resolve(RejectedChanges.FILE);
+  }
+
+  /** How many changes are kept there. */
+  public long rejectedChanges() throws IOException {
+    try (Stream<String> lines = Files.lines(rejected())) {
+      return lines.count();
+    } catch (NoSuchFileException e) {
+      return 0;
     }
   }
 

@@ -101,14 +101,14 @@ public final class DeviceQueue implements AutoCloseable {
         byte[] payload = operation.encode();
         byte[] name = KeyRegion.bytes(operation.space(), operation.key());
         int hash = KeyRegion.hash(name, 0, name.length);
-        int earlier = find(name, hash);
+        int earlier = store.find(name, hash);
         int size = payload.length + QueueFile.OVERHEAD;
         if (!fits(size, earlier)) {
           expireDue();
           if (options.overflow() == Overflow.DROP_OLDEST) {
             dropFor(size, name, hash);
           }
-          earlier = find(name, hash);
+          earlier = store.find(name, hash);
         }
         if (fits(size, earlier)) {
           long offset = store.append(QueueFile.OPERATION, payload);
@@ -136,34 +136,6 @@ public final class DeviceQueue implements AutoCloseable {
     }
   }
 
-  private int find(byte[] name, int hash) throws IOException {
-    IOException[] failed = new IOException[1];
-    int found =
-        store
-            .state()
-            .live()
-            .find(
-                hash,
-                position -> {
-                  try {
-                    return store
-                        .file()
-                        .holds(
-                            store.state().live().offset(position) + 5 + KeyRegion.START,
-                            name,
-                            0,
-                            name.length);
-                  } catch (IOException e) {
-                    failed[0] = e;
-                    return false;
-                  }
-                });
-    if (failed[0] != null) {
-      throw failed[0];
-    }
-    return found;
-  }
-
   private boolean fits(int size, int earlier) {
     boolean collapses = earlier != LiveIndex.NONE && store.state().unbatched(earlier);
     long bytes =
@@ -173,26 +145,12 @@ public final class DeviceQueue implements AutoCloseable {
   }
 
   private void dropFor(int size, byte[] name, int hash) throws IOException {
-    while (!fits(size, find(name, hash))) {
+    while (!fits(size, store.find(name, hash))) {
       int oldest = store.state().firstUnbatched();
       if (oldest == LiveIndex.NONE) {
         return;
       }
-      lose(
-          Reason.DROPPED,
-          store.state().live().sequence(oldest),
-          store.state().live().sequence(oldest));
-    }
-  }
-
-  private void lose(Reason reason, long first, long last) throws IOException {
-    Range range = new Range(reason, first, last);
-    byte[] payload = new byte[Range.SIZE];
-    range.encode(ByteBuffer.wrap(payload));
-    store.append(QueueFile.LOST, payload);
-    String problem = store.state().lost(range);
-    if (problem != null) {
-      throw new IllegalStateException(problem);
+      store.lose(Reason.DROPPED, store.state().live().sequence(oldest));
     }
   }
 
@@ -219,7 +177,7 @@ public final class DeviceQueue implements AutoCloseable {
             && passed - store.state().live().age(at) > options.maxAge().toSeconds();
         at = store.state().firstUnbatched()) {
       // One by one, since numbers between two that expire may have been collapsed.
-      lose(Reason.EXPIRED, store.state().live().sequence(at), store.state().live().sequence(at));
+      store.lose(Reason.EXPIRED, store.state().live().sequence(at));
       any = true;
     }
     if (any) {
@@ -235,7 +193,7 @@ public final class DeviceQueue implements AutoCloseable {
     try {
       open();
       byte[] region = KeyRegion.bytes(space, name);
-      int found = find(region, KeyRegion.hash(region, 0, region.length));
+      int found = store.find(region, KeyRegion.hash(region, 0, region.length));
       return found == LiveIndex.NONE
           ? Optional.empty()
           : Optional.of(
@@ -329,7 +287,7 @@ public final class DeviceQueue implements AutoCloseable {
         }
       }
       if (unusable != 0) {
-        lose(Reason.DROPPED, unusable, unusable);
+        store.lose(Reason.DROPPED, unusable);
         continue;
       }
       Claim claim =
@@ -428,6 +386,31 @@ public final class DeviceQueue implements AutoCloseable {
     }
   }
 
+  /**
+   * Gives up operations of the pending batch that the edge will never take, and keeps them in the
+   * file {@code rejected}. What else the batch held waits again, in its order, for the next one.
+   *
+   * @param operations of the batch, ascending; at least one
+   * @param why what the edge said
+   */
+  public void reject(List<Operation> operations, String why) throws IOException {
+    lock.lock();
+    try {
+      open();
+      RejectedChanges.keep(folder, operations, why);
+      for (Operation operation : operations) {
+        // The first ends the batch, in which one with a later operation of its key collapses.
+        if (store.holds(operation.sequence())) {
+          store.lose(Reason.REJECTED, operation.sequence());
+        }
+      }
+      room.signalAll();
+      store.compactWhenWorthIt();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private void finish(long last) throws IOException {
     byte[] payload = new byte[8];
     ByteBuffer.wrap(payload).putLong(last);
@@ -472,6 +455,7 @@ public final class DeviceQueue implements AutoCloseable {
           store.state().collapsed(),
           store.state().expired(),
           store.state().dropped(),
+          store.state().rejected(),
           refused,
           store.file().end(),
           store.state().first(),

@@ -89,13 +89,27 @@ final class LiveIndex {
 
   /** The latest operation with this hash that {@code sameKey} takes for its own, or NONE. */
   int find(int hash, IntPredicate sameKey) {
-    for (int slot = slot(hash); table[slot] != 0; slot = (slot + 1) & (table.length - 1)) {
+    for (int slot = slot(hash); table[slot] != 0; slot = (slot + 1) & mask()) {
       int position = table[slot] - 1;
       if (hashes[position] == hash && sameKey.test(position)) {
         return position;
       }
     }
     return NONE;
+  }
+
+  /** Whether no later operation of the same key was added. */
+  boolean latest(int position) {
+    for (int slot = slot(hashes[position]); table[slot] != 0; slot = (slot + 1) & mask()) {
+      if (table[slot] == position + 1) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private int mask() {
+    return table.length - 1;
   }
 
   /**
@@ -139,20 +153,20 @@ final class LiveIndex {
   }
 
   private int slot(int hash) {
-    return ((hash * 0x9E3779B1) >>> 7) & (table.length - 1);
+    return ((hash * 0x9E3779B1) >>> 7) & mask();
   }
 
   private void insert(int position) {
     int slot = slot(hashes[position]);
     while (table[slot] != 0) {
-      slot = (slot + 1) & (table.length - 1);
+      slot = (slot + 1) & mask();
     }
     table[slot] = position + 1;
   }
 
   /** Takes a position out of the table, if it is there, and closes the gap. */
   private void forget(int position) {
-    int mask = table.length - 1;
+    int mask = mask();
     int slot = slot(hashes[position]);
     while (table[slot] != position + 1) {
       if (table[slot] == 0) {

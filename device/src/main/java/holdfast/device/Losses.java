@@ -7,8 +7,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sequence numbers that expired or were dropped, in ranges that do not overlap. What is neither
- * here nor waiting was collapsed.
+ * Sequence numbers that expired, were dropped or rejected, in ranges that do not overlap. What is
+ * neither here nor waiting was collapsed.
  *
  * <p>Beyond {@link #MOST} ranges the oldest are told as one that was dropped, the worst of the
  * reasons, so that a queue can be full for years in bounded memory.

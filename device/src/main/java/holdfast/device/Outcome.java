@@ -1,5 +1,7 @@
 package holdfast.device;
 
+import java.util.List;
+
 /** How an attempt to bring something to the edge ended. */
 sealed interface Outcome {
   /** The edge has taken the batch, now or before. */
@@ -16,6 +18,13 @@ sealed interface Outcome {
 
   /** 409: the edge took other contents under these numbers. */
   record Conflict(String reason, long last) implements Outcome {}
+
+  /** The edge takes the batch without these operations only; they were set aside. */
+  record Rejected(String reason, List<Operation> operations) implements Outcome {
+    public Rejected {
+      operations = List.copyOf(operations);
+    }
+  }
 
   /** 401 or 403: the credentials, or the rights, do not suffice. */
   record Denied(String reason) implements Outcome {}

@@ -80,7 +80,7 @@ final class Pace {
   /** Takes the end of an attempt. */
   void ended(Outcome outcome, long now) {
     switch (outcome) {
-      case Outcome.Taken _, Outcome.Told _ -> {
+      case Outcome.Taken _, Outcome.Told _, Outcome.Rejected _ -> {
         state = LinkState.ONLINE;
         trouble = "";
         failures = 0;

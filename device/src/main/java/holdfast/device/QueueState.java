@@ -24,6 +24,7 @@ final class QueueState {
   private long collapsed;
   private long expired;
   private long dropped;
+  private long rejected;
 
   /**
    * @param next the first sequence number that the file has not done with
@@ -76,6 +77,10 @@ final class QueueState {
     return dropped;
   }
 
+  long rejected() {
+    return rejected;
+  }
+
   /** Whether there is anything that an edge should hear of. */
   boolean anythingToSend() {
     return next > first;
@@ -96,6 +101,7 @@ final class QueueState {
     collapsed = 0;
     expired = 0;
     dropped = 0;
+    rejected = 0;
   }
 
   /** Takes the time, and returns the seconds passed. */
@@ -120,12 +126,14 @@ final class QueueState {
   }
 
   /**
-   * Type 2: a range that is lost. It lies below {@link #next} and in no batch, or begins there.
+   * Type 2: a range that is lost. It lies below {@link #next} and in no batch, or begins there. One
+   * that the edge rejected may lie in the pending batch, which is none any more then.
    *
    * @return what is against that, or null
    */
   @Nullable String lost(Range range) {
-    long floor = pending == null ? first : Math.max(first, pending.claim().last() + 1);
+    boolean ends = range.reason() == Reason.REJECTED && liesInPending(range);
+    long floor = pending == null || ends ? first : Math.max(first, pending.claim().last() + 1);
     if (range.first() < floor || (range.last() >= next && range.first() != next)) {
       return range + " does not lie in what waits, " + floor + " to " + next;
     }
@@ -154,6 +162,13 @@ final class QueueState {
         losses.add(range);
         dropped += gone;
       }
+      case REJECTED -> {
+        losses.add(range);
+        rejected += gone;
+      }
+    }
+    if (ends) {
+      dropPending();
     }
     return null;
   }
@@ -203,9 +218,28 @@ final class QueueState {
     }
   }
 
-  /** Gives up a batch whose operations cannot be read any more. */
+  private boolean liesInPending(Range range) {
+    SignedClaim batch = pending;
+    return batch != null
+        && range.first() >= batch.claim().first()
+        && range.last() <= batch.claim().last();
+  }
+
+  /**
+   * Gives the pending batch up: its operations are in none again, and collapse as if they had never
+   * been in one. Whoever reads a file that was made anew cannot know that they were.
+   */
   void dropPending() {
+    SignedClaim batch = pending;
     pending = null;
+    for (int at = live.first();
+        batch != null && at != LiveIndex.NONE && live.sequence(at) <= batch.claim().last();
+        at = live.next(at)) {
+      if (!live.latest(at)) {
+        live.remove(at);
+        collapsed++;
+      }
+    }
   }
 
   /** Nothing is in doubt any more. */
@@ -222,7 +256,7 @@ final class QueueState {
     losses.done(last);
     first = Math.max(first, last + 1);
     if (pending != null && pending.claim().first() <= last) {
-      pending = null;
+      dropPending();
     }
   }
 
@@ -263,7 +297,7 @@ final class QueueState {
     }
   }
 
-  /** What expired or was dropped. */
+  /** What expired, was dropped or rejected. */
   Losses losses() {
     return losses;
   }

@@ -8,6 +8,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param queued operations that wait, those of a batch on its way included
  * @param queuedBytes bytes of their entries
+ * @param rejected operations that the edge will never take
+ * @param refused operations that the queue never took, since it was full
  * @param diskBytes bytes of the file
  * @param firstSequence the first number that the edge has not taken
  * @param nextSequence the number that the next operation gets
@@ -22,6 +24,7 @@ public record QueueStatus(
     long collapsed,
     long expired,
     long dropped,
+    long rejected,
     long refused,
     long diskBytes,
     long firstSequence,

@@ -1,6 +1,7 @@
 package holdfast.device;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
@@ -67,6 +68,47 @@ final class QueueStore {
     long offset = file.append(type, payload);
     dirty = true;
     return offset;
+  }
+
+  /** Whether an operation is in the queue still. */
+  boolean holds(long sequence) {
+    int at = state.live().after(sequence - 1);
+    return at != LiveIndex.NONE && state.live().sequence(at) == sequence;
+  }
+
+  /** Gives an operation up that waits, or that the pending batch holds and the edge rejects. */
+  void lose(Reason reason, long sequence) throws IOException {
+    Range range = new Range(reason, sequence, sequence);
+    byte[] payload = new byte[Range.SIZE];
+    range.encode(ByteBuffer.wrap(payload));
+    append(QueueFile.LOST, payload);
+    String problem = state.lost(range);
+    if (problem != null) {
+      throw new IllegalStateException(problem);
+    }
+  }
+
+  /** The latest operation of a key, by its region and the hash of that; or NONE. */
+  int find(byte[] name, int hash) throws IOException {
+    IOException[] failed = new IOException[1];
+    int found =
+        state
+            .live()
+            .find(
+                hash,
+                position -> {
+                  try {
+                    return file.holds(
+                        state.live().offset(position) + 5 + KeyRegion.START, name, 0, name.length);
+                  } catch (IOException e) {
+                    failed[0] = e;
+                    return false;
+                  }
+                });
+    if (failed[0] != null) {
+      throw failed[0];
+    }
+    return found;
   }
 
   private static Octets freshIncarnation() {

@@ -7,7 +7,9 @@ public enum Reason {
   /** It became older than the queue keeps operations. */
   EXPIRED(2),
   /** The queue was full, and its policy is to drop the oldest; or it was damaged on disk. */
-  DROPPED(3);
+  DROPPED(3),
+  /** The edge said that it will never take it, such as a change in a space it is not allowed in. */
+  REJECTED(4);
 
   private static final Reason[] ALL = values();
 

@@ -102,6 +102,8 @@ class CourierTest {
             json(200, "{\"last\":" + t.last() + ",\"duplicate\":" + t.duplicate() + "}");
         case ReferenceEdge.Answer.Conflict c ->
             json(409, "{\"detail\":\"conflict\",\"last\":" + c.last() + "}");
+        case ReferenceEdge.Answer.Rejected r ->
+            json(403, "{\"detail\":\"not there\",\"rejected\":" + r.sequences() + "}");
         case ReferenceEdge.Answer.Refused r -> json(400, "{\"detail\":\"" + r.problem() + "\"}");
       };
     }
@@ -122,12 +124,21 @@ class CourierTest {
   }
 
   private Courier courier(DeviceQueue queue, long seed) {
-    return new Courier(
-        queue, link, new Pace(200, new SplittableRandom(seed)), "pump-1", batch -> {});
+    return courier(queue, link, seed);
+  }
+
+  private static Courier courier(DeviceQueue queue, Link link, long seed) {
+    Pace pace = new Pace(200, new SplittableRandom(seed));
+    return new Courier(queue, link, pace, "pump-1", Rejection.SKIP, batch -> {});
   }
 
   private static void put(DeviceQueue queue, String key, String value) throws Exception {
-    queue.put("home", key, "", Octets.wrap(value.getBytes(StandardCharsets.UTF_8)));
+    put(queue, "home", key, value);
+  }
+
+  private static void put(DeviceQueue queue, String space, String key, String value)
+      throws Exception {
+    queue.put(space, key, "", Octets.wrap(value.getBytes(StandardCharsets.UTF_8)));
   }
 
   @Test
@@ -170,7 +181,8 @@ class CourierTest {
   }
 
   /**
-   * I12, I26: any faults, restarts and a clock that is wrong by years: complete, once, in order.
+   * I12, I26: any faults, restarts, rights that come and go, and a clock that is wrong by years:
+   * complete, once, in order.
    */
   @Test
   void i12NothingIsLostOrAppliedTwiceWhateverTheNetworkDoes() {
@@ -184,8 +196,7 @@ class CourierTest {
     Map<String, String> model = new HashMap<>();
     List<Fault> faults = List.of(Fault.values());
     DeviceQueue queue = queue(path, options.withMaxAge(Duration.ofDays(30)));
-    Courier courier =
-        new Courier(queue, fresh, new Pace(200, new SplittableRandom(3)), "pump-1", b -> {});
+    Courier courier = courier(queue, fresh, 3);
     long now = 0;
     long accepted = 0;
     try {
@@ -197,15 +208,20 @@ class CourierTest {
           accepted++;
           model.put("home/" + key, Octets.wrap(value.getBytes(StandardCharsets.UTF_8)).toHex());
         }
+        if (gen.oneIn(10)) {
+          put(queue, "attic", "k" + gen.below(5), "v" + step);
+          accepted++;
+        }
+        if (gen.oneIn(15) && !fresh.edge.forbidden.remove("attic")) {
+          fresh.edge.forbidden.add("attic");
+        }
         if (gen.oneIn(20)) {
           wall.set(gen.anyLong() >>> 20);
         }
         if (gen.oneIn(30)) {
           queue.close();
           queue = queue(path, options.withMaxAge(Duration.ofDays(30)));
-          courier =
-              new Courier(
-                  queue, fresh, new Pace(200, new SplittableRandom(step)), "pump-1", b -> {});
+          courier = courier(queue, fresh, step);
         }
         fresh.next = gen.oneIn(3) ? Fault.NONE : gen.pick(faults);
         long wait = courier.step(now);
@@ -217,6 +233,7 @@ class CourierTest {
         assertThat(wait).isLessThanOrEqualTo(Pace.LONGEST_WISH_MILLIS);
         now += wait;
       }
+      fresh.edge.values.keySet().removeIf(name -> name.startsWith("attic/"));
       assertThat(fresh.edge.values).isEqualTo(model);
       assertThat(fresh.edge.gaps).isEmpty();
       assertThat(fresh.edge.last(queue.incarnation())).isEqualTo(accepted);
@@ -224,7 +241,11 @@ class CourierTest {
           .extracting(Operation::sequence)
           .isSorted()
           .doesNotHaveDuplicates();
-      assertThat(fresh.edge.applied.size() + fresh.edge.lost(Reason.COLLAPSED)).isEqualTo(accepted);
+      assertThat(
+              fresh.edge.applied.size()
+                  + fresh.edge.lost(Reason.COLLAPSED)
+                  + fresh.edge.lost(Reason.REJECTED))
+          .isEqualTo(accepted);
     } finally {
       queue.close();
     }
@@ -269,7 +290,7 @@ class CourierTest {
       Courier first = courier(one, 1);
       first.hurry();
       assertThat(first.step(0)).isZero();
-      Courier second = new Courier(other, link, pace, "pump-1", batch -> {});
+      Courier second = new Courier(other, link, pace, "pump-1", Rejection.SKIP, batch -> {});
       second.hurry();
       assertThat(second.step(0)).isZero();
       assertThat(pace.state()).isEqualTo(LinkState.CONFLICT);
@@ -280,6 +301,83 @@ class CourierTest {
       second.step(100_000);
       assertThat(pace.state()).isEqualTo(LinkState.ONLINE);
       assertThat(link.edge.values).containsOnlyKeys("home/a", "home/b", "home/c");
+    }
+  }
+
+  /** One change that the edge will never take holds nobody up; it is told, counted and kept. */
+  @Test
+  void whatIsRejectedForGoodLetsTheRestPass() throws Exception {
+    link.edge.forbidden.add("attic");
+    try (DeviceQueue queue = queue(folder, OPTIONS)) {
+      Courier courier = courier(queue, 1);
+      put(queue, "a", "1");
+      put(queue, "attic", "b", "2");
+      put(queue, "c", "3");
+      queue.delete("attic", "d");
+      put(queue, "e", "5");
+      courier.hurry();
+      assertThat(courier.step(0)).isZero();
+      assertThat(courier.lastRejection()).contains("403").contains("not there");
+      assertThat(queue.status().rejected()).isEqualTo(2);
+      assertThat(queue.status().queued()).isEqualTo(3);
+      assertThat(courier.step(0)).isZero();
+      assertThat(courier.step(0)).isEqualTo(Pace.NEVER);
+    }
+    assertThat(link.edge.applied).extracting(Operation::key).containsExactly("a", "c", "e");
+    assertThat(link.edge.ranges)
+        .containsExactly(new Range(Reason.REJECTED, 2, 2), new Range(Reason.REJECTED, 4, 4));
+    List<String> kept = Files.readAllLines(new DeviceFolder(folder).rejected());
+    assertThat(ChangeLine.parse(kept.getFirst(), "home"))
+        .isEqualTo(
+            new ChangeLine("attic", "b", java.util.Optional.of(Octets.wrap(new byte[] {'2'})), ""));
+    assertThat(ChangeLine.parse(kept.getLast(), "home").value()).isEmpty();
+    assertThat(new DeviceFolder(folder).rejectedChanges()).isEqualTo(2);
+  }
+
+  /** Who wants that is held up, and nothing is lost. */
+  @Test
+  void whatIsRejectedForGoodStopsWhoWantsThat() throws Exception {
+    link.edge.forbidden.add("attic");
+    Pace pace = new Pace(200, new SplittableRandom(1));
+    try (DeviceQueue queue = queue(folder, OPTIONS)) {
+      put(queue, "attic", "b", "2");
+      Courier courier = new Courier(queue, link, pace, "pump-1", Rejection.STOP, batch -> {});
+      courier.hurry();
+      assertThat(courier.step(0)).isZero();
+      assertThat(pace.state()).isEqualTo(LinkState.DENIED);
+      assertThat(queue.status().queued()).isEqualTo(1);
+      link.edge.forbidden.clear();
+      courier.hurry();
+      assertThat(courier.step(60_000)).isZero();
+      assertThat(link.edge.values).containsOnlyKeys("attic/b");
+    }
+    assertThat(Files.exists(new DeviceFolder(folder).rejected())).isFalse();
+  }
+
+  /** An answer that names what is not in the batch takes nothing from the queue. */
+  @Test
+  void aRejectionOfOtherNumbersIsARefusalLikeAnyOther() throws Exception {
+    for (String body : List.of("{\"rejected\":[2,-1,\"1\",1.5]}", "{\"rejected\":1}")) {
+      Link odd =
+          new Link() {
+            @Override
+            public Reply request(String method, String path, String type, byte[] batch) {
+              return ScriptedLink.json(403, body);
+            }
+
+            @Override
+            public void close() {}
+          };
+      Pace pace = new Pace(200, new SplittableRandom(1));
+      Path own = Files.createTempDirectory(folder, "odd");
+      try (DeviceQueue queue = queue(own, OPTIONS)) {
+        put(queue, "a", "1");
+        Courier courier = new Courier(queue, odd, pace, "pump-1", Rejection.SKIP, batch -> {});
+        courier.hurry();
+        courier.step(0);
+        assertThat(pace.state()).isEqualTo(LinkState.DENIED);
+        assertThat(queue.status().queued()).isEqualTo(1);
+      }
     }
   }
 

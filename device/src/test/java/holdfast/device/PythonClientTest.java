@@ -140,6 +140,77 @@ class PythonClientTest {
     }
   }
 
+  /**
+   * What one gives up since the edge rejects it, the other does not send, and tells as rejected.
+   */
+  @Test
+  void i18TheTwoTakeTurnsWhenChangesAreRejected() throws Exception {
+    Path path = folder.resolve("queue");
+    try (TestEdge edge = new TestEdge(shared, 0)) {
+      edge.edge.forbidden.add("attic");
+      assertThat(python(reaching(edge, "enroll", "pump-1")).exitCode()).isZero();
+      QueueOptions options = QueueOptions.DEFAULTS.withBatches(3, 1 << 20);
+      try (DeviceQueue queue = DeviceQueue.open(path, new DeviceFolder(path).key(), options)) {
+        queue.put("home", "a", "", value("1"));
+        queue.put("attic", "b", "", value("2"));
+        queue.put("home", "c", "", value("3"));
+        Batch batch = queue.batch().orElseThrow();
+        queue.put("home", "a", "", value("4"));
+        queue.reject(List.of(batch.operations().get(1)), "not there");
+      }
+      Ran put = python(reaching(edge, "put", "d", "5"));
+      assertThat(put.exitCode()).as(put.out()).isZero();
+      Ran rejected = python(reaching(edge, "put", "--space", "attic", "e", "6"));
+      assertThat(rejected.exitCode()).as(rejected.out()).isEqualTo(1);
+      assertThat(rejected.out()).contains("\"rejected\": 1").contains("not in that space");
+      try (Device device = Device.open(DeviceOptions.of(path, edge.address()))) {
+        device.put("attic", "f", "", value("7"));
+        device.put("home", "g", "", value("8"));
+        assertThat(device.flush(Duration.ofSeconds(60))).isTrue();
+        assertThat(device.status().rejection()).contains("not in that space");
+        assertThat(device.status().queue().rejected()).isEqualTo(1);
+      }
+      assertThat(edge.edge.applied).extracting(Operation::sequence).containsExactly(3L, 4L, 5L, 8L);
+      assertThat(edge.edge.ranges)
+          .containsExactly(
+              new Range(Reason.COLLAPSED, 1, 1),
+              new Range(Reason.REJECTED, 2, 2),
+              new Range(Reason.REJECTED, 6, 6),
+              new Range(Reason.REJECTED, 7, 7));
+      assertThat(new DeviceFolder(path).rejectedChanges()).isEqualTo(3);
+      Ran status = python("-m", "holdfast_device", "status", "--json", "--queue", path.toString());
+      assertThat(status.out()).contains("\"rejectedKept\": 3");
+      // Once the right is there, both read the file again.
+      edge.edge.forbidden.clear();
+      Ran run = python(reaching(edge, "run", new DeviceFolder(path).rejected().toString()));
+      assertThat(run.exitCode()).as(run.out()).isZero();
+      assertThat(edge.edge.values).containsKeys("attic/b", "attic/e", "attic/f");
+    }
+  }
+
+  /** Lines that cannot be taken are named and left out; who wants that is stopped. */
+  @Test
+  void thePythonClientGoesOnAfterALineThatCannotBeTaken() throws Exception {
+    Path path = folder.resolve("queue");
+    Path lines = folder.resolve("lines");
+    Files.write(
+        lines,
+        "a\t1\nnonsense\nb\t\u00fc\n{\"key\":1}\nc\t2\n".getBytes(StandardCharsets.ISO_8859_1));
+    Ran run = python("-m", "holdfast_device", "run", "--queue", path.toString(), lines.toString());
+    assertThat(run.exitCode()).as(run.out()).isEqualTo(1);
+    assertThat(run.out()).contains("line 2 ", "line 3 ", "line 4 ", "0 sent, 2 wait", "3 lines");
+    Ran strict =
+        python(
+            "-m",
+            "holdfast_device",
+            "run",
+            "--strict",
+            "--queue",
+            path.toString(),
+            lines.toString());
+    assertThat(strict.exitCode()).as(strict.out()).isEqualTo(2);
+  }
+
   /** While one has the queue the other is refused, whichever came first. */
   @Test
   void i18TheLockHoldsBetweenTheTwo() throws Exception {

@@ -345,6 +345,52 @@ class QueueTest {
     assertThat(queue.latest("home", "a")).isPresent();
   }
 
+  /** A batch that is given up leaves a queue as if it had never been made. */
+  @Test
+  void whatWasInABatchThatIsRejectedInPartCollapsesAsItWouldHave() throws Exception {
+    open(OPTIONS);
+    put("x", "1");
+    put("a", "1");
+    put("b", "1");
+    Batch first = batch();
+    put("a", "2");
+    put("x", "2");
+    queue.reject(List.of(first.operations().getFirst()), "not there");
+    assertThat(queue.status().rejected()).isEqualTo(1);
+    assertThat(queue.status().collapsed()).isEqualTo(1);
+    put("b", "2");
+    Batch second = batch();
+    open(OPTIONS);
+    assertThat(batch()).isEqualTo(second);
+    assertThat(second.claim().ranges())
+        .containsExactly(new Range(Reason.REJECTED, 1, 1), new Range(Reason.COLLAPSED, 2, 3));
+    assertThat(keys(second)).containsExactly("a", "x", "b");
+  }
+
+  /** The same when it is given up since some of it cannot be read: the file is made anew then. */
+  @Test
+  void whatWasInABatchThatIsDamagedCollapsesAsItWouldHave() throws Exception {
+    open(OPTIONS);
+    put("a", "the first of a");
+    put("b", "to be altered");
+    batch();
+    put("a", "2");
+    queue.close();
+    Path file = folder.resolve("queue");
+    byte[] bytes = Files.readAllBytes(file);
+    int at = new String(bytes, StandardCharsets.ISO_8859_1).indexOf("to be altered");
+    bytes[at] ^= 1;
+    Files.write(file, bytes);
+    open(OPTIONS);
+    queue.settle(0);
+    Batch made = batch();
+    open(OPTIONS);
+    assertThat(batch()).isEqualTo(made);
+    assertThat(made.claim().ranges())
+        .containsExactly(new Range(Reason.COLLAPSED, 1, 1), new Range(Reason.DROPPED, 2, 2));
+    assertThat(keys(made)).containsExactly("a");
+  }
+
   /** Any history of puts, deletes, batches, answers and restarts arrives as if it were all sent. */
   @Test
   void i12EverythingArrivesOnceAndInOrder() {
@@ -358,6 +404,7 @@ class QueueTest {
         OPTIONS.withBatches(gen.between(1, 6), 2000).withMaxOperations(40).withOverflow(overflow);
     DeviceQueue device = new DeviceQueue(new QueueFolder(own), Fixture.KEY, options, clock::get);
     ReferenceEdge edge = new ReferenceEdge();
+    edge.forbidden.add("attic");
     Map<String, String> model = new HashMap<>();
     long accepted = 0;
     try {
@@ -372,10 +419,14 @@ class QueueTest {
             String key = "k" + gen.below(60);
             Octets bytes = Octets.wrap(gen.bytesUpTo(300));
             boolean delete = gen.oneIn(5);
+            String space = gen.oneIn(10) ? "attic" : "home";
             OptionalLong sequence =
-                delete ? device.delete("home", key) : device.put("home", key, "", bytes);
+                delete ? device.delete(space, key) : device.put(space, key, "", bytes);
             if (sequence.isPresent()) {
               assertThat(sequence).hasValue(++accepted);
+              if (space.equals("attic")) {
+                continue;
+              }
               if (delete) {
                 model.remove("home/" + key);
               } else {
@@ -404,6 +455,14 @@ class QueueTest {
     var batch = device.batch();
     if (batch.isPresent()) {
       var answer = edge.take(batch.get().encode(), Fixture.KEY.publicKey());
+      if (answer instanceof ReferenceEdge.Answer.Rejected(var sequences)) {
+        device.reject(
+            batch.get().operations().stream()
+                .filter(one -> sequences.contains(one.sequence()))
+                .toList(),
+            "not there");
+        return;
+      }
       assertThat(answer).isInstanceOf(ReferenceEdge.Answer.Taken.class);
       if (!answerLost) {
         device.done(((ReferenceEdge.Answer.Taken) answer).last());

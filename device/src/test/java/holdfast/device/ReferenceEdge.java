@@ -2,9 +2,11 @@ package holdfast.device;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Takes batches exactly as docs/edge-format.md, section 2, says: what an edge keeps of them, and
@@ -19,9 +21,15 @@ final class ReferenceEdge {
     /** Numbers that were taken with other contents. */
     record Conflict(long last) implements Answer {}
 
+    /** Some operations of it are never taken, and nothing of it was. */
+    record Rejected(List<Long> sequences) implements Answer {}
+
     /** Not a batch, or not signed by the device. */
     record Refused(String problem) implements Answer {}
   }
+
+  /** Spaces in which the user of the device may not write. */
+  final Set<String> forbidden = new HashSet<>();
 
   final Map<String, String> values = new LinkedHashMap<>();
   final List<Operation> applied = new ArrayList<>();
@@ -33,6 +41,7 @@ final class ReferenceEdge {
   /** Another edge that has taken the same. */
   ReferenceEdge copy() {
     ReferenceEdge copy = new ReferenceEdge();
+    copy.forbidden.addAll(forbidden);
     copy.values.putAll(values);
     copy.applied.addAll(applied);
     copy.ranges.addAll(ranges);
@@ -68,6 +77,14 @@ final class ReferenceEdge {
       return before.contains(batch.signed())
           ? new Answer.Taken(claim.last(), true)
           : new Answer.Conflict(known);
+    }
+    List<Long> rejected =
+        batch.operations().stream()
+            .filter(one -> forbidden.contains(one.space()))
+            .map(Operation::sequence)
+            .toList();
+    if (!rejected.isEmpty()) {
+      return new Answer.Rejected(rejected);
     }
     if (claim.first() > known + 1) {
       gaps.add(claim.incarnation() + ": " + (known + 1) + " to " + (claim.first() - 1));

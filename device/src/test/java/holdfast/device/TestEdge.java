@@ -169,6 +169,11 @@ final class TestEdge implements AutoCloseable {
                 exchange, 200, "{\"last\":" + t.last() + ",\"duplicate\":" + t.duplicate() + "}");
         case ReferenceEdge.Answer.Conflict c ->
             answer(exchange, 409, "{\"detail\":\"conflict\",\"last\":" + c.last() + "}");
+        case ReferenceEdge.Answer.Rejected r ->
+            answer(
+                exchange,
+                403,
+                "{\"detail\":\"not in that space\",\"rejected\":" + r.sequences() + "}");
         case ReferenceEdge.Answer.Refused r ->
             answer(exchange, 400, "{\"detail\":" + JsonText.quoted(r.problem()) + "}");
       }

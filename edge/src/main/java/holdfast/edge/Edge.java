@@ -11,10 +11,8 @@ import holdfast.device.Batch;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -129,17 +127,13 @@ final class Edge implements AutoCloseable {
     return ticket.await(PATIENCE_MILLIS);
   }
 
-  /** Takes a batch of a device; it is synced when this returns. */
+  /**
+   * Takes a batch of a device; it is synced when this returns. Rights in its spaces are looked at
+   * when its turn has come: a batch that was taken before is answered as before, whatever has
+   * become of the rights since.
+   */
   Outcome take(Login login, String device, Batch batch, long bytes) {
-    Set<String> spaces = new HashSet<>();
-    for (Operation operation : batch.operations()) {
-      if (spaces.add(operation.space())) {
-        login.require(Right.WRITE, operation.space());
-      }
-    }
-    if (spaces.isEmpty()) {
-      requireWriter(login);
-    }
+    requireWriter(login);
     if (!signed(
         batch.claim().device(),
         Domain.DEVICE_BATCH,

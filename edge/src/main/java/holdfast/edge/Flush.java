@@ -228,6 +228,7 @@ final class Flush {
           0,
           Json.object().put("last", last));
     }
+    requireNothingRejected(task);
     requireQuota(task.batch().operations());
     int leaf = leaves.size();
     lasts.put(queue, claim.last());
@@ -238,6 +239,54 @@ final class Flush {
     waiting.add(new Waiting(task.ticket(), leaf, 0, false));
     for (Operation operation : task.batch().operations()) {
       add(task.user(), task.device(), operation);
+    }
+  }
+
+  /**
+   * Refuses a batch of which some operations can never be taken, and names all of them, so that the
+   * device can leave them out. Before this nothing of the batch was taken, nor will a copy of it
+   * that is sent later: the device may make another batch of the same numbers.
+   */
+  private void requireNothingRejected(Task.DeviceWrite task) {
+    EdgeLeaf.User user = userNow(task.user());
+    if (user == null) {
+      throw new Problem(Problem.Code.DENIED, "there is no such user any more");
+    }
+    List<Long> rejected = new ArrayList<>();
+    Problem.Code code = null;
+    String why = "";
+    String space = "";
+    boolean denied = true;
+    long quota = 0;
+    for (Operation operation : task.batch().operations()) {
+      if (!operation.space().equals(space)) {
+        space = operation.space();
+        denied = !user.may(Right.WRITE, space);
+        quota = view.space(space).quotaBytes();
+      }
+      if (denied || (quota != 0 && size(operation) > quota)) {
+        rejected.add(operation.sequence());
+        if (code == null) {
+          code = denied ? Problem.Code.DENIED : Problem.Code.QUOTA;
+          why =
+              denied
+                  ? "user " + user.name() + " may not write in space " + space
+                  : "key and value have "
+                      + size(operation)
+                      + " bytes, and the quota of all of"
+                      + " space "
+                      + space
+                      + " is "
+                      + quota;
+        }
+      }
+    }
+    if (code != null) {
+      throw new Problem(
+          code,
+          why + (rejected.size() == 1 ? "" : "; " + rejected.size() + " changes are rejected"),
+          0,
+          Json.object().put("rejected", rejected));
     }
   }
 

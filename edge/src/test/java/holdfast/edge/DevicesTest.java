@@ -216,6 +216,78 @@ class DevicesTest {
     assertThat(send(batch).statusCode()).isEqualTo(200);
   }
 
+  private static Operation put(long sequence, String space, String key, String value) {
+    return new Operation.Put(
+        sequence, sequence, space, key, "", Octets.wrap(value.getBytes(UTF_8)));
+  }
+
+  /**
+   * One change that will never be taken: the answer names it, and the device goes on without it.
+   */
+  @Test
+  void whatIsRejectedForGoodIsNamedAndToldAsLost() throws Exception {
+    enrol(ANN, "sensor", key);
+    Batch mixed =
+        batch(
+            1,
+            4,
+            List.of(),
+            put(1, "a", "1"),
+            put(2, "attic", "b", "2"),
+            put(3, "c", "3"),
+            put(4, "cellar", "d", "4"));
+    HttpResponse<byte[]> refused = send(mixed);
+    assertThat(refused.statusCode()).isEqualTo(403);
+    assertThat(json(refused).get("rejected")).isEqualTo(List.of(2L, 4L));
+    assertThat(text(refused)).contains("ann").contains("attic").contains("2 changes");
+    assertThat(edge.get(ANN, "/v1/kv/home/a").statusCode()).isEqualTo(404);
+    List<Range> ranges =
+        List.of(new Range(Reason.REJECTED, 2, 2), new Range(Reason.REJECTED, 4, 4));
+    Batch rest = batch(1, 4, ranges, put(1, "a", "1"), put(3, "c", "3"));
+    assertThat(send(rest).statusCode()).isEqualTo(200);
+    assertThat(send(mixed).statusCode()).isEqualTo(409);
+    EdgeAudit.Report report = audit("sensor");
+    assertThat(report.integrity()).isEqualTo(EdgeAudit.Integrity.HOLDS);
+    assertThat(report.complete()).isFalse();
+    assertThat(report.gaps())
+        .containsExactly(
+            new EdgeAudit.Gap(QUEUE.toHex(), "rejected", 2, 2),
+            new EdgeAudit.Gap(QUEUE.toHex(), "rejected", 4, 4));
+  }
+
+  /** What does not fit into a space by itself never will; what does not fit now may do so later. */
+  @Test
+  void whatIsLargerThanTheQuotaIsRejectedForGoodAndWhatDoesNotFitNowIsNot() throws Exception {
+    enrol(ANN, "sensor", key);
+    try (EdgeAdmin admin = edge.admin()) {
+      admin.limit("home", 100, 0);
+    }
+    HttpResponse<byte[]> never =
+        send(batch(1, 2, List.of(), put(1, "a", "x"), put(2, "b", "x".repeat(100))));
+    assertThat(never.statusCode()).isEqualTo(507);
+    assertThat(json(never).get("rejected")).isEqualTo(List.of(2L));
+    HttpResponse<byte[]> notNow =
+        send(batch(1, 2, List.of(), put(1, "a", "x".repeat(60)), put(2, "b", "x".repeat(60))));
+    assertThat(notNow.statusCode()).isEqualTo(507);
+    assertThat(json(notNow).containsKey("rejected")).isFalse();
+  }
+
+  /** A device that did not hear the answer is not told that what was taken is lost. */
+  @Test
+  void whatWasTakenStaysTakenWhenTheRightIsGone() throws Exception {
+    enrol(ANN, "sensor", key);
+    Batch batch = batch(1, 1, List.of(), put(1, "garden", "a", "1"));
+    assertThat(send(batch).statusCode()).isEqualTo(200);
+    try (EdgeAdmin admin = edge.admin()) {
+      admin.grant("ann", List.of(new EdgeAdmin.Right("garden", "none")));
+    }
+    HttpResponse<byte[]> again = send(batch);
+    assertThat(again.statusCode()).isEqualTo(200);
+    assertThat(json(again).get("duplicate")).isEqualTo(true);
+    assertThat(json(send(batch(2, 2, List.of(), put(2, "garden", "a", "2")))).get("rejected"))
+        .isEqualTo(List.of(2L));
+  }
+
   @ParameterizedTest
   @EnumSource
   void aBatchMayBeCompressedAndABombIsRefused(HttpClient.Version version) throws Exception {
