@@ -1,4 +1,4 @@
-"""The command: python3 -m holdfast_device enroll|put|get|delete|run|status|renew --queue DIR ..."""
+"""The command: python3 -m holdfast_device enrol|put|get|delete|run|status|renew --queue DIR ..."""
 
 import argparse
 import base64
@@ -18,8 +18,8 @@ def _parser():
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name, text):
-        one = commands.add_parser(name, help=text, description=text)
+    def command(name, text, *aliases):
+        one = commands.add_parser(name, aliases=aliases, help=text, description=text)
         one.add_argument("--queue", required=True, metavar="DIR", help="folder of the queue")
         one.add_argument("--json", action="store_true", help="print JSON, one object a line")
         return one
@@ -47,7 +47,7 @@ def _parser():
         one.add_argument("key")
         return one
 
-    reaching(command("enroll", "Make the device known to an edge."), True).add_argument("name")
+    reaching(command("enrol", "Make the device known to an edge.", "enroll"), True).add_argument("name")
     ten = "how long to try to send; default: 10"
     put = waiting(keyed(reaching(command("put", "Give a key a value."), False)), 10, ten)
     put.add_argument("value", help="the value; - reads it from standard input")
@@ -227,6 +227,7 @@ def _enrol(args):
 
 
 _COMMANDS = {
+    "enrol": _enrol,
     "enroll": _enrol,
     "put": _change,
     "delete": _change,

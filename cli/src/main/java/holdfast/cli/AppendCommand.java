@@ -266,8 +266,8 @@ final class AppendCommand extends ServerCommand {
       case WriteResult.Unknown unknown ->
           throw Failure.failed(
               "no answer came for "
-                  + unknown.names().size()
-                  + " records; they may be stored or not: "
+                  + count(unknown.names().size(), "record")
+                  + "; they may be stored or not: "
                   + unknown.reason().getMessage(),
               "Look with 'holdfast log "
                   + capsule

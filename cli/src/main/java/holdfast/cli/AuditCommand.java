@@ -101,8 +101,8 @@ final class AuditCommand extends ServerCommand {
             .put("server", first == null ? null : first.denied().server())
             .put("record", first == null ? null : first.denied().record())
             .put("file", first == null ? null : output.path),
-        asked
-            + " receipts asked about: "
+        count(asked, "receipt")
+            + " asked about: "
             + kept
             + " kept, "
             + evidence.size()

@@ -1,8 +1,10 @@
 package holdfast.cli;
 
+import holdfast.base.ErrorCode;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -35,6 +37,11 @@ abstract class BaseCommand implements Callable<Integer> {
   /** Does the work; what it throws is turned into an exit code and two lines. */
   abstract int run() throws Exception;
 
+  /** What to do about an error, where its code alone does not tell; null where it does. */
+  @Nullable String next(ErrorCode code) {
+    return null;
+  }
+
   @Override
   public final Integer call() throws Exception {
     return run();
@@ -65,7 +72,12 @@ abstract class BaseCommand implements Callable<Integer> {
 
   /** Writes how many there are of something whose name takes an s: 1 record, 2 records. */
   static String count(long number, String one) {
-    return number + " " + one + (number == 1 ? "" : "s");
+    return count(number, one, one + "s");
+  }
+
+  /** The same for a name of which several are called otherwise: 1 leaf, 2 leaves. */
+  static String count(long number, String one, String several) {
+    return number + " " + (number == 1 ? one : several);
   }
 
   /** Writes a number of bytes for people. */

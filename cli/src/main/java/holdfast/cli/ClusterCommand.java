@@ -281,8 +281,7 @@ final class ClusterCommand extends GroupCommand {
       print(
           Json.object().put("stopped", running).put("deleted", delete),
           "Stopped "
-              + running
-              + (running == 1 ? " process" : " processes")
+              + count(running, "process", "processes")
               + (delete ? ", and deleted what they kept" : "; the data is in " + cluster.folder()));
       return 0;
     }

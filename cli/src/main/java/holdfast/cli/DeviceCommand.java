@@ -38,7 +38,7 @@ import picocli.CommandLine.Parameters;
       "survives a crash, and is sent in signed batches when the edge can be reached, now or in weeks.",
       "",
       "Begin with:",
-      "  holdfast device enroll --queue q --edge https://edge:7443 --ca ca.pem --user ada \\",
+      "  holdfast device enrol --queue q --edge https://edge:7443 --ca ca.pem --user ada \\",
       "      --password-file pw pump-1",
       "  holdfast device put --queue q kitchen/temperature 21.5"
     })
@@ -50,7 +50,7 @@ final class DeviceCommand extends GroupCommand {
   /** The commands below this one. */
   static CommandLine commandLine(Terminal terminal) {
     return new CommandLine(new DeviceCommand(terminal))
-        .addSubcommand(new Enroll(terminal))
+        .addSubcommand(new Enrol(terminal))
         .addSubcommand(new Put(terminal))
         .addSubcommand(new Get(terminal))
         .addSubcommand(new Delete(terminal))
@@ -160,7 +160,8 @@ final class DeviceCommand extends GroupCommand {
 
   /** Makes the device known. */
   @Command(
-      name = "enroll",
+      name = "enrol",
+      aliases = "enroll",
       description = "Makes the device known to an edge, under a name of its own.",
       footerHeading = "%n",
       footer = {
@@ -169,11 +170,11 @@ final class DeviceCommand extends GroupCommand {
         "",
         "JSON: device, key, new"
       })
-  static final class Enroll extends Reaching {
+  static final class Enrol extends Reaching {
     @Parameters(paramLabel = "NAME", description = "1 to 64 of the characters a-z 0-9 . _ -")
     String name = "";
 
-    Enroll(Terminal terminal) {
+    Enrol(Terminal terminal) {
       super(terminal);
     }
 
@@ -392,7 +393,7 @@ final class DeviceCommand extends GroupCommand {
   private static int show(InFolder command, boolean renew) throws IOException {
     if (!Files.exists(command.queue.resolve("queue"))) {
       throw Failure.failed(
-          "there is no queue in " + command.queue, "The first put or enroll makes one.");
+          "there is no queue in " + command.queue, "The first put or enrol makes one.");
     }
     DeviceFolder folder = command.folder();
     try (DeviceQueue queue = DeviceQueue.open(command.queue, folder.key(), QueueOptions.DEFAULTS)) {

@@ -1,5 +1,6 @@
 package holdfast.cli;
 
+import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.client.CapsuleReader;
 import holdfast.client.ReaderOptions;
@@ -53,6 +54,13 @@ final class EdgeAuditCommand extends BaseCommand {
 
   EdgeAuditCommand(Terminal terminal) {
     super(terminal);
+  }
+
+  @Override
+  @Nullable String next(ErrorCode code) {
+    return code == ErrorCode.NOT_FOUND
+        ? "Devices have the name they were enrolled under: 'holdfast device status' prints it there."
+        : EdgeCommand.hint(code);
   }
 
   @Override
@@ -120,10 +128,10 @@ final class EdgeAuditCommand extends BaseCommand {
       case HOLDS ->
           text.append("Integrity: holds")
               .append(report.unverifiable() > 0 ? ", as far as it can be verified. " : ". ")
-              .append(report.operations())
-              .append(" operations in ")
-              .append(report.batches())
-              .append(" batches, all signed by ")
+              .append(count(report.operations(), "operation"))
+              .append(" in ")
+              .append(count(report.batches(), "batch", "batches"))
+              .append(", all signed by ")
               .append(device)
               .append('.');
       case VIOLATED -> {
@@ -132,8 +140,8 @@ final class EdgeAuditCommand extends BaseCommand {
       }
       case EDGE_ONLY ->
           text.append("Integrity: vouched for by the edge only. ")
-              .append(report.byPassword())
-              .append(" operations with no more than a password.");
+              .append(count(report.byPassword(), "operation"))
+              .append(" with no more than a password.");
     }
     if (report.key() != null) {
       text.append("\nKey of the device: ").append(report.key());
@@ -144,8 +152,8 @@ final class EdgeAuditCommand extends BaseCommand {
     } else {
       text.append(report.complete() ? "complete" : "INCOMPLETE")
           .append(", over ")
-          .append(report.incarnations())
-          .append(report.incarnations() == 1 ? " queue." : " queues.");
+          .append(count(report.incarnations(), "queue"))
+          .append('.');
     }
     report.unlinked().stream()
         .limit(SHOWN)
@@ -164,15 +172,19 @@ final class EdgeAuditCommand extends BaseCommand {
       text.append("\n  and ").append(report.gaps().size() - SHOWN).append(" more ranges");
     }
     if (report.repeated() > 0) {
-      text.append("\n").append(report.repeated()).append(" batches were sent again.");
+      text.append("\n")
+          .append(count(report.repeated(), "batch was", "batches were"))
+          .append(" sent again.");
     }
     if (report.erased() > 0) {
-      text.append("\n").append(report.erased()).append(" operations were erased by the owner.");
+      text.append("\n")
+          .append(count(report.erased(), "operation was", "operations were"))
+          .append(" erased by the owner.");
     }
     if (report.unverifiable() > 0) {
       text.append("\n")
-          .append(report.unverifiable())
-          .append(" operations cannot be verified: others of their batches were erased.");
+          .append(count(report.unverifiable(), "operation"))
+          .append(" cannot be verified: others of their batches were erased.");
     }
     return text.toString();
   }

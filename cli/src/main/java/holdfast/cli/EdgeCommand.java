@@ -1,5 +1,6 @@
 package holdfast.cli;
 
+import holdfast.base.ErrorCode;
 import holdfast.edge.EdgeFolder;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +35,18 @@ final class EdgeCommand extends GroupCommand {
         .addSubcommand(new EdgeRestoreCommand(terminal))
         .addSubcommand(new EdgeAuditCommand(terminal))
         .addSubcommand(EdgeUserCommand.commandLine(terminal));
+  }
+
+  /** What to do about an error that the edge of this machine told, or that there is none. */
+  static @Nullable String hint(ErrorCode code) {
+    return switch (code) {
+      case UNREACHABLE -> "Start it with 'holdfast edge up', or name its folder: --data DIR";
+      case NOT_FOUND -> "'holdfast edge user list' shows who there is.";
+      case DENIED ->
+          "Is the edge of this folder the one that runs? Look with 'holdfast edge status'.";
+      case UNKNOWN_CAPSULE -> "Is --data the folder of this edge?";
+      default -> null;
+    };
   }
 
   /** Which edge of this machine is meant. */

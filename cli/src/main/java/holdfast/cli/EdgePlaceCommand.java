@@ -1,5 +1,6 @@
 package holdfast.cli;
 
+import holdfast.base.ErrorCode;
 import holdfast.client.Placing;
 import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
@@ -7,6 +8,7 @@ import holdfast.edge.EdgeFolder;
 import holdfast.edge.Masters;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -57,6 +59,13 @@ final class EdgePlaceCommand extends BaseCommand {
 
   EdgePlaceCommand(Terminal terminal) {
     super(terminal);
+  }
+
+  @Override
+  @Nullable String next(ErrorCode code) {
+    return code == ErrorCode.UNREACHABLE
+        ? "Every server of --on has to answer: start it there with 'holdfast up', or leave it out."
+        : EdgeCommand.hint(code);
   }
 
   @Override

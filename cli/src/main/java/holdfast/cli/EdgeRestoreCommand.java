@@ -119,11 +119,11 @@ final class EdgeRestoreCommand extends BaseCommand {
               .put("data", where.folder(terminal).path()),
           String.format(
               Locale.ROOT,
-              "Edge %s restored: %d records, %d changes, %d keys%nIt goes on in capsule %s%s",
+              "Edge %s restored: %s, %s, %s%nIt goes on in capsule %s%s",
               restored.edge(),
-              restored.records(),
-              restored.changes(),
-              restored.keys(),
+              count(restored.records(), "record"),
+              count(restored.changes(), "change"),
+              count(restored.keys(), "key"),
               restored.capsules().getLast(),
               restored.succeeded() ? ", made now" : ""));
       return 0;

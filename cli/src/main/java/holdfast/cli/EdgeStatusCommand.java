@@ -1,5 +1,6 @@
 package holdfast.cli;
 
+import holdfast.base.ErrorCode;
 import holdfast.edge.EdgeAdmin;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +28,11 @@ final class EdgeStatusCommand extends BaseCommand {
 
   EdgeStatusCommand(Terminal terminal) {
     super(terminal);
+  }
+
+  @Override
+  @Nullable String next(ErrorCode code) {
+    return EdgeCommand.hint(code);
   }
 
   @Override
@@ -82,8 +88,8 @@ final class EdgeStatusCommand extends BaseCommand {
     long records = number(of, "backlogRecords");
     return records == 0
         ? "nothing"
-        : records
-            + " records, "
+        : count(records, "record")
+            + ", "
             + bytes(number(of, "backlogBytes"))
             + ", the oldest for "
             + number(of, "oldestMillis") / 1000

@@ -1,8 +1,11 @@
 package holdfast.cli;
 
+import holdfast.base.ErrorCode;
 import holdfast.edge.EdgeAdmin;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -19,6 +22,11 @@ import picocli.CommandLine.Parameters;
       "spaces together. * stands for all spaces."
     })
 final class EdgeUserCommand extends GroupCommand {
+  private static final List<String> RIGHTS = List.of("read", "write", "admin", "none");
+
+  /** Mistakes in a word that leave no doubt about which one is meant. */
+  private static final int CLOSE = 2;
+
   EdgeUserCommand(Terminal terminal) {
     super(terminal);
   }
@@ -46,6 +54,11 @@ final class EdgeUserCommand extends GroupCommand {
     abstract String change(EdgeAdmin edge) throws Exception;
 
     @Override
+    @Nullable String next(ErrorCode code) {
+      return EdgeCommand.hint(code);
+    }
+
+    @Override
     int run() throws Exception {
       try (EdgeAdmin edge = EdgeAdmin.of(where.folder(terminal))) {
         String done = change(edge);
@@ -53,6 +66,40 @@ final class EdgeUserCommand extends GroupCommand {
       }
       return 0;
     }
+  }
+
+  /** Which right is closest to what was typed, if one is close. */
+  private static String meant(String typed) {
+    String all = "Rights are read, write, admin and none.";
+    return RIGHTS.stream()
+        .min(Comparator.comparingInt(right -> distance(right, typed)))
+        .filter(right -> distance(right, typed) <= CLOSE)
+        .map(right -> "Did you mean '" + right + "'? " + all)
+        .orElse(all);
+  }
+
+  /** How many letters have to be put in, left out, replaced or swapped with their neighbour. */
+  private static int distance(String from, String to) {
+    int[][] cost = new int[from.length() + 1][to.length() + 1];
+    for (int i = 0; i <= from.length(); i++) {
+      for (int j = 0; j <= to.length(); j++) {
+        if (i == 0 || j == 0) {
+          cost[i][j] = i + j;
+          continue;
+        }
+        boolean same = from.charAt(i - 1) == to.charAt(j - 1);
+        int best = Math.min(cost[i - 1][j] + 1, cost[i][j - 1] + 1);
+        best = Math.min(best, cost[i - 1][j - 1] + (same ? 0 : 1));
+        if (i > 1
+            && j > 1
+            && from.charAt(i - 1) == to.charAt(j - 2)
+            && from.charAt(i - 2) == to.charAt(j - 1)) {
+          best = Math.min(best, cost[i - 2][j - 2] + 1);
+        }
+        cost[i][j] = best;
+      }
+    }
+    return cost[from.length()][to.length()];
   }
 
   /** Reads rights as they are typed: SPACE=RIGHT. */
@@ -64,7 +111,11 @@ final class EdgeUserCommand extends GroupCommand {
         throw Failure.usage(
             "'" + one + "' is no right", "Write it like home=write, or *=read for all spaces.");
       }
-      rights.add(new EdgeAdmin.Right(one.substring(0, equals), one.substring(equals + 1)));
+      String right = one.substring(equals + 1);
+      if (!RIGHTS.contains(right)) {
+        throw Failure.usage("'" + right + "' is no right", meant(right));
+      }
+      rights.add(new EdgeAdmin.Right(one.substring(0, equals), right));
     }
     return rights;
   }
@@ -182,6 +233,11 @@ final class EdgeUserCommand extends GroupCommand {
 
     ListUsers(Terminal terminal) {
       super(terminal);
+    }
+
+    @Override
+    @Nullable String next(ErrorCode code) {
+      return EdgeCommand.hint(code);
     }
 
     @Override

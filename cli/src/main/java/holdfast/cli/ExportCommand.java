@@ -76,13 +76,12 @@ final class ExportCommand extends ServerCommand {
               .put("links", written.links()),
           output.path
               + ": "
-              + written.records()
-              + " records"
-              + (since.isEmpty() ? ", " : " that are new, ")
+              + count(written.records(), since.isEmpty() ? "record" : "new record")
+              + ", "
               + bytes(written.bytes())
               + (written.leftOut() == 0
                   ? ""
-                  : "; " + written.leftOut() + " unproven records left out"));
+                  : "; " + count(written.leftOut(), "unproven record") + " left out"));
       return 0;
     } catch (UncheckedIOException e) {
       throw e.getCause();

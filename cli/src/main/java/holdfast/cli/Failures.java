@@ -4,9 +4,11 @@ import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.base.Violation;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
@@ -17,6 +19,9 @@ import picocli.CommandLine;
 final class Failures {
   private static final String DEBUG_HINT = "HOLDFAST_DEBUG=1 shows where it happened.";
 
+  private static final String IN_USE = "Stop that one first, or use another folder: --data DIR";
+  private static final String NO_SUCH_FILE = "Check the path; 'holdfast key new FILE' makes a key.";
+
   private Failures() {}
 
   /** What is said about a failure. */
@@ -24,6 +29,25 @@ final class Failures {
 
   static int report(Terminal terminal, Exception failure, boolean json) {
     return report(terminal, account(failure), failure, json);
+  }
+
+  /** The same of a command that may know better than the error's code what to do next. */
+  static int report(Terminal terminal, Exception failure, BaseCommand command) {
+    Account account = account(failure);
+    String better = failure instanceof HoldfastException e ? command.next(e.code()) : null;
+    return report(
+        terminal,
+        better == null || fileIsMissing(failure)
+            ? account
+            : new Account(account.exitCode(), account.code(), account.message(), better),
+        failure,
+        command.json);
+  }
+
+  private static boolean fileIsMissing(Exception failure) {
+    return failure instanceof HoldfastException e
+        && e.code() == ErrorCode.NOT_FOUND
+        && e.getCause() instanceof NoSuchFileException;
   }
 
   private static int report(Terminal terminal, Account account, Exception failure, boolean json) {
@@ -89,12 +113,17 @@ final class Failures {
               e.violation().name(),
               "integrity violation (" + e.violation() + "): " + message,
               next(e.violation()));
+      case HoldfastException e when e.getCause() instanceof OverlappingFileLockException ->
+          new Account(e.code().exitCode(), e.code().name(), message, IN_USE);
+      case HoldfastException e when fileIsMissing(e) ->
+          new Account(e.code().exitCode(), e.code().name(), message, NO_SUCH_FILE);
       case HoldfastException e ->
           new Account(e.code().exitCode(), e.code().name(), message, next(e.code()));
       case IllegalArgumentException e ->
           new Account(
               Failure.USAGE, "INVALID", message, "Check the arguments; --help shows their form.");
       case NoSuchFileException e -> files("there is no file " + message);
+      case FileNotFoundException e -> files(message);
       case FileAlreadyExistsException e -> files(message + " exists already");
       case AccessDeniedException e -> files(message + " may not be accessed");
       case IOException e -> files("a file cannot be read or written: " + message);
@@ -145,7 +174,7 @@ final class Failures {
               + " the capsule elsewhere.";
       case TOO_LARGE -> "Ask for less at once, or send smaller pieces.";
       case DAMAGED -> "Stop the server and run: holdfast fsck --data DIR";
-      case STOPPING -> "Try again when the server is up.";
+      case STOPPING -> "Try again in a moment, when it is up again.";
       case UNREACHABLE -> "Start one with 'holdfast up', or name another: --server HOST:PORT";
       case VIOLATION -> "The server refused it; do not rely on this data.";
       case UNPROVEN -> "Try again once its writer has signed.";

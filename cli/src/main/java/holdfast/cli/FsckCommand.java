@@ -102,11 +102,11 @@ final class FsckCommand extends BaseCommand {
               .put("problems", report.problems())
               .put("clean", report.clean());
       String text =
-          report.capsules()
-              + " capsules and "
-              + report.records()
-              + " records checked: "
-              + (report.clean() ? "all is well" : report.problems() + " problems");
+          count(report.capsules(), "capsule")
+              + " and "
+              + count(report.records(), "record")
+              + " checked: "
+              + (report.clean() ? "all is well" : count(report.problems(), "problem"));
       if (mended != null) {
         object
             .put("repaired", mended.repaired())
@@ -161,14 +161,14 @@ final class FsckCommand extends BaseCommand {
   }
 
   private static String account(FolderRepair.Outcome mended) {
-    return mended.repaired()
-        + " damaged records mended, "
+    return count(mended.repaired(), "damaged record")
+        + " mended, "
         + mended.left()
         + " not; "
-        + mended.fetched()
-        + " lost records and "
-        + mended.statements()
-        + " statements fetched"
+        + count(mended.fetched(), "lost record")
+        + " and "
+        + count(mended.statements(), "statement")
+        + " fetched"
         + (mended.unasked().isEmpty()
             ? ""
             : "\nNot all servers could be asked: " + String.join(", ", mended.unasked()));

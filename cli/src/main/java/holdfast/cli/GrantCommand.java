@@ -97,8 +97,8 @@ final class GrantCommand extends ServerCommand {
               + "Granted epochs "
               + epochs
               + " to "
-              + readers.size()
-              + (readers.size() == 1 ? " reader. " : " readers. ")
+              + count(readers.size(), "reader")
+              + ". "
               + declared.text());
     }
     return 0;

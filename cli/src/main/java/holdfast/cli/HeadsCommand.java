@@ -75,8 +75,8 @@ final class HeadsCommand extends ServerCommand {
         terminal.note(
             fresh.answers().size()
                 + " of "
-                + members
-                + " servers have answered; "
+                + count(members, "server")
+                + " answered; "
                 + (fresh.survives() < 0
                     ? "a write that a majority acknowledged may be missing"
                     : "no write that a majority acknowledged is missing, if at most "

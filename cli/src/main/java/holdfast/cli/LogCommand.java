@@ -154,8 +154,8 @@ final class LogCommand extends ServerCommand {
         + "  "
         + Terminal.clean(label(metadata, header.writer()))
         + "  "
-        + header.leafCount()
-        + (header.leafCount() == 1 ? " leaf  " : " leaves  ")
+        + count(header.leafCount(), "leaf", "leaves")
+        + "  "
         + bytes(header.sealedSize() - 16L * header.leafCount())
         + "  "
         + standing(item, metadata)

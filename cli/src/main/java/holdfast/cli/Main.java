@@ -110,8 +110,9 @@ public final class Main implements Runnable {
     main.setParameterExceptionHandler(
         (misuse, given) -> Failures.report(terminal, misuse, json(misuse.getCommandLine(), given)));
     main.setExecutionExceptionHandler((failure, command, parsed) ->
-        Failures.report(
-            terminal, failure, command.getCommand() instanceof BaseCommand c && c.json));
+        command.getCommand() instanceof BaseCommand known
+            ? Failures.report(terminal, failure, known)
+            : Failures.report(terminal, failure, false));
     return main;
   }
 

@@ -386,7 +386,7 @@ final class MasterCommand extends GroupCommand {
                 .put("changes", exported.changes())
                 .put("keys", exported.keys())
                 .put("file", file),
-            file + ": " + exported.keys() + " keys of edge " + found.name());
+            file + ": " + count(exported.keys(), "key") + " of edge " + found.name());
         return 0;
       } finally {
         Files.deleteIfExists(work);

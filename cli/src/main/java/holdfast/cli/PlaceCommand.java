@@ -1,5 +1,6 @@
 package holdfast.cli;
 
+import holdfast.base.ErrorCode;
 import holdfast.capsule.Holding;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
@@ -93,6 +94,13 @@ final class PlaceCommand extends ServerCommand {
   }
 
   @Override
+  @Nullable String next(ErrorCode code) {
+    return code == ErrorCode.UNREACHABLE
+        ? "Every server of --on has to answer: start it there with 'holdfast up', or leave it out."
+        : null;
+  }
+
+  @Override
   int run() throws Exception {
     if (status) {
       if (!on.isEmpty() || copies != null) {
@@ -167,10 +175,10 @@ final class PlaceCommand extends ServerCommand {
             + ": "
             + agreeing
             + " of "
-            + now.placement().members().size()
-            + " members hold the same, "
+            + count(now.placement().members().size(), "member")
+            + " hold the same, as "
             + now.needed()
-            + " are to");
+            + " should");
     for (Handover.Asked one : now.asked()) {
       Holding held = one.holding();
       Exception failure = one.failure();
@@ -183,7 +191,7 @@ final class PlaceCommand extends ServerCommand {
               + one.member().identity()
               + (held == null
                   ? ", no answer: " + reason
-                  : ", " + held.count() + " entries, " + held.digest().brief())
+                  : ", " + count(held.count(), "entry", "entries") + ", " + held.digest().brief())
               + (one.stays()
                   ? (held != null && held.version() < now.placement().version()
                       ? ", does not know the placement yet"

@@ -98,8 +98,8 @@ final class StatusCommand extends ServerCommand {
               + bytes(status.getDiskFreeBytes())
               + " free"
               + "\nDamaged   "
-              + status.getDamaged()
-              + " records, "
+              + count(status.getDamaged(), "record")
+              + ", "
               + (status.getScrubbedMillis() == 0
                   ? "not everything looked at yet"
                   : "everything looked at by " + time(status.getScrubbedMillis()))

@@ -15,12 +15,14 @@ import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Witness;
 import holdfast.client.BundleFile;
 import holdfast.crypto.VerifyKey;
+import holdfast.edge.ProvenChange;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -158,6 +160,8 @@ final class VerifyCommand extends BaseCommand {
     }
     OfflineProof.Leaf leaf = proof.leaf();
     byte[] content = proof.content();
+    Optional<ProvenChange> change =
+        content == null || leaf == null ? Optional.empty() : ProvenChange.of(metadata, content);
     if (json) {
       terminal.line(
           common("proof", metadata.name(), proof.closing())
@@ -169,6 +173,7 @@ final class VerifyCommand extends BaseCommand {
               .put("leaf", leaf == null ? null : leaf.index())
               .put("content", content == null ? null : Base64.getEncoder().encodeToString(content))
               .put("text", content == null ? null : ReadCommand.text(content))
+              .put("change", change.map(ChangeReport::json).orElse(null))
               .put("receipts", proof.receipts().stream().map(VerifyCommand::receiptJson).toList())
               .toString());
       return;
@@ -199,7 +204,9 @@ final class VerifyCommand extends BaseCommand {
               + time(receipt.timeMillis())
               + ".");
     }
-    if (content != null) {
+    if (change.isPresent()) {
+      ChangeReport.print(change.get(), terminal);
+    } else if (content != null) {
       terminal.line("Content, " + content.length + " bytes:");
       terminal.content(content);
       terminal.line("");
@@ -289,19 +296,20 @@ final class VerifyCommand extends BaseCommand {
     print(
         object,
         "Verified: "
-            + contents.records()
-            + " records with "
-            + contents.leaves()
-            + " leaves, "
+            + count(contents.records(), "record")
+            + " with "
+            + count(contents.leaves(), "leaf", "leaves")
+            + ", "
             + bytes(contents.sealedBytes())
             + " sealed; all proven by "
-            + contents.signatures()
-            + " signatures of authorised writers.\n"
+            + count(contents.signatures(), "signature")
+            + " of authorised writers.\n"
             + anchor(metadata.name())
             + "\n"
             + (bundle.head().incremental() ? increment(bundle) + "\n" : "")
-            + authored
-            + " records are shown to be by the writer they name"
+            + (authored == 1
+                ? "1 record is shown to be by the writer it names"
+                : authored + " records are shown to be by the writer they name")
             + (authored == contents.records() ? "." : "; for the others another writer vouches.")
             + (contents.erased() == 0
                 ? ""

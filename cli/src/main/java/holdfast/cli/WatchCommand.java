@@ -134,8 +134,8 @@ final class WatchCommand extends ServerCommand {
             + "  "
             + Terminal.clean(label)
             + "  "
-            + header.leafCount()
-            + (header.leafCount() == 1 ? " leaf  " : " leaves  ")
+            + count(header.leafCount(), "leaf", "leaves")
+            + "  "
             + bytes(size)
             + (record.state() == Record.State.WHOLE ? "" : "  erased"));
   }

@@ -332,6 +332,20 @@ class CommandsTest {
     }
   }
 
+  /** What is said to do next fits what went wrong. */
+  @Test
+  void hintsFitWhatWentWrong() {
+    String capsule = create();
+    String record = append(capsule, "d").getFirst();
+    String none = folder.resolve("none/x").toString();
+    assertThat(cli.run("append", capsule, "--key", none).failsWith(1).err())
+        .contains("cannot be read: no such file", "'holdfast key new FILE' makes a key");
+    assertThat(cli.run("prove", capsule, record, "-o", none).failsWith(1).err())
+        .contains("there is no folder " + folder.resolve("none"));
+    assertThat(cli.run("edge", "audit", "nosuch").failsWith(1).err())
+        .contains("no edge runs", "'holdfast edge up'");
+  }
+
   @Test
   void anIncrementCarriesWhatIsNew() throws Exception {
     String capsule = create();
@@ -345,7 +359,8 @@ class CommandsTest {
         .containsEntry("since", List.of(before))
         .containsEntry("links", 0.0);
     assertThat(cli.ok("verify", second, "--capsule", capsule))
-        .contains("1 records", "Incremental: it holds only what came after record " + before);
+        .contains(
+            "1 record with 1 leaf", "Incremental: it holds only what came after record " + before);
     assertThat(cli.json("verify", second))
         .containsEntry("incremental", true)
         .containsEntry("since", List.of(before));

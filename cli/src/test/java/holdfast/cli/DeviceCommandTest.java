@@ -101,7 +101,7 @@ class DeviceCommandTest {
         .failsWith(2);
     cli.run("device", "put", "--queue", queue, "--edge", "https://127.0.0.1:1", "k", "v")
         .failsWith(2);
-    cli.run(with(login, "device", "enroll", "--queue", queue, "pump-1")).failsWith(2);
+    cli.run(with(login, "device", "enrol", "--queue", queue, "pump-1")).failsWith(2);
     cli.run("device", "status", "--queue", queue).failsWith(1);
     // Away is no failure: the value is safe in the queue. Not enrolled is one somebody can end.
     Cli.Ran away =

@@ -275,7 +275,7 @@ class ViolationsTest {
     Path file = folder.resolve("vouched.capsule");
     Files.write(file, new Encoder().raw(body).raw(hash).toBytes());
     assertThat(cli.ok("verify", file.toString()))
-        .contains("1 records are shown to be by the writer they name; for the others another");
+        .contains("1 record is shown to be by the writer it names; for the others another");
     assertThat(cli.json("verify", file.toString())).containsEntry("authored", 1.0);
     assertThat(cli.ok("verify", bundle.toString())).doesNotContain("vouches");
   }

@@ -1,6 +1,7 @@
 package holdfast.client;
 
 import holdfast.base.ProofException;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
@@ -26,6 +27,10 @@ public final class CompleteFile {
    */
   public static void write(Path file, Content content) throws IOException, ProofException {
     Path target = file.toAbsolutePath();
+    if (!Files.isDirectory(target.getParent())) {
+      throw new FileNotFoundException(
+          "there is no folder " + target.getParent() + " to write " + target.getFileName() + " in");
+    }
     Path draft = target.resolveSibling("." + target.getFileName() + ".part");
     try {
       try (FileChannel channel =

@@ -182,7 +182,9 @@ final class ReaderSession {
       try {
         return question.ask();
       } catch (HoldfastException e) {
-        boolean passing = e.code() == ErrorCode.UNREACHABLE && session.session().broken();
+        boolean passing =
+            (e.code() == ErrorCode.UNREACHABLE || e.code() == ErrorCode.STOPPING)
+                && session.session().broken();
         order.clear();
         gathering = null;
         if (!passing || attempt == ATTEMPTS) {

@@ -204,7 +204,7 @@ public final class ReplicatedReader implements AutoCloseable {
           throw e;
         }
         failed = failed == null ? e : failed;
-        if (e.code() == ErrorCode.UNREACHABLE) {
+        if (e.code() == ErrorCode.UNREACHABLE || e.code() == ErrorCode.STOPPING) {
           drop(server);
         }
       }

@@ -100,7 +100,7 @@ class PythonClientTest {
       try (DeviceQueue queue = DeviceQueue.open(path, new DeviceFolder(path).key(), options)) {
         begun = queue.batch().orElseThrow().encode();
       }
-      Ran enrolled = python(reaching(edge, "enroll", "pump-1"));
+      Ran enrolled = python(reaching(edge, "enrol", "pump-1"));
       assertThat(enrolled.exitCode()).as(enrolled.out()).isZero();
       Ran put = python(reaching(edge, "put", "room/d", "python d"));
       assertThat(put.exitCode()).as(put.out()).isZero();
@@ -148,7 +148,7 @@ class PythonClientTest {
     Path path = folder.resolve("queue");
     try (TestEdge edge = new TestEdge(shared, 0)) {
       edge.edge.forbidden.add("attic");
-      assertThat(python(reaching(edge, "enroll", "pump-1")).exitCode()).isZero();
+      assertThat(python(reaching(edge, "enrol", "pump-1")).exitCode()).isZero();
       QueueOptions options = QueueOptions.DEFAULTS.withBatches(3, 1 << 20);
       try (DeviceQueue queue = DeviceQueue.open(path, new DeviceFolder(path).key(), options)) {
         queue.put("home", "a", "", value("1"));

@@ -2,6 +2,7 @@ package holdfast.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.net.Endpoint;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -14,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
 import java.security.cert.CertificateFactory;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -36,11 +38,15 @@ final class EdgeProcess implements AutoCloseable {
     this.rest = rest;
   }
 
-  /** Starts an edge and waits until it serves. */
-  static EdgeProcess start(Path home, Path log) throws Exception {
-    ProcessBuilder builder =
-        command(
-            home, "edge", "up", "--port", "0", "--mqtt-port", "0", "--bcrypt-cost", "4", "--json");
+  /** Starts an edge, with more arguments, and waits until it serves. */
+  static EdgeProcess start(Path home, Path log, String... more) throws Exception {
+    List<String> arguments =
+        new ArrayList<>(List.of("edge", "up", "--mqtt-port", "0", "--bcrypt-cost", "4", "--json"));
+    arguments.addAll(List.of(more));
+    if (!arguments.contains("--port")) {
+      arguments.addAll(List.of("--port", "0"));
+    }
+    ProcessBuilder builder = command(home, arguments.toArray(new String[0]));
     Process process = builder.redirectError(ProcessBuilder.Redirect.appendTo(log.toFile())).start();
     BufferedReader out =
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
@@ -82,6 +88,11 @@ final class EdgeProcess implements AutoCloseable {
     assertThat(command.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(command.exitValue()).as(printed).isEqualTo(exitCode);
     return printed;
+  }
+
+  /** Where REST is served. */
+  Endpoint endpoint() {
+    return Endpoint.parse(rest.substring("https://".length()));
   }
 
   HttpClient client() throws Exception {

@@ -196,7 +196,12 @@ class EdgeTest {
           .contains("\"writable\":true");
       assertThat(EdgeProcess.run(folder, 0, "", "edge", "audit", "ann"))
           .contains("vouched for by the edge only");
-      EdgeProcess.run(folder, 1, "", "edge", "audit", "nobody");
+      assertThat(EdgeProcess.run(folder, 1, "", "edge", "audit", "nobody"))
+          .contains("nobody wrote anything", "enrolled under");
+      assertThat(EdgeProcess.run(folder, 2, "", "edge", "user", "grant", "ann", "home=raed"))
+          .contains("Did you mean 'read'?");
+      assertThat(EdgeProcess.run(folder, 2, "", "edge", "up", "--port", "0"))
+          .contains("another server is running", "Stop that one first");
       EdgeProcess.run(folder, 0, "", "edge", "user", "remove", "ann");
       EdgeProcess.run(folder, 1, "", "edge", "user", "remove", "ann");
       assertThat(status(edge, http, "ann:another password")).isEqualTo(401);

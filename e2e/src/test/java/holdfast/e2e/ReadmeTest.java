@@ -20,8 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * What the README shows, typed as written: all blocks of {@code sh} of a chapter in one shell, in
- * order, in an empty folder from which {@code ./holdfast} leads to this source tree. Ports of
- * single servers and edges are free ones, those of a cluster are as written.
+ * order, in an empty folder from which {@code ./holdfast} and {@code clients} lead to this source
+ * tree. Ports of single servers and edges are free ones, those of a cluster are as written.
  *
  * <p>A block fails when any command in it does, or when a line {@code # → text} is not among what
  * it prints; an ellipsis in the text stands for anything.
@@ -30,6 +30,7 @@ class ReadmeTest {
   private static final String TOUR = "## A tour in ten minutes";
   private static final String SEVERAL = "## On several servers";
   private static final String EDGE = "## A tour of the edge";
+  private static final String DEVICES = "## Devices";
 
   /** Where the chapter of the edge expects one; another may run there while the test does. */
   private static final String EDGE_PORT = ":7443";
@@ -77,11 +78,17 @@ class ReadmeTest {
     play(EDGE);
   }
 
+  @Test
+  void devicesRunAsWritten() throws Exception {
+    play(DEVICES);
+  }
+
   private void play(String chapter) throws Exception {
     Path root = projectRoot();
     List<String> blocks = blocks(Files.readString(root.resolve("README.md")), chapter);
     assertThat(blocks).as("blocks of '%s'", chapter).hasSizeGreaterThan(3);
     Files.createSymbolicLink(folder.resolve("holdfast"), root.resolve("holdfast"));
+    Files.createSymbolicLink(folder.resolve("clients"), root.resolve("clients"));
 
     List<String> outputs = run(blocks);
 

@@ -24,10 +24,13 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The REST interface: docs/edge-format.md, section 5. Who asks is found out before anything else is
- * looked at, the path and the body included.
+ * looked at, the path and the body included; only the description of the interface is for
+ * everybody.
  */
 final class Rest implements Handler {
   static final HeaderName IDEMPOTENCY_KEY = HeaderNames.create("Idempotency-Key");
+  private static final String DESCRIPTION = "/openapi.yaml";
+
   static final Header NO_SNIFF = HeaderValues.createCached("X-Content-Type-Options", "nosniff");
   static final Header SANDBOX = HeaderValues.createCached("Content-Security-Policy", "sandbox");
 
@@ -70,6 +73,10 @@ final class Rest implements Handler {
   @Override
   public void handle(ServerRequest request, ServerResponse response) {
     try {
+      if (request.prologue().uriPath().rawPath().equals(DESCRIPTION)) {
+        describe(request, response);
+        return;
+      }
       ClientLogin login = login(request);
       route(new Exchange(login, request, response));
     } catch (Problem problem) {
@@ -118,14 +125,18 @@ final class Rest implements Handler {
         : null;
   }
 
+  /** Says what the interface is; it is the same for every edge, and tells nothing of this one. */
+  private void describe(ServerRequest request, ServerResponse response) {
+    if (!request.prologue().method().text().equals("GET")) {
+      response.header(HeaderNames.ALLOW, "GET");
+      throw new Problem(Problem.Code.METHOD_NOT_ALLOWED, "here only GET is known");
+    }
+    response.header(YAML).send(description);
+  }
+
   private void route(Exchange exchange) throws Exception {
     List<String> path = RawPath.segments(exchange.request.prologue().uriPath().rawPath());
     String first = path.getFirst();
-    if (path.size() == 1 && first.equals("openapi.yaml")) {
-      exchange.only("GET");
-      exchange.response.header(YAML).send(description);
-      return;
-    }
     if (!first.equals("v1") || path.size() < 2) {
       throw unknownPath();
     }

@@ -146,7 +146,7 @@ class HostileRequestsTest {
           }
           HttpResponse<byte[]> response = edge.send(request);
           assertThat(response.statusCode()).as(method + " " + path).isLessThan(500);
-          if (login.isEmpty()) {
+          if (login.isEmpty() && !path.equals("/openapi.yaml")) {
             assertThat(response.statusCode()).isEqualTo(401);
           }
         }

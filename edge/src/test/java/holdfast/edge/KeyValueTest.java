@@ -156,7 +156,8 @@ class KeyValueTest {
             "/v1/kv/home",
             "/v1/nothing",
             "/",
-            "/openapi.yaml",
+            "/openapi.yaml/",
+            "/openapi%2Eyaml",
             "/v1/status",
             "/v1/kv/BAD!/x",
             "/v1/admin/users",
@@ -502,7 +503,8 @@ class KeyValueTest {
 
   @Test
   void theInterfaceDescribesItself() throws Exception {
-    HttpResponse<byte[]> description = edge.get(BOB, "/openapi.yaml");
+    assertThat(edge.put("", "/openapi.yaml", "x").statusCode()).isEqualTo(405);
+    HttpResponse<byte[]> description = edge.get("", "/openapi.yaml");
     assertThat(description.statusCode()).isEqualTo(200);
     for (String path :
         List.of(

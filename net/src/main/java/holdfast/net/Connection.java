@@ -198,6 +198,10 @@ public final class Connection implements AutoCloseable {
     if (refused != null) {
       return refused;
     }
+    HoldfastException told = Refusal.read(failure, endpoint);
+    if (told != null) {
+      return told;
+    }
     Status status = Status.fromThrowable(failure);
     return switch (status.getCode()) {
       case RESOURCE_EXHAUSTED ->

@@ -1,10 +1,12 @@
 package holdfast.node;
 
+import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
+import holdfast.net.Refusal;
 import holdfast.node.heartbeat.Heartbeats;
 import holdfast.node.heartbeat.PeerHealth;
 import holdfast.node.replication.Holdings;
@@ -21,7 +23,6 @@ import holdfast.wire.KeptPage;
 import holdfast.wire.PeerStatus;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
-import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.util.ArrayList;
@@ -85,15 +86,13 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
   @Override
   public StreamObserver<Request> session(StreamObserver<Reply> replies) {
     ServerCallStreamObserver<Reply> out = (ServerCallStreamObserver<Reply>) replies;
-    if (stopping || sessions.incrementAndGet() > options.sessions()) {
-      if (!stopping) {
-        sessions.decrementAndGet();
-      }
-      out.onError(
-          Status.UNAVAILABLE
-              .withDescription(
-                  stopping ? "the server is stopping" : "the server has all the sessions it takes")
-              .asRuntimeException());
+    if (stopping) {
+      out.onError(Refusal.of(ErrorCode.STOPPING, "the server is stopping"));
+      return Ignoring.REQUESTS;
+    }
+    if (sessions.incrementAndGet() > options.sessions()) {
+      sessions.decrementAndGet();
+      out.onError(Refusal.of(ErrorCode.BUSY, "the server has all the sessions it takes"));
       return Ignoring.REQUESTS;
     }
     out.setOnReadyThreshold(READY_BYTES);

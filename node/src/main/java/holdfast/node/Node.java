@@ -185,7 +185,9 @@ public final class Node implements AutoCloseable {
 
   private static HoldfastException inUse(NodeOptions options) {
     return new HoldfastException(
-        ErrorCode.INVALID, "another server is running on the data folder " + options.data());
+        ErrorCode.INVALID,
+        "another server is running on the data folder " + options.data(),
+        new OverlappingFileLockException());
   }
 
   private static SigningKey identity(Path data) {

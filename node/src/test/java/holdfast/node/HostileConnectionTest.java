@@ -2,15 +2,18 @@ package holdfast.node;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
 import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
 import holdfast.capsule.Record;
 import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
+import holdfast.client.Server;
 import holdfast.client.WriterOptions;
 import holdfast.store.StoreOptions;
 import holdfast.store.StoredCapsule;
@@ -224,6 +227,12 @@ class HostileConnectionTest {
       }
       try (RawClient extra = RawClient.bare(fixture)) {
         assertThat(extra.awaitEnd()).hasMessageContaining("all the sessions it takes");
+      }
+      try (Server server = fixture.connect()) {
+        assertThatThrownBy(server::status)
+            .hasMessageContaining("all the sessions it takes")
+            .extracting(failure -> ((HoldfastException) failure).code())
+            .isEqualTo(ErrorCode.BUSY);
       }
     } finally {
       open.forEach(RawClient::close);
