@@ -116,7 +116,7 @@ def _sent(args, device, edge):
     if status["trouble"]:
         text += ": " + status["trouble"]
     if status["rejected"]:
-        text += "\n%d rejected for good: %s. They are kept in %s." % (
+        text += "\n%d rejected for good: %s. Kept in %s." % (
             status["rejected"],
             status["rejection"],
             os.path.join(args.queue, "rejected"),
