@@ -103,8 +103,8 @@ public final class EdgeAudit {
    * A range of sequence numbers.
    *
    * @param incarnation of the queue, in hexadecimal
-   * @param reason collapsed, expired, dropped, rejected, missing, or "erased or missing" where leaves between
-   *     were erased, which may have been theirs
+   * @param reason collapsed, expired, dropped, rejected, missing, or "erased or missing" where
+   *     leaves between were erased, which may have been theirs
    */
   public record Gap(String incarnation, String reason, long first, long last) {}
 
