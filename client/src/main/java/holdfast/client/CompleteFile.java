@@ -27,9 +27,10 @@ public final class CompleteFile {
    */
   public static void write(Path file, Content content) throws IOException, ProofException {
     Path target = file.toAbsolutePath();
-    if (!Files.isDirectory(target.getParent())) {
+    Path folder = target.getParent();
+    if (folder != null && !Files.isDirectory(folder)) {
       throw new FileNotFoundException(
-          "there is no folder " + target.getParent() + " to write " + target.getFileName() + " in");
+          "there is no folder " + folder + " to write " + target.getFileName() + " in");
     }
     Path draft = target.resolveSibling("." + target.getFileName() + ".part");
     try {
