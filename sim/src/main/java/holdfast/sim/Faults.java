@@ -149,6 +149,7 @@ final class Faults {
   private static boolean readable(Server server, Hash name) {
     long arrival = server.replica().arrivalsOf(List.of(name))[0];
     return arrival >= 0
+        && !server.rotting(name)
         && server.replica().proven(arrival)
         && server.replica().record(arrival) != null;
   }

@@ -261,6 +261,12 @@ final class Server {
     append(new Write(new Change.Rot(record), () -> {}));
   }
 
+  /** Whether damage to a record was done that does not show yet. */
+  boolean rotting(Hash record) {
+    return log.subList(applied, log.size()).stream()
+        .anyMatch(write -> write.change() instanceof Change.Rot(Hash one) && one.equals(record));
+  }
+
   /** Records that are on the disk for certain. */
   Set<Hash> durableRecords() {
     Set<Hash> names = new HashSet<>();
