@@ -257,6 +257,9 @@ class FlusherTest {
     Gen gen = new Gen(Long.getLong("holdfast.faultSeed", 11));
     DeviceKey key = DeviceKey.ofSeed(new byte[32]);
     administer(
+        new EdgeLeaf.User(
+            0, "", "ann", "x".repeat(60), List.of(new EdgeLeaf.Grant("home", Right.WRITE))));
+    administer(
         new EdgeLeaf.Device(0, "ann", "sensor", key.publicKey(), Octets.wrap(new byte[64]), true));
     Octets queue = Octets.wrap(new byte[16]);
     Map<String, String> expected = new HashMap<>();

@@ -363,7 +363,7 @@ final class RestoreTest {
             Gateway.start(
                 EdgeOptions.of(again.path(), new Endpoint("127.0.0.1", port), Site.ANYWHERE))) {
           put(device, last + 1, last + 50);
-          assertThat(device.flush(Duration.ofSeconds(120))).isTrue();
+          assertThat(device.flush(Duration.ofMinutes(2))).isTrue();
           EdgeAudit.Report audit = audit(edge, again);
           assertThat(audit.violations()).isEmpty();
           assertThat(audit.complete()).isTrue();
