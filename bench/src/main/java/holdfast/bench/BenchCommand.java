@@ -7,7 +7,7 @@ import picocli.CommandLine.Option;
 /** {@code holdfast bench}. */
 @Command(
     name = "bench",
-    description = "Measures the system on this machine, against RocksDB in the same run.",
+    description = "Measures the system on this machine, against others in the same run.",
     mixinStandardHelpOptions = true,
     subcommands = {
       IngestBench.class,
@@ -17,7 +17,10 @@ import picocli.CommandLine.Option;
       SyncBench.class,
       ReplicasBench.class,
       CatchUpBench.class,
+      RestBench.class,
+      MqttBench.class,
       DeviceBench.class,
+      DevicesBench.class,
       ProfileBench.class,
       MicroBench.class
     })
