@@ -8,6 +8,7 @@ import holdfast.device.DeviceOptions;
 import holdfast.device.DeviceStatus;
 import holdfast.device.Octets;
 import holdfast.device.QueueOptions;
+import holdfast.device.Rejection;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -114,6 +115,7 @@ final class DevicesBench implements Callable<Integer> {
             QueueOptions.DEFAULTS.withMaxBytes(4L << 20).withMaxOperations(20_000),
             Duration.ofMillis(lingerMillis),
             PATIENCE,
+            Rejection.SKIP,
             0));
   }
 
