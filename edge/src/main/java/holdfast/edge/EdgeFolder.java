@@ -92,11 +92,13 @@ public final class EdgeFolder {
     return folder.resolve("site");
   }
 
-  Path certificate() {
+  /** The certificate that clients are shown, with those below it, PEM; unless another is given. */
+  public Path certificate() {
     return folder.resolve("tls").resolve("server.pem");
   }
 
-  Path certificateKey() {
+  /** Its private key, PEM. */
+  public Path certificateKey() {
     return folder.resolve("tls").resolve("server.key");
   }
 

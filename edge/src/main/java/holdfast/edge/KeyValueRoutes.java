@@ -113,8 +113,19 @@ final class KeyValueRoutes {
     }
   }
 
+  /** A second and how it is written: what is read now was often written at about the same time. */
+  private record Written(long second, String date) {}
+
+  private static volatile Written lastDate = new Written(0, "Thu, 01 Jan 1970 00:00:00 GMT");
+
   static String httpDate(long millis) {
-    return HTTP_DATE.format(Instant.ofEpochMilli(millis));
+    long second = Math.floorDiv(millis, 1000L);
+    Written last = lastDate;
+    if (last.second() != second) {
+      last = new Written(second, HTTP_DATE.format(Instant.ofEpochSecond(second)));
+      lastDate = last;
+    }
+    return last.date();
   }
 
   private void put(Exchange exchange, String space, String key) {

@@ -188,7 +188,7 @@ final class Logins {
     byte[] pair = decode(header);
     int colon = indexOf(pair, (byte) ':');
     String name = utf8(pair, colon);
-    if (colon < 1 || name == null || !EdgeLeaf.NAME.matcher(name).matches()) {
+    if (colon < 1 || name == null || !EdgeLeaf.isName(name)) {
       byAddress.failed(address);
       throw wrong();
     }
