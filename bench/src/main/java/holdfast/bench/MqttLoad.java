@@ -114,9 +114,14 @@ final class MqttLoad implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() {
     closing = true;
-    vertx.close().toCompletionStage().toCompletableFuture().get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    vertx
+        .close()
+        .toCompletionStage()
+        .toCompletableFuture()
+        .orTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS)
+        .join();
   }
 
   static byte[] text(String text) {
@@ -140,7 +145,7 @@ final class MqttLoad implements AutoCloseable {
     if (size < 0x80) {
       whole.write(size);
     } else {
-      whole.write(size & 0x7f | 0x80);
+      whole.write((size & 0x7f) | 0x80);
       whole.write(size >> 7);
     }
     whole.writeBytes(body.toByteArray());
