@@ -33,6 +33,10 @@ final class MqttLoad implements AutoCloseable {
   private static final int PUBACK = 0x40;
 
   private final Vertx vertx;
+
+  /** Held, because its connections are closed when it is collected. */
+  private final NetClient client;
+
   private final List<Publisher> publishers = new ArrayList<>();
   private final AtomicReference<@Nullable String> failure = new AtomicReference<>();
   private final ConcurrentHistogram nanos = new ConcurrentHistogram(3);
@@ -45,7 +49,7 @@ final class MqttLoad implements AutoCloseable {
     this.vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setUseDaemonThread(true));
     try {
       Path authority = edge.authority();
-      NetClient client =
+      this.client =
           vertx.createNetClient(
               new NetClientOptions()
                   .setSsl(true)
