@@ -246,13 +246,17 @@ final class StoreFixture {
 
   /** Whether no table was copied while it was being written: a crash leaves none like that. */
   private static boolean tablesAreWhole(Path from, Path to) throws IOException {
-    for (Path table : list(from)) {
-      if (table.toString().endsWith(".sst")
-          && Files.size(table) != Files.size(to.resolve(from.relativize(table).toString()))) {
-        return false;
+    try {
+      for (Path table : list(from)) {
+        if (table.toString().endsWith(".sst")
+            && Files.size(table) != Files.size(to.resolve(from.relativize(table).toString()))) {
+          return false;
+        }
       }
+      return true;
+    } catch (java.nio.file.NoSuchFileException e) {
+      return false;
     }
-    return true;
   }
 
   private static List<Path> list(Path folder) throws IOException {
