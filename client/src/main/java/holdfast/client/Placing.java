@@ -10,6 +10,7 @@ import holdfast.crypto.SigningKey;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -73,14 +74,23 @@ public final class Placing {
       members.add(new Member(server.identity(), server.endpoint().toString()));
       known.addAll(statements(server));
     }
-    Statement.Placement before = Statement.Placement.current(known);
+    Statement.Placement current = Statement.Placement.current(known);
+    // Placed so already, and told again to those who have not heard: another version would hide
+    // the placement before from the members, and with it whoever still has something to bring.
+    boolean again =
+        current != null
+            && current.members().size() == members.size()
+            && Set.copyOf(current.members()).equals(Set.copyOf(members));
+    Statement.Placement before = again ? before(Objects.requireNonNull(current)) : current;
     Statement.Placement placement =
-        Statement.Placement.sign(
-            capsule,
-            System.currentTimeMillis(),
-            before == null ? 1 : before.version() + 1,
-            members,
-            owner);
+        again
+            ? Objects.requireNonNull(current)
+            : Statement.Placement.sign(
+                capsule,
+                System.currentTimeMillis(),
+                current == null ? 1 : current.version() + 1,
+                members,
+                owner);
     List<Told> told = new ArrayList<>();
     for (int i = 0; i < on.size(); i++) {
       told.add(tell(on.get(i), members.get(i), true, placement));
@@ -93,6 +103,13 @@ public final class Placing {
       }
     }
     return new Placed(placement, List.copyOf(told));
+  }
+
+  private Statement.@Nullable Placement before(Statement.Placement later) {
+    return Statement.Placement.current(
+        known.stream()
+            .filter(s -> s instanceof Statement.Placement p && p.version() < later.version())
+            .toList());
   }
 
   private List<Statement> statements(Server server) throws ProofException {

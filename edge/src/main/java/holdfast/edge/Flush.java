@@ -161,7 +161,7 @@ final class Flush {
     Map<String, Long> more = null;
     Map<Key, Long> sizes = null;
     for (Operation operation : operations) {
-      if (view.space(operation.space()).quotaBytes() == 0) {
+      if (quotaNow(operation.space()) == 0) {
         continue;
       }
       more = more == null ? new HashMap<>() : more;
@@ -176,20 +176,21 @@ final class Flush {
       return;
     }
     more.forEach((space, bytes) -> {
-      View.SpaceState state = view.space(space);
-      long total = state.bytes() + added.getOrDefault(space, 0L) + bytes;
-      if (bytes > 0 && total > state.quotaBytes()) {
+      long quota = quotaNow(space);
+      long total = view.space(space).bytes() + added.getOrDefault(space, 0L) + bytes;
+      if (bytes > 0 && total > quota) {
         throw new Problem(
             Problem.Code.QUOTA,
-            "space "
-                + space
-                + " would hold "
-                + total
-                + " bytes, and its quota is "
-                + state.quotaBytes());
+            "space " + space + " would hold " + total + " bytes, and its quota is " + quota);
       }
     });
     more.forEach((space, bytes) -> added.merge(space, bytes, Long::sum));
+  }
+
+  /** The quota of a space after what this flush has decided; 0 for none. */
+  private long quotaNow(String space) {
+    EdgeLeaf.SpaceLimits mine = limits.get(space);
+    return mine == null ? view.space(space).quotaBytes() : mine.quotaBytes();
   }
 
   private long sizeNow(Key key) {
@@ -262,7 +263,7 @@ final class Flush {
       if (!operation.space().equals(space)) {
         space = operation.space();
         denied = !user.may(Right.WRITE, space);
-        quota = view.space(space).quotaBytes();
+        quota = quotaNow(space);
       }
       if (denied || (quota != 0 && size(operation) > quota)) {
         rejected.add(operation.sequence());

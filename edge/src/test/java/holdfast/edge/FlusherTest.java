@@ -207,6 +207,29 @@ class FlusherTest {
   }
 
   @Test
+  void aQuotaCountsForWhatComesBehindItInTheSameFlush() throws Exception {
+    administer(new EdgeLeaf.SpaceLimits(0, "", "home", 10, 0));
+    log.gate.acquire();
+    Thread held = Thread.ofVirtual().start(() -> write(null, put("a", "1")));
+    while (!log.gate.hasQueuedThreads()) {
+      Thread.onSpinWait();
+    }
+    Ticket raised = new Ticket();
+    flusher.submit(
+        new Task.Administer(raised, flush -> new EdgeLeaf.SpaceLimits(0, "", "home", 100, 0)));
+    Ticket written = new Ticket();
+    flusher.submit(
+        Task.Write.of(
+            written, "ann", List.of(put("b", "x".repeat(50))), Condition.none(), false, null));
+    log.gate.release();
+    held.join();
+    raised.await(60_000);
+    written.await(60_000);
+    assertThat(log.records()).isEqualTo(3);
+    assertThat(view.space("home").bytes()).isEqualTo(53);
+  }
+
+  @Test
   void whatASpaceKeepsNoLongerIsForgottenByTheTimeOfTheRecords() {
     long day = 24L * 3600 * 1000;
     List<EdgeLeaf> old =

@@ -126,6 +126,12 @@ class PlacementTest {
             .isInstanceOf(HoldfastException.class);
         assertThat(Statement.Placement.current(unknowing.statements(true)))
             .isEqualTo(next.placement());
+        // Said again, it is the same placement, and whoever left is told again too.
+        Placing.Placed again =
+            Placing.place(unknowing, List.of(third.server, fixture.server), fixture.owner);
+        assertThat(again.placement()).isEqualTo(next.placement());
+        assertThat(again.told()).hasSize(3);
+        assertThat(again.told().getLast().member()).isEqualTo(left.member());
       }
     }
   }
