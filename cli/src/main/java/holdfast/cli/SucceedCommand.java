@@ -4,6 +4,7 @@ import holdfast.base.Hash;
 import holdfast.base.Limits;
 import holdfast.capsule.Freshness;
 import holdfast.capsule.Statement;
+import holdfast.client.Handover;
 import holdfast.client.QuorumFreshness;
 import holdfast.client.Replicas;
 import holdfast.crypto.SigningKey;
@@ -48,6 +49,20 @@ final class SucceedCommand extends ServerCommand {
     super(terminal);
   }
 
+  /** Refuses while the new servers do not hold all that the old ones hold. */
+  private static void requireArrived(Target target, Source source) throws Exception {
+    if (!Handover.ask(source.ask(reader -> reader.statements(true)), 0).over()) {
+      throw Failure.failed(
+          "capsule "
+              + target.capsule().brief()
+              + " is still moving to the servers that it was last placed on; what only the old"
+              + " ones hold would be refused from then on",
+          "Wait for it with 'holdfast place "
+              + target.capsule().brief()
+              + " --wait'; with --server the word of that one server counts alone.");
+    }
+  }
+
   @Override
   int run() throws Exception {
     SigningKey owner = key.read(terminal);
@@ -62,6 +77,9 @@ final class SucceedCommand extends ServerCommand {
         throw Failure.usage("a capsule cannot succeed itself", "Create another one first.");
       }
       Replicas replicas = source.replicas();
+      if (replicas != null && replicas.placement().version() > 1) {
+        requireArrived(target, source);
+      }
       int majority = replicas == null ? 1 : replicas.placement().majority();
       QuorumFreshness fresh = source.reader().heads(majority, majority);
       List<Hash> heads = fresh.heads();

@@ -101,7 +101,7 @@ class PlacedTest {
         cli.input("two", "append", capsule, "--key", key, "--replicas", "2").failsWith(0).line();
     assertThat(cli.ok("read", capsule, record, second)).isEqualTo("onetwo");
     assertThat(cli.run("heads", capsule).failsWith(0).err())
-        .contains("2 of 3 servers have answered", "at most 0 of them lie");
+        .contains("2 of 3 servers answered", "at most 0 of them lie");
     assertThat(cli.ok("log", capsule).lines()).hasSize(2);
     cli.ok("prove", capsule, second, "-o", folder.resolve("two.proof").toString());
     cli.input("x", "append", capsule, "--key", key, "--replicas", "3").failsWith(1);
@@ -150,7 +150,7 @@ class PlacedTest {
     List<String> there = new ArrayList<>(List.of(audit));
     there.addAll(List.of("--server", addresses.get(1)));
     assertThat(cli.run(there.toArray(String[]::new)).failsWith(3).out())
-        .contains("1 receipts asked about: 0 kept, 1 LOST", "evidence against ed25519:");
+        .contains("1 receipt asked about: 0 kept, 1 LOST", "evidence against ed25519:");
     assertThat(cli.run("verify", file.toString(), "--capsule", capsule).failsWith(3).out())
         .contains("Verified evidence against server", "it has lost the record, or lies")
         .contains(capsule);
@@ -349,6 +349,17 @@ class PlacedTest {
     for (String address : addresses) {
       assertThat(cli.json("status", capsule, "--server", address)).containsEntry("successor", next);
     }
+  }
+
+  @Test
+  void aCapsuleIsNotClosedWhileItMoves() {
+    cli.ok("place", capsule, "--on", on(0, 1), "--key", key);
+    cli.ok("place", capsule, "--on", on(1, 2), "--key", key, "--wait");
+    String next = cli.ok("create", "--key", key, "--server", addresses.getLast());
+    servers.getFirst().close();
+    assertThat(cli.run("succeed", capsule, "--to", next, "--key", key).failsWith(1).err())
+        .contains("still moving", "--wait");
+    assertThat(cli.json("status", capsule)).containsEntry("closed", false);
   }
 
   private static List<String> members(Map<String, Object> placed) {
