@@ -10,7 +10,6 @@ import holdfast.crypto.SigningKey;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -77,20 +76,27 @@ public final class Placing {
     Statement.Placement current = Statement.Placement.current(known);
     // Placed so already, and told again to those who have not heard: another version would hide
     // the placement before from the members, and with it whoever still has something to bring.
-    boolean again =
-        current != null
-            && current.members().size() == members.size()
-            && Set.copyOf(current.members()).equals(Set.copyOf(members));
-    Statement.Placement before = again ? before(Objects.requireNonNull(current)) : current;
-    Statement.Placement placement =
-        again
-            ? Objects.requireNonNull(current)
-            : Statement.Placement.sign(
-                capsule,
-                System.currentTimeMillis(),
-                current == null ? 1 : current.version() + 1,
-                members,
-                owner);
+    if (current != null
+        && current.members().size() == members.size()
+        && Set.copyOf(current.members()).equals(Set.copyOf(members))) {
+      return tell(on, members, current, before(current));
+    }
+    Statement.Placement next =
+        Statement.Placement.sign(
+            capsule,
+            System.currentTimeMillis(),
+            current == null ? 1 : current.version() + 1,
+            members,
+            owner);
+    return tell(on, members, next, current);
+  }
+
+  /** Tells the members of a placement, and those of the one before that are members no more. */
+  private Placed tell(
+      List<Server> on,
+      List<Member> members,
+      Statement.Placement placement,
+      Statement.@Nullable Placement before) {
     List<Told> told = new ArrayList<>();
     for (int i = 0; i < on.size(); i++) {
       told.add(tell(on.get(i), members.get(i), true, placement));
