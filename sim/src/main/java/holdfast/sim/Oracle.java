@@ -126,7 +126,7 @@ final class Oracle {
   private static void checkOrder(Server server, Set<Item> proven) {
     MemoryReplica replica = server.replica();
     Set<Item> entered = new HashSet<>();
-    for (Entry entry : replica.entries(0, replica.entries())) {
+    for (Entry entry : replica.entered()) {
       if (!entered.add(Item.of(entry))) {
         throw wrong(server, "something entered the proven set twice");
       }
@@ -197,7 +197,7 @@ final class Oracle {
   private void checkMarker(Server server, Server peer, Marker marker) {
     MemoryReplica replica = server.replica();
     Model holds = model(peer);
-    for (Entry entry : replica.entries(0, replica.entries())) {
+    for (Entry entry : replica.entered()) {
       if (marker.covers(entry.position())
           && replica.exchanged(entry.arrival())
           && !holds.holds(entry)) {

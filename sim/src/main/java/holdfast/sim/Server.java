@@ -210,7 +210,16 @@ final class Server {
       case Change.Put(List<Record> records, List<? extends Statement> statements) ->
           replica.store(records, statements);
       case Change.Keep keep -> {}
-      case Change.Rot(Hash record) -> replica.damage(replica.arrivalsOf(List.of(record))[0]);
+      case Change.Rot(Hash record) -> rot(replica.arrivalsOf(List.of(record))[0]);
+    }
+  }
+
+  /** Of some records even the header is gone. */
+  private void rot(long arrival) {
+    if (arrival % 2 == 0) {
+      replica.damage(arrival);
+    } else {
+      replica.damageHeader(arrival);
     }
   }
 

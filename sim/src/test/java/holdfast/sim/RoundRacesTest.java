@@ -21,6 +21,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What happens to a replica, or to a round, while the round is under way. */
 class RoundRacesTest {
@@ -105,7 +106,11 @@ class RoundRacesTest {
           }
           for (long arrival = 0; arrival < 20; arrival++) {
             if (gen.oneIn(6) && a.exchanged(arrival)) {
-              a.damage(arrival);
+              if (gen.oneIn(2)) {
+                a.damage(arrival);
+              } else {
+                a.damageHeader(arrival);
+              }
             }
           }
           RoundOptions options = RoundOptions.defaults().withStrategy(strategy);
@@ -115,15 +120,21 @@ class RoundRacesTest {
         });
   }
 
-  @Test
-  void whatIsDamagedDuringARoundIsToldInALaterOne() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whatIsDamagedDuringARoundIsToldInALaterOne(boolean header) {
     Gen gen = new Gen(1);
     Dag dag = grown(gen, 10);
     Record last = dag.records().getLast();
     MemoryReplica a = all(dag);
     MemoryReplica b = new MemoryReplica(dag.metadata());
     b.store(dag.records().subList(0, 9), List.of());
-    a.damage(a.arrivalsOf(List.of(last.name()))[0]);
+    long arrival = a.arrivalsOf(List.of(last.name()))[0];
+    if (header) {
+      a.damageHeader(arrival);
+    } else {
+      a.damage(arrival);
+    }
     Pairing first = pairing(gen, a, b, RoundOptions.defaults(), List.of(), List.of()).run();
     Marker ofA = RoundTest.expectFinished(first.first);
     Marker ofB = RoundTest.expectFinished(first.second);

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,9 @@ public final class MemoryReplica implements Replica {
   private final Map<Long, Map<Integer, Statement.WriterSignature>> signatures = new HashMap<>();
   private final Map<Hash, Statement> statements = new LinkedHashMap<>();
   private final Set<Long> damaged = new HashSet<>();
+
+  /** Those of the damaged of which not even the header can be read. */
+  private final Set<Long> unreadable = new HashSet<>();
 
   /** An empty replica of a capsule. */
   public MemoryReplica(Metadata metadata) {
@@ -63,6 +67,7 @@ public final class MemoryReplica implements Replica {
     for (Record record : taken) {
       long arrival = graph.arrivalOf(record.name());
       if (damaged.remove(arrival)) {
+        unreadable.remove(arrival);
         records.set((int) arrival, unlessErased(record));
       }
     }
@@ -135,9 +140,15 @@ public final class MemoryReplica implements Replica {
         : new Record(header, body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED, body);
   }
 
-  /** Makes a record unreadable, as rot does. */
+  /** Makes the body of a record unreadable, as rot does. */
   public void damage(long arrival) {
     damaged.add(arrival);
+  }
+
+  /** Makes a record unreadable, header and all. */
+  public void damageHeader(long arrival) {
+    damaged.add(arrival);
+    unreadable.add(arrival);
   }
 
   /** Arrival numbers of the records that are damaged. */
@@ -162,14 +173,26 @@ public final class MemoryReplica implements Replica {
 
   @Override
   public List<Entry> entries(long from, long to) {
+    return range(from, to, arrival -> !unreadable.contains(arrival));
+  }
+
+  /** All that has entered the proven set, also what cannot be read any more. */
+  public List<Entry> entered() {
+    return range(0, entries(), arrival -> true);
+  }
+
+  private List<Entry> range(long from, long to, LongPredicate wanted) {
     List<Entry> found = new ArrayList<>();
     graph
         .log()
         .visit(
             from,
             to,
-            (position, arrival, signer) ->
-                found.add(new Entry(position, nameOf(arrival), arrival, signer)));
+            (position, arrival, signer) -> {
+              if (wanted.test(arrival)) {
+                found.add(new Entry(position, nameOf(arrival), arrival, signer));
+              }
+            });
     return found;
   }
 

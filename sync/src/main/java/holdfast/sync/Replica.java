@@ -22,7 +22,10 @@ public interface Replica {
    */
   long entries();
 
-  /** The entries at positions {@code from} to {@code to - 1}, in order; see {@link Entry}. */
+  /**
+   * The entries at positions {@code from} to {@code to - 1}, in order; see {@link Entry}. Those of
+   * records whose header cannot be read are left out, so positions may be missing.
+   */
   List<Entry> entries(long from, long to);
 
   /** Visits the same entries in the same order, holding a page of them at a time. */

@@ -23,6 +23,9 @@ final class Scope {
   /** The first position before {@link #fixed} of which the peer may not know. */
   private long leftOut;
 
+  /** While the set is fixed: the position that comes next. */
+  private long seen;
+
   Scope(Replica replica) {
     this.replica = replica;
   }
@@ -34,10 +37,13 @@ final class Scope {
     set = new RoundSet(salt);
     fixed = replica.entries();
     leftOut = fixed;
+    seen = marker.position();
     replica.eachEntry(
         marker.position(),
         fixed,
         entry -> {
+          leaveOutUntil(entry.position());
+          seen = entry.position() + 1;
           if (marker.covers(entry.position())) {
             return;
           }
@@ -48,6 +54,16 @@ final class Scope {
             leftOut = Math.min(leftOut, entry.position());
           }
         });
+    leaveOutUntil(fixed);
+  }
+
+  /** Positions that were passed over are of records too damaged to be named: told of later, too. */
+  private void leaveOutUntil(long position) {
+    for (; seen < Math.min(position, leftOut); seen++) {
+      if (!marker.covers(seen)) {
+        leftOut = seen;
+      }
+    }
   }
 
   /** The entries, as far as they are in the set by now. */
