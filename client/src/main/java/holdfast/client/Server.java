@@ -32,27 +32,30 @@ public final class Server implements AutoCloseable {
   private static final long TIMEOUT_MILLIS = 30_000;
   private static final int KEPT_PER_PAGE = 100;
 
-  private final Endpoint endpoint;
   private final Connection connection;
 
-  private Server(Endpoint endpoint, Connection.Pin pin) {
-    this.endpoint = endpoint;
-    this.connection = Connection.to(endpoint, pin);
+  private Server(Connection connection) {
+    this.connection = connection;
   }
 
   /** A server at an endpoint; connects when first used. */
   public static Server at(Endpoint endpoint, Connection.Pin pin) {
-    return new Server(endpoint, pin);
+    return new Server(Connection.to(endpoint, pin));
   }
 
   /** A server whose identity is known. */
   public static Server at(Endpoint endpoint, VerifyKey identity) {
-    return new Server(endpoint, Connection.Pin.exactly(identity));
+    return at(endpoint, Connection.Pin.exactly(identity));
+  }
+
+  /** The server that a connection leads to; closing this closes the connection. */
+  public static Server over(Connection connection) {
+    return new Server(connection);
   }
 
   /** Where the server is. */
   public Endpoint endpoint() {
-    return endpoint;
+    return connection.endpoint();
   }
 
   /** The server's identity, once something has been asked of it. */

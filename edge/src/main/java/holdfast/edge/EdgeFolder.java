@@ -160,7 +160,7 @@ public final class EdgeFolder {
       Endpoint anywhere = new Endpoint("127.0.0.1", 0);
       try (Node node =
               Node.start(NodeOptions.of(node(), anywhere, anywhere, Set.of(operator.verifyKey())));
-          Server server = Server.at(node.endpoint(), node.identity())) {
+          Server server = Server.over(node.connect())) {
         Hash capsule = create(server, name, operator, writer.verifyKey(), null);
         complete(name, operator.verifyKey(), capsule);
         return capsule;

@@ -47,7 +47,7 @@ public final class Gateway implements AutoCloseable {
                       .withRoutes(options.routes())
                       .withHeartbeat(options.heartbeatMillis())));
       Endpoint local = new Endpoint("127.0.0.1", node.endpoint().port());
-      Server server = part(Server.at(local, node.identity()));
+      Server server = part(Server.over(node.connect()));
       EdgeCapsule edgeCapsule =
           part(
               CapsuleChain.open(

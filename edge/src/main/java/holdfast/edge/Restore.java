@@ -180,7 +180,7 @@ public final class Restore {
                         MeetingOptions.defaults()
                             .withPeriod(1000, 100)
                             .withRoutes(options.routes())));
-        Server own = Server.at(node.endpoint(), node.identity())) {
+        Server own = Server.over(node.connect())) {
       List<Hash> names = new ArrayList<>(chain.stream().map(Metadata::name).toList());
       for (Metadata one : chain) {
         own.create(one, ownerSignature(one.name()));

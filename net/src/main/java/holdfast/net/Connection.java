@@ -34,8 +34,8 @@ import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A TLS connection to one server whose identity is checked in the handshake. Many sessions may run
- * over it at once.
+ * A TLS connection to one server whose identity is checked in the handshake, or one that stays
+ * within the process. Many sessions may run over it at once.
  */
 public final class Connection implements AutoCloseable {
   private static final int FLOW_WINDOW = 8 << 20;
@@ -118,6 +118,12 @@ public final class Connection implements AutoCloseable {
     }
   }
 
+  private Connection(Endpoint endpoint, VerifyKey within, ManagedChannel channel) {
+    this.endpoint = endpoint;
+    this.channel = channel;
+    identity.set(within);
+  }
+
   private static SslContext context(IdentityTrust trust, @Nullable SigningKey own)
       throws SSLException {
     SslContextBuilder builder =
@@ -137,6 +143,11 @@ public final class Connection implements AutoCloseable {
   /** Prepares a connection in which this side shows its identity too, as servers do. */
   public static Connection asPeer(Endpoint endpoint, Pin pin, SigningKey own) {
     return new Connection(endpoint, pin, own);
+  }
+
+  /** Leads to a server in this very process, whose identity needs no handshake. */
+  static Connection within(Endpoint endpoint, VerifyKey identity, ManagedChannel channel) {
+    return new Connection(endpoint, identity, channel);
   }
 
   /** Where this leads. */

@@ -4,8 +4,11 @@ import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import holdfast.base.Limits;
 import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
 import io.grpc.BindableService;
 import io.grpc.Server;
+import io.grpc.inprocess.InProcessChannelBuilder;
+import io.grpc.inprocess.InProcessServerBuilder;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
@@ -18,16 +21,26 @@ import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 
-/** The listening side of the data port: TLS 1.3 only, one certificate per start. */
+/**
+ * The listening side of the data port: TLS 1.3 only, one certificate per start. What runs in the
+ * same process reaches the same services without socket and TLS, by {@link #connect}.
+ */
 public final class DataPort implements AutoCloseable {
   private static final int FLOW_WINDOW = 4 << 20;
   private static final int BACKLOG = 4096;
 
   private final Server server;
+  private final Server within;
+  private final String name;
+  private final VerifyKey identity;
   private final Inbound.Budget inbound;
 
-  private DataPort(Server server, Inbound.Budget inbound) {
+  private DataPort(
+      Server server, Server within, String name, VerifyKey identity, Inbound.Budget inbound) {
     this.server = server;
+    this.within = within;
+    this.name = name;
+    this.identity = identity;
     this.inbound = inbound;
   }
 
@@ -68,12 +81,26 @@ public final class DataPort implements AutoCloseable {
               .addStreamTracerFactory(inbound)
               .intercept(new PeerIdentity());
       services.forEach(builder::addService);
-      return new DataPort(builder.build().start(), inbound);
+      Server server = builder.build().start();
+      String name = InProcessServerBuilder.generateName();
+      InProcessServerBuilder within =
+          InProcessServerBuilder.forName(name).executor(executor).addStreamTracerFactory(inbound);
+      services.forEach(within::addService);
+      return new DataPort(server, within.build().start(), name, identity.verifyKey(), inbound);
     } catch (IOException e) {
       Throwable cause = e.getCause() == null ? e : e.getCause();
       throw new HoldfastException(
           ErrorCode.INVALID, "cannot listen on " + endpoint + ": " + cause.getMessage(), e);
     }
+  }
+
+  /**
+   * A connection from within the process: messages are handed over as they are, neither encoded nor
+   * encrypted. Whoever is at the other end of it has shown no identity, like any client.
+   */
+  public Connection connect() {
+    return Connection.within(
+        endpoint(), identity, InProcessChannelBuilder.forName(name).directExecutor().build());
   }
 
   /** Where it listens; the port is the real one also when 0 was asked for. */
@@ -90,14 +117,21 @@ public final class DataPort implements AutoCloseable {
   /** Takes no new connections, lets sessions end for a while, then cuts them. */
   public void stop(long graceMillis) {
     server.shutdown();
+    within.shutdown();
     try {
-      if (!server.awaitTermination(graceMillis, TimeUnit.MILLISECONDS)) {
-        server.shutdownNow();
-        server.awaitTermination(graceMillis, TimeUnit.MILLISECONDS);
-      }
+      end(server, graceMillis);
+      end(within, graceMillis);
     } catch (InterruptedException e) {
       server.shutdownNow();
+      within.shutdownNow();
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private static void end(Server server, long graceMillis) throws InterruptedException {
+    if (!server.awaitTermination(graceMillis, TimeUnit.MILLISECONDS)) {
+      server.shutdownNow();
+      server.awaitTermination(graceMillis, TimeUnit.MILLISECONDS);
     }
   }
 

@@ -83,6 +83,10 @@ public final class Inbound extends ServerStreamTracer {
 
   @Override
   public void inboundWireSize(long bytes) {
+    if (bytes < 0) {
+      // So gRPC says that it was on no wire: it comes from this very process.
+      return;
+    }
     long mine = held.addAndGet(bytes);
     if (mine < SMALL || refused.get()) {
       return;

@@ -6,6 +6,7 @@ import holdfast.base.HoldfastException;
 import holdfast.crypto.Providers;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
+import holdfast.net.Connection;
 import holdfast.net.DataPort;
 import holdfast.net.Endpoint;
 import holdfast.node.heartbeat.EdgeState;
@@ -299,6 +300,11 @@ public final class Node implements AutoCloseable {
   /** The other servers that keep a capsule, with their backlogs and when they were heard of. */
   public List<PeerStatus> peers(Hash capsule) {
     return service.peersOf(replication, capsule);
+  }
+
+  /** A connection to this node from within the process; see {@link DataPort#connect}. */
+  public Connection connect() {
+    return dataPort.connect();
   }
 
   /** Where the data port listens. */
