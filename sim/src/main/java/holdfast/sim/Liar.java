@@ -42,6 +42,8 @@ final class Liar implements Party {
     ENDLESS,
     /** The same true signature again and again, of a record that it keeps to itself. */
     REPEATS,
+    /** Sends what is well formed and says nothing, to be listened to for ever. */
+    DAWDLES,
     /** Says nothing from some message on. */
     SILENT
   }
@@ -163,6 +165,19 @@ final class Liar implements Party {
           }
           default -> say(message);
         }
+      }
+      case DAWDLES -> {
+        switch (Wire.kind(message)) {
+          case Wire.STATEMENT_NAMES -> say(Wire.noNames());
+          case Wire.PUSH -> {
+            say(gen.oneIn(2) ? Wire.push(pushes, List.of(), List.of()) : message);
+            pushes++;
+          }
+          case Wire.PUSH_END ->
+              say(gen.oneIn(2) ? Wire.push(pushes, List.of(), List.of()) : message);
+          default -> {}
+        }
+        say(message);
       }
       case FORGES, FOREIGN, UNDEAD, ENDLESS, REPEATS -> {
         pushBefore(message);

@@ -14,10 +14,14 @@ import java.util.List;
  */
 final class Wire {
   static final int HELLO = 1;
+  static final int STATEMENT_NAMES = 2;
+  static final int STATEMENTS = 3;
+  static final int READY = 4;
   static final int SINCE = 5;
   static final int DIFFERENCE = 6;
   static final int PUSH = 7;
   static final int PUSH_END = 9;
+  static final int LATE = 10;
   static final int ENDS = 12;
 
   private static final int MANY = 1 << 20;
@@ -61,6 +65,11 @@ final class Wire {
     out.u8(PUSH).u32(number).u8(0).bytes32(Record.encodeAll(records)).u32(signatures.size());
     signatures.forEach(out::bytes32);
     return out.toBytes();
+  }
+
+  /** A page of names of statements that says nothing, and that more follow. */
+  static byte[] noNames() {
+    return new Encoder().u8(STATEMENT_NAMES).u32(0).u8(0).toBytes();
   }
 
   /** Heads of the proven set, and missing names. */

@@ -54,7 +54,7 @@ class LiarTest {
   @ParameterizedTest
   @EnumSource(
       value = Liar.Trick.class,
-      names = {"GARBAGE", "FORGES", "FOREIGN", "UNDEAD", "MUTATES", "SHUFFLES"})
+      names = {"GARBAGE", "FORGES", "FOREIGN", "UNDEAD", "MUTATES", "SHUFFLES", "DAWDLES"})
   void d32WhatIsFalseIsCalledALie(Liar.Trick trick) {
     assertThat(endings(trick)).contains("Lied");
   }

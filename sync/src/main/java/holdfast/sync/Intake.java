@@ -87,10 +87,14 @@ final class Intake {
       check(record);
       fresh.put(record.name(), new Came(cameBefore++, record));
     }
-    for (Statement.WriterSignature signature : signatures) {
-      signature.verify(replica.metadata());
+    for (Statement.WriterSignature signature : unknown(signatures)) {
       List<Statement.WriterSignature> waiting =
           waitingSignatures.computeIfAbsent(signature.record(), none -> new ArrayList<>());
+      if (waiting.contains(signature)) {
+        continue;
+      }
+      signature.verify(replica.metadata());
+      // Who holds a writer's key can make others of the same: one of them is enough.
       if (waiting.stream().noneMatch(other -> other.signer() == signature.signer())) {
         waiting.add(signature);
       }
@@ -110,6 +114,21 @@ final class Intake {
     takeSignatures(accepted);
     stage(fresh);
     return accepted;
+  }
+
+  /**
+   * Those that are not held byte for byte: what was verified once is not verified again, however
+   * often it comes. What stands in the place of a damaged one is none of these.
+   */
+  private List<Statement.WriterSignature> unknown(List<Statement.WriterSignature> signatures) {
+    Set<Statement.WriterSignature> left = new LinkedHashSet<>(signatures);
+    List<Hash> signed = left.stream().map(Statement.WriterSignature::record).distinct().toList();
+    for (long arrival : replica.arrivalsOf(signed)) {
+      if (arrival >= 0 && replica.exchanged(arrival)) {
+        replica.signaturesOf(arrival).forEach(left::remove);
+      }
+    }
+    return List.copyOf(left);
   }
 
   private void check(Record record) throws ProofException {

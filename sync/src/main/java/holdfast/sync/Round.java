@@ -41,6 +41,9 @@ public final class Round implements Machine<Input, Effect> {
   /** How often Lu's algorithm is begun anew while it still brings something. */
   private static final int WALKS = 256;
 
+  /** Bytes of a comparison, of either side, that count as an advance. */
+  private static final int COMPARED_BYTES = 1 << 16;
+
   private final Replica replica;
   private final boolean initiator;
   private final Greeting greeting;
@@ -58,6 +61,10 @@ public final class Round implements Machine<Input, Effect> {
   private Terms terms;
   private Message.@Nullable Since peerSince;
   private @Nullable Reconciler reconciler;
+
+  // What tells that the round advances.
+  private long stages;
+  private long comparedBytes;
 
   // What decides after a verdict.
   private int passes;
@@ -106,6 +113,19 @@ public final class Round implements Machine<Input, Effect> {
         transfer.recordsSent(),
         transfer.recordsReceived(),
         transfer.entriesToSend());
+  }
+
+  /**
+   * Grows whenever the round has come nearer to its end: by a stage, by something durable that was
+   * lacking here, by something of ours that the peer has taken, by a good part of a comparison. A
+   * peer that sends messages and makes this grow no more is only keeping the round from ending.
+   */
+  public long advanced() {
+    return stages
+        + statements.taken()
+        + transfer.moved()
+        + transfer.answered()
+        + comparedBytes / COMPARED_BYTES;
   }
 
   /** Bytes held for the peer: messages that came early, and what nothing proves yet. */
@@ -192,18 +212,24 @@ public final class Round implements Machine<Input, Effect> {
       case Message.Hello hello -> meet(hello, out);
       case Message.StatementNames names -> statements.hear(names, out);
       case Message.Statements page -> statements.hear(page, out);
-      case Message.Ready ready -> statements.hearReady();
-      case Message.Since since -> peerSince = since;
+      case Message.Ready ready -> statements.hear(ready);
+      case Message.Since since -> {
+        if (peerSince != null) {
+          throw stage.unexpected(since);
+        }
+        peerSince = since;
+      }
       case Message.Difference difference -> {
         Reconciler current = reconciler;
         if (current == null) {
           throw stage.unexpected(difference);
         }
-        current.receive(difference.bytes(), bytes -> out.send(new Message.Difference(bytes)));
+        comparedBytes += difference.bytes().length;
+        current.receive(difference.bytes(), bytes -> sayDifference(bytes, out));
       }
       case Message.Push push -> transfer.hear(push, out);
       case Message.Taken taken -> transfer.hear(taken);
-      case Message.PushEnd end -> transfer.hearEnd();
+      case Message.PushEnd end -> transfer.hear(end);
       case Message.Late late -> settlement.hear(late);
       case Message.Verdict verdict -> conclude(verdict, out);
       case Message.Ends named -> ends.hear(named, out);
@@ -244,6 +270,8 @@ public final class Round implements Machine<Input, Effect> {
           transfer.send(out);
           if (transfer.stale()) {
             giveUp("the owner has had something erased since this round began", out);
+          } else if (transfer.futile()) {
+            giveUp("the peer sends and sends, and nothing of it is of use", out);
           } else if (transfer.complete()) {
             enter(Stage.LATE, out);
           }
@@ -270,6 +298,7 @@ public final class Round implements Machine<Input, Effect> {
   /** Begins a stage with what this side says in it. */
   private void enter(Stage next, Outbox out) {
     stage = next;
+    stages++;
     switch (next) {
       case SINCE -> {
         peerSince = null;
@@ -322,7 +351,12 @@ public final class Round implements Machine<Input, Effect> {
     Reconciler made = how.reconciler(initiator, terms.salt(), scope.set().names(replica));
     reconciler = made;
     enter(Stage.DIFFERENCE, out);
-    made.begin(bytes -> out.send(new Message.Difference(bytes)));
+    made.begin(bytes -> sayDifference(bytes, out));
+  }
+
+  private void sayDifference(byte[] bytes, Outbox out) {
+    comparedBytes += bytes.length;
+    out.send(new Message.Difference(bytes));
   }
 
   /** LATE: whether what came meanwhile is little enough to be told one by one. */

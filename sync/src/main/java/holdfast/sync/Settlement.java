@@ -45,7 +45,7 @@ final class Settlement {
   }
 
   void hear(Message.Late told) throws ProofException {
-    if (told.entries().size() > options.lateEntries()) {
+    if (peers != null || told.entries().size() > options.lateEntries()) {
       throw Stage.LATE.unexpected(told);
     }
     peers = told;

@@ -23,10 +23,16 @@ final class StatementExchange {
   private final Replica replica;
   private final RoundOptions options;
   private final Set<Hash> peerNames = new HashSet<>();
+
+  /** Statements that the peer has no reason to send: it was told of them, or has sent them. */
+  private final Set<Hash> known = new HashSet<>();
+
+  private Hash lastName = Hash.ZERO;
   private List<Hash> greeted = List.of();
   private boolean namesHeard;
   private boolean statementsHeard;
   private int toStore;
+  private long taken;
   private boolean readySaid;
   private boolean readyHeard;
 
@@ -68,6 +74,7 @@ final class StatementExchange {
       return;
     }
     List<Hash> names = names();
+    known.addAll(names);
     int from = 0;
     do {
       int to = Math.min(names.size(), from + Message.NAMES);
@@ -78,12 +85,17 @@ final class StatementExchange {
 
   /** Hears what the peer has, and sends what it lacks. */
   void hear(Message.StatementNames names, Outbox out) throws ProofException {
-    if (namesHeard) {
+    if (namesHeard || peerNames.size() + names.names().size() > NAMES) {
       throw Stage.STATEMENTS.unexpected(names);
     }
-    peerNames.addAll(names.names());
-    if (peerNames.size() > NAMES) {
-      throw Stage.STATEMENTS.unexpected(names);
+    requireMore(names.names().isEmpty(), names.last());
+    for (Hash name : names.names()) {
+      if (!peerNames.isEmpty() && name.compareTo(lastName) <= 0) {
+        throw new ProofException(
+            Violation.MALFORMED, "the peer names statements in an order that does not ascend");
+      }
+      lastName = name;
+      peerNames.add(name);
     }
     if (!names.last()) {
       return;
@@ -109,11 +121,20 @@ final class StatementExchange {
     peerNames.clear();
   }
 
+  /** A page that says nothing, and that another will follow, could be sent for ever. */
+  private static void requireMore(boolean empty, boolean last) throws ProofException {
+    if (empty && !last) {
+      throw new ProofException(
+          Violation.MALFORMED, "the peer sent an empty page of statements that is not the last");
+    }
+  }
+
   /** Verifies what the peer sent, and asks for it to be stored. */
   void hear(Message.Statements page, Outbox out) throws ProofException {
     if (statementsHeard) {
       throw Stage.STATEMENTS.unexpected(page);
     }
+    requireMore(page.statements().isEmpty(), page.last());
     List<Statement> statements = new ArrayList<>();
     for (byte[] encoded : page.statements()) {
       Statement statement = Statement.decode(encoded);
@@ -122,6 +143,10 @@ final class StatementExchange {
         throw new ProofException(
             Violation.WRONG_CAPSULE,
             "the peer sent a statement that is not of this capsule's owner");
+      }
+      if (!known.add(statement.name())) {
+        throw new ProofException(
+            Violation.MALFORMED, "the peer sent a statement that is here, as it was told");
       }
       statement.verify(replica.metadata());
       statements.add(statement);
@@ -137,9 +162,18 @@ final class StatementExchange {
   /** A page of statements is durable. */
   void stored() {
     toStore--;
+    taken++;
   }
 
-  void hearReady() {
+  /** Pages of statements that the peer sent and that are durable here. */
+  long taken() {
+    return taken;
+  }
+
+  void hear(Message.Ready ready) throws ProofException {
+    if (readyHeard) {
+      throw Stage.STATEMENTS.unexpected(ready);
+    }
     readyHeard = true;
   }
 
@@ -173,6 +207,7 @@ final class StatementExchange {
       }
     }
     agreed.clear();
+    known.clear();
     return new Erased(here, atPeer);
   }
 }

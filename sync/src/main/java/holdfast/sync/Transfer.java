@@ -2,6 +2,7 @@ package holdfast.sync;
 
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
+import holdfast.base.Violation;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import java.util.ArrayList;
@@ -16,6 +17,9 @@ import java.util.TreeMap;
  * Ends when both have said that they have sent everything.
  */
 final class Transfer {
+  /** What a push counts for at least, when it is of no use. */
+  private static final int FUTILE_BYTES = 1024;
+
   /** Pushes of the peer at most that are not answered yet. */
   private static final int UNANSWERED = 4096;
 
@@ -23,21 +27,32 @@ final class Transfer {
   private final Scope scope;
   private final Intake intake;
   private final Pusher pusher;
+  private final long stagingBytes;
   private final TreeMap<Integer, Taking> taking = new TreeMap<>();
   private final Set<Integer> durable = new HashSet<>();
   private int nextPush;
   private boolean endSaid;
   private boolean endHeard;
   private long moved;
+  private long answered;
+  private long futileBytes;
   private long recordsReceived;
 
-  /** A push of the peer that is not answered yet. */
+  /**
+   * A push of the peer that is not answered yet.
+   *
+   * @param bytes of what it carries
+   */
   private record Taking(
-      List<Hash> records, List<Statement.WriterSignature> signatures, boolean asksHave) {}
+      List<Hash> records,
+      List<Statement.WriterSignature> signatures,
+      boolean asksHave,
+      long bytes) {}
 
   Transfer(Replica replica, Scope scope, RoundOptions options) {
     this.replica = replica;
     this.scope = scope;
+    this.stagingBytes = options.stagingBytes();
     this.intake = new Intake(replica, options);
     this.pusher = new Pusher(replica, options);
   }
@@ -90,6 +105,9 @@ final class Transfer {
     if (endHeard || push.number() != nextPush || taking.size() >= UNANSWERED) {
       throw Stage.PUSH.unexpected(push);
     }
+    if (push.records().length == 0 && push.signatures().isEmpty()) {
+      throw new ProofException(Violation.MALFORMED, "the peer pushed nothing");
+    }
     nextPush++;
     List<Record> records = Message.records(push);
     List<Statement.WriterSignature> signatures =
@@ -99,7 +117,11 @@ final class Transfer {
     List<Hash> names = new ArrayList<>(records.size());
     records.forEach(record -> names.add(record.name()));
     accepted.records().forEach(record -> names.add(record.name()));
-    taking.put(push.number(), new Taking(names, signatures, push.asksHave()));
+    long bytes = push.records().length;
+    for (byte[] signature : push.signatures()) {
+      bytes += signature.length;
+    }
+    taking.put(push.number(), new Taking(names, signatures, push.asksHave(), bytes));
     if (accepted.isEmpty()) {
       answer(push.number(), out);
     } else {
@@ -109,9 +131,13 @@ final class Transfer {
 
   void hear(Message.Taken taken) throws ProofException {
     pusher.taken(taken);
+    answered++;
   }
 
-  void hearEnd() {
+  void hear(Message.PushEnd end) throws ProofException {
+    if (endHeard) {
+      throw Stage.PUSH.unexpected(end);
+    }
     endHeard = true;
   }
 
@@ -135,6 +161,7 @@ final class Transfer {
   /** What the peer named and is here belongs to the round's set, whenever it came. */
   private void take(int number, Taking push, Outbox out) {
     intake.stored(push.records());
+    long before = moved;
     RoundSet set = scope.set();
     long[] arrivals = replica.arrivalsOf(push.records());
     for (int i = 0; i < arrivals.length; i++) {
@@ -155,6 +182,7 @@ final class Transfer {
         moved++;
       }
     }
+    futileBytes = moved > before ? 0 : futileBytes + Math.max(FUTILE_BYTES, push.bytes());
     out.send(new Message.Taken(number, push.asksHave() ? have(arrivals) : List.of()));
   }
 
@@ -182,6 +210,19 @@ final class Transfer {
   /** Entries that pushes of the peer have added to what the round is about. */
   long moved() {
     return moved;
+  }
+
+  /**
+   * Pushes that the peer has answered. They are as many as this side makes, so that a peer cannot
+   * add to them.
+   */
+  long answered() {
+    return answered;
+  }
+
+  /** Whether more than ever waits to be proven has come since something was last of use. */
+  boolean futile() {
+    return futileBytes > stagingBytes + Message.PUSH_BYTES;
   }
 
   /** Bytes of what the peer sent and nothing proves yet. */
