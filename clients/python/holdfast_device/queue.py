@@ -566,9 +566,10 @@ class DeviceQueue:
         finally:
             os.close(handle)
         os.rename(self._path("queue.new"), self._path("queue"))
-        self._sync_folder()
 
     def _recover(self):
+        # A process that was killed may have given the file its name, and not made that durable.
+        self._sync_folder()
         self._handle = os.open(self._path("queue"), os.O_RDWR)
         self._broken = False
         scan = _Scan(self._handle, self.options.max_age).run()
@@ -584,12 +585,22 @@ class DeviceQueue:
             self._carry_over(scan.incarnation is None, scan.unreadable)
         elif scan.whole_end < scan.size:
             self.recovery["cutBytes"] = scan.size - scan.whole_end
-            os.ftruncate(self._handle, scan.whole_end)
-            self._end = scan.whole_end
-            self._append(DOUBT, b"")
-            self._state.doubt()
+            self._doubt_in_place_of(scan.whole_end, scan.size - scan.whole_end)
         self._count_from_here()
         self._state.age.observe(self._now())
+
+    def _doubt_in_place_of(self, end, torn):
+        """The edge may have taken what was torn off: ask before anything is sent.
+
+        Until the doubt is whole in its place the end stays torn, so that whoever opens the file
+        next comes here again. Fewer bytes than an entry's head are torn, whatever they are.
+        """
+        os.ftruncate(self._handle, end + min(torn, 4))
+        doubt, at = entry(self._salt, DOUBT, b""), 0
+        while at < len(doubt):
+            at += os.pwrite(self._handle, doubt[at:], end + at)
+        self._end = end + len(doubt)
+        self._state.doubt()
 
     def _count_from_here(self):
         for reason in self._state.lost_count:
@@ -599,26 +610,22 @@ class DeviceQueue:
         state = self._state
         if state.pending is not None and self._pending() is None:
             state.drop_pending()
-        shift = 0
-        if renew:
-            self.origin = fmt.UNKNOWN_BEFORE
-            state.drop_pending()
-            shift = state.first - 1
-        else:
-            state.doubt()
         number = 1
         while os.path.exists(self._path("queue.damaged-%d" % number)):
             number += 1
         aside = self._path("queue.damaged-%d" % number)
-        made = self._rewrite(shift)
-        os.link(self._path("queue"), aside)
-        self._install(*made)
-        if shift:
-            self._reopen()
+        if renew:
+            made = self._anew(secrets.token_bytes(16), fmt.UNKNOWN_BEFORE, state.first - 1)
+        else:
+            state.doubt()
+            made = self._same()
+        try:
+            os.link(self._path("queue"), aside)
+        except BaseException:
+            self._give_up(made[0])
+            raise
+        self._give(*made)
         self.recovery.update(lostOperations=unreadable, setAside=aside, renewed=renew)
-
-    def _reopen(self):
-        self._state = _Scan(self._handle, self.options.max_age).run().state
 
     def _now(self):
         return max(0, self._clock())
@@ -837,7 +844,10 @@ class DeviceQueue:
             return None
 
     def settle(self, last_taken):
-        """Ends a doubt: says what the edge has taken of this incarnation, 0 for nothing."""
+        """Ends a doubt: says what the edge has taken of this incarnation, 0 for nothing.
+
+        When this fails, the doubt is still there.
+        """
         with self._room:
             self._open()
             doubted = self._state.doubted
@@ -846,29 +856,24 @@ class DeviceQueue:
             if last_taken < doubted:
                 self._finish(max(last_taken, self._state.first - 1))
             else:
-                self._finish(doubted - 1)
-                self._renew(last_taken)
+                self._renew(doubted - 1, last_taken)
+                self._room.notify_all()
 
     def renew(self):
         """Goes on in a new incarnation with everything that waits, a batch on its way included."""
         with self._room:
             self._open()
-            self._renew()
+            self._renew(self._state.first - 1, 0)
 
-    def _renew(self, taken=0):
-        """taken: what the edge has beyond the numbers that are known here."""
-        done = self._state.first - 1
+    def _renew(self, done, taken):
+        """done: what the edge has of this count; taken: what it has beyond what is known here."""
+        origin = self.origin
         if taken > done:
-            self.origin = fmt.Origin(fmt.CONTINUES_AT_LEAST, self.incarnation, taken)
+            origin = fmt.Origin(fmt.CONTINUES_AT_LEAST, self.incarnation, taken)
         elif done:
-            self.origin = fmt.Origin(fmt.CONTINUES, self.incarnation, done)
+            origin = fmt.Origin(fmt.CONTINUES, self.incarnation, done)
         # An incarnation of which nothing is done leaves behind only what it goes on from.
-        self._state.drop_pending()
-        self._state.doubted = 0
-        self.incarnation = secrets.token_bytes(16)
-        self._install(*self._rewrite(self._state.first - 1))
-        self._reopen()
-        self._count_from_here()
+        self._give(*self._anew(secrets.token_bytes(16), origin, done))
 
     def done(self, last):
         """The edge has everything up to last, which ends the pending batch."""
@@ -937,44 +942,113 @@ class DeviceQueue:
         if self._end <= 2 * self._state.bytes + SLACK or self._end < self._compact_at:
             return
         try:
-            made = self._rewrite(0)
+            made = self._same()
         except OSError:
             # No room for a copy: the old file is whole, and goes on until there is more to win.
             self._compact_at = self._end + SLACK
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._path("queue.new"))
             return
-        self._install(*made)
+        self._give(*made)
         self._compact_at = 0
 
-    def _rewrite(self, shift):
+    # A new file is whole and synced before it has its name. Until it has, everything is as before,
+    # in memory too: numbers, batch, doubt. _same and _anew make one and return what _give takes:
+    # its handle, and what makes memory that of the new file.
+
+    def _same(self):
+        """A file with the same numbers."""
+        done = self._state.first - 1
+        handle, end, live, salt = self._rewrite(self.incarnation, self.origin, done, False)
+
+        def adopt():
+            self._end, self._salt = end, salt
+            self._state.live = live
+
+        return handle, adopt
+
+    def _anew(self, incarnation, origin, done):
+        """A file that begins an incarnation with what comes after done."""
+        handle, end, _, salt = self._rewrite(incarnation, origin, done, True)
+        try:
+            state = _Scan(handle, self.options.max_age).run().state
+        except BaseException:
+            self._give_up(handle)
+            raise
+
+        def adopt():
+            self._end, self._salt = end, salt
+            self.incarnation, self.origin, self._state = incarnation, origin, state
+            self._count_from_here()
+
+        return handle, adopt
+
+    def _give(self, handle, adopt):
+        """Gives a new file the name of the old one, which is closed."""
+        failed = None
+        try:
+            os.rename(self._path("queue.new"), self._path("queue"))
+        except OSError as failure:
+            if os.path.exists(self._path("queue.new")):
+                self._give_up(handle)
+                raise
+            # It was reported as failed, and done.
+            failed = failure
+        # From here on the old file has no name: nothing may be written to it, whatever happens.
+        old, self._handle, self._dirty, self._broken = self._handle, handle, False, False
+        adopt()
+        try:
+            os.close(old)
+            self._sync_folder()
+        except OSError as failure:
+            failed = failure
+        if failed is not None:
+            self._broken = True
+            raise failed
+
+    def _give_up(self, handle):
+        """Takes away a new file that does not get its name; the old one goes on."""
+        os.close(handle)
+        with contextlib.suppress(OSError):
+            os.unlink(self._path("queue.new"))
+
+    def _rewrite(self, incarnation, origin, done, anew):
+        """Writes what waits after done into queue.new; what stands there already stays as it is.
+
+        With anew the numbers begin with 1, and there is neither batch nor doubt: what the batch
+        held waits again, collapsed as if it had never been in one.
+        """
         state, salt = self._state, secrets.token_bytes(SALT_SIZE)
+        shift = done if anew else 0
+        pending, doubted = (None, 0) if anew else (state.pending, state.doubted)
+        waiting = [
+            sequence
+            for sequence, one in state.live.items()
+            if sequence > done
+            and (not anew or state.unbatched(sequence) or state.latest[one.region] == sequence)
+        ]
         handle = os.open(self._path("queue.new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
             with os.fdopen(os.dup(handle), "wb", 1 << 20) as out:
                 live, at = {}, out.write(
-                    header(
-                        salt, self.incarnation, self.key.public, self.origin, state.first - shift
-                    )
+                    header(salt, incarnation, self.key.public, origin, done + 1 - shift)
                 )
-                covered = state.first - 1
+                covered = done
 
                 def marks():
                     size = 0
-                    if state.pending is not None and state.pending.claim.last == covered:
-                        size += out.write(entry(salt, BATCH, state.pending.encode()))
-                    if state.doubted == covered + 1:
+                    if pending is not None and pending.claim.last == covered:
+                        size += out.write(entry(salt, BATCH, pending.encode()))
+                    if doubted == covered + 1:
                         size += out.write(entry(salt, DOUBT, b""))
                     return size
 
                 at += marks()
-                for sequence in list(state.live) + [state.following]:
+                for sequence in [*waiting, state.following]:
                     while covered < sequence - 1:
                         end = sequence - 1
-                        if state.pending is not None and covered < state.pending.claim.last:
-                            end = min(end, state.pending.claim.last)
-                        if covered < state.doubted - 1:
-                            end = min(end, state.doubted - 1)
+                        if pending is not None and covered < pending.claim.last:
+                            end = min(end, pending.claim.last)
+                        if covered < doubted - 1:
+                            end = min(end, doubted - 1)
                         for one in state.losses.tell(covered + 1, end):
                             moved = fmt.Range(one.reason, one.first - shift, one.last - shift)
                             at += out.write(entry(salt, LOST, moved.encode()))
@@ -991,7 +1065,7 @@ class DeviceQueue:
             os.fsync(handle)
             return handle, at, live, salt
         except BaseException:
-            os.close(handle)
+            self._give_up(handle)
             raise
 
     def _adopted(self, salt, one, sequence):
@@ -1001,13 +1075,6 @@ class DeviceQueue:
         wrong = int.from_bytes(data[-4:], "big") ^ right
         data = data[:5] + struct.pack(">Q", sequence) + data[13:-4]
         return data + struct.pack(">I", zlib.crc32(data, zlib.crc32(salt)) ^ wrong)
-
-    def _install(self, handle, end, live, salt):
-        os.rename(self._path("queue.new"), self._path("queue"))
-        self._sync_folder()
-        os.close(self._handle)
-        self._handle, self._end, self._dirty, self._broken = handle, end, False, False
-        self._state.live, self._salt = live, salt
 
     def status(self):
         with self._room:

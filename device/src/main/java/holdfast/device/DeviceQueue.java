@@ -337,7 +337,7 @@ public final class DeviceQueue implements AutoCloseable {
   /**
    * Ends the doubt: says what the edge has taken of this incarnation, 0 for nothing. When it took
    * numbers that are not in the file any more, what was accepted since goes on in a new
-   * incarnation.
+   * incarnation. When this fails, the doubt is still there.
    */
   public void settle(long lastTaken) throws IOException {
     lock.lock();
@@ -351,8 +351,8 @@ public final class DeviceQueue implements AutoCloseable {
         finish(Math.max(lastTaken, store.state().first() - 1));
         return;
       }
-      finish(doubted - 1);
-      store.renew(lastTaken);
+      store.renew(doubted - 1, lastTaken);
+      room.signalAll();
     } finally {
       lock.unlock();
     }
@@ -368,7 +368,7 @@ public final class DeviceQueue implements AutoCloseable {
     lock.lock();
     try {
       open();
-      store.renew(0);
+      store.renew(store.state().first() - 1, 0);
     } finally {
       lock.unlock();
     }

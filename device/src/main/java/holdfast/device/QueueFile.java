@@ -133,6 +133,10 @@ final class QueueFile implements Closeable {
     return new QueueFile(disk, NO_SALT, disk.size());
   }
 
+  DiskFile disk() {
+    return disk;
+  }
+
   private static byte[] freshSalt() {
     byte[] salt = new byte[SALT_SIZE];
     new SecureRandom().nextBytes(salt);

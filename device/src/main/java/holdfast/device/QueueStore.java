@@ -129,11 +129,12 @@ final class QueueStore {
       made.sync();
     }
     folder.rename(NEW_FILE, FILE);
-    folder.sync();
   }
 
   /** Reads the file, and mends it: a torn end is cut off, a damaged file is made anew. */
   void recover() throws IOException {
+    // A process that was killed may have given the file its name, and not made that durable.
+    folder.sync();
     DiskFile disk = folder.open(FILE);
     boolean recovered = false;
     try {
@@ -161,9 +162,7 @@ final class QueueStore {
       } else {
         long cut = found.end() - scan.wholeEnd();
         if (cut > 0) {
-          disk.truncate(scan.wholeEnd());
-          file = QueueFile.of(disk);
-          doubt();
+          doubtInPlaceOf(disk, scan.wholeEnd(), cut);
         }
         recovery = new QueueStatus.Recovery(cut, 0, null, false);
       }
@@ -182,9 +181,16 @@ final class QueueStore {
     return said == null ? Origin.UNKNOWN : said;
   }
 
-  /** The edge may have taken what is not in the file any more: ask before anything is sent. */
-  private void doubt() throws IOException {
-    file.append(QueueFile.DOUBT, new byte[0]);
+  /**
+   * The edge may have taken what was torn off: ask before anything is sent. Until the doubt is
+   * whole in its place the end stays torn, so that whoever opens the file next comes here again.
+   */
+  private void doubtInPlaceOf(DiskFile disk, long end, long torn) throws IOException {
+    // Fewer bytes than an entry's head are torn, whatever they are.
+    disk.truncate(end + Math.min(torn, 4));
+    byte[] doubt = file.entry(QueueFile.DOUBT, new byte[0]);
+    disk.write(end, doubt, 0, doubt.length);
+    file = QueueFile.of(disk);
     state.doubted();
   }
 
@@ -192,34 +198,26 @@ final class QueueStore {
     if (state.pending() != null && pendingBatch() == null) {
       state.dropPending();
     }
-    long shift = 0;
-    if (renew) {
-      origin = Origin.UNKNOWN;
-      state.dropPending();
-      shift = state.first() - 1;
-    } else {
-      state.doubted();
-    }
     int number = 1;
     while (folder.exists(DAMAGED + number)) {
       number++;
     }
-    QueueCopy made = rewrite(shift);
-    // The damaged file gets its second name first, so that there is a queue at every moment.
-    folder.keep(FILE, DAMAGED + number);
-    install(made);
-    if (shift != 0) {
-      reopen();
+    Made made;
+    if (renew) {
+      made = anew(freshIncarnation(), Origin.UNKNOWN, state.first() - 1);
+    } else {
+      state.doubted();
+      made = same();
     }
+    // The damaged file gets its second name first, so that there is a queue at every moment.
+    try {
+      folder.keep(FILE, DAMAGED + number);
+    } catch (IOException e) {
+      giveUp(made.file().disk(), e);
+      throw e;
+    }
+    give(made);
     return new QueueStatus.Recovery(0, unreadable, folder.file(DAMAGED + number), renew);
-  }
-
-  /** Reads the file again after its numbers were changed. */
-  private void reopen() throws IOException {
-    file.close();
-    DiskFile disk = folder.open(FILE);
-    file = QueueFile.of(disk);
-    state = new QueueScan(disk, file).run(this::stateFrom);
   }
 
   /** The pending batch, synced; null when its operations are not what it says. */
@@ -243,23 +241,19 @@ final class QueueStore {
   /**
    * Goes on in a new incarnation with everything that waits.
    *
-   * @param taken what the edge has taken of this one beyond the numbers that are known here; 0 for
+   * @param done the number up to which the edge has everything that this incarnation counted
+   * @param taken what the edge has taken of this one, beyond the numbers that are known here; 0 for
    *     nothing
    */
-  void renew(long taken) throws IOException {
-    long done = state.first() - 1;
+  void renew(long done, long taken) throws IOException {
+    Origin from = origin;
     if (taken > done) {
-      origin = new Origin(Origin.Kind.CONTINUES_AT_LEAST, incarnation, taken);
+      from = new Origin(Origin.Kind.CONTINUES_AT_LEAST, incarnation, taken);
     } else if (done > 0) {
-      origin = new Origin(Origin.Kind.CONTINUES, incarnation, done);
+      from = new Origin(Origin.Kind.CONTINUES, incarnation, done);
     }
     // An incarnation of which nothing is done leaves nothing behind but what it goes on from.
-    state.dropPending();
-    state.settled();
-    incarnation = freshIncarnation();
-    install(rewrite(state.first() - 1));
-    reopen();
-    state.countFromHere();
+    give(anew(freshIncarnation(), from, done));
   }
 
   /** Makes everything appended until now safe from loss of power. */
@@ -275,58 +269,111 @@ final class QueueStore {
     if (file.end() <= 2 * state.live().bytes() + SLACK || file.end() < compactAgainAt) {
       return;
     }
-    QueueCopy made;
+    Made made;
     try {
-      made = rewrite(0);
+      made = same();
     } catch (IOException e) {
       // No room for a copy: the old file is whole, and goes on until there is more to win.
       compactAgainAt = file.end() + SLACK;
-      folder.delete(NEW_FILE);
       return;
     }
-    install(made);
+    give(made);
     compactAgainAt = 0;
   }
 
-  /** Puts the new file in the place of the old one, which is closed. */
-  private void install(QueueCopy made) throws IOException {
-    folder.rename(NEW_FILE, FILE);
+  /**
+   * A new file that is whole, synced, and has not its name yet. Until it has, everything is as
+   * before, in memory too: numbers, batch, doubt.
+   *
+   * @param adopt makes what is in memory that of the new file
+   */
+  private record Made(QueueFile file, Runnable adopt) {}
+
+  /** A file with the same numbers. */
+  private Made same() throws IOException {
+    QueueCopy copy = rewrite(incarnation, origin, state.first() - 1, false);
+    return new Made(
+        copy.made(),
+        () -> {
+          int index = 0;
+          for (int at = state.live().first(); at != LiveIndex.NONE; at = state.live().next(at)) {
+            state.live().moved(at, copy.offset(index++));
+          }
+        });
+  }
+
+  /** A file that begins an incarnation, in which what comes after {@code done} has the numbers. */
+  private Made anew(Octets next, Origin from, long done) throws IOException {
+    QueueFile made = rewrite(next, from, done, true).made();
+    QueueState begun;
+    try {
+      begun = new QueueScan(made.disk(), made).run(this::stateFrom);
+    } catch (IOException e) {
+      giveUp(made.disk(), e);
+      throw e;
+    }
+    begun.countFromHere();
+    return new Made(
+        made,
+        () -> {
+          incarnation = next;
+          origin = from;
+          state = begun;
+        });
+  }
+
+  /** Gives a new file the name of the old one, which is closed. */
+  private void give(Made made) throws IOException {
+    IOException failed = null;
+    try {
+      folder.rename(NEW_FILE, FILE);
+    } catch (IOException e) {
+      if (folder.exists(NEW_FILE)) {
+        giveUp(made.file().disk(), e);
+        throw e;
+      }
+      // It was reported as failed, and done.
+      failed = e;
+    }
     // From here on the old file has no name: nothing may be written to it, whatever happens.
     QueueFile old = file;
-    file = made.made();
+    file = made.file();
     dirty = false;
-    int index = 0;
-    for (int at = state.live().first(); at != LiveIndex.NONE; at = state.live().next(at)) {
-      state.live().moved(at, made.offset(index++));
-    }
-    old.close();
+    made.adopt().run();
     try {
+      old.close();
       folder.sync();
     } catch (IOException e) {
+      failed = e;
+    }
+    if (failed != null) {
       file.distrust();
-      throw e;
+      throw failed;
     }
   }
 
-  private QueueCopy rewrite(long shift) throws IOException {
-    DiskFile disk = folder.create(NEW_FILE);
-    boolean written = false;
+  /** Takes away a new file that does not get its name; the old one goes on. */
+  private void giveUp(DiskFile disk, Exception cause) {
     try {
-      QueueCopy copy =
-          new QueueCopy(
-              QueueFile.create(
-                  disk,
-                  QueueFile.Header.fresh(
-                      incarnation, key.publicKey(), origin, state.first() - shift)),
-              shift);
+      disk.close();
+      folder.delete(NEW_FILE);
+    } catch (IOException e) {
+      cause.addSuppressed(e);
+    }
+  }
+
+  private QueueCopy rewrite(Octets of, Origin from, long done, boolean anew) throws IOException {
+    DiskFile disk = folder.create(NEW_FILE);
+    try {
+      QueueFile.Header head =
+          QueueFile.Header.fresh(of, key.publicKey(), from, anew ? 1 : done + 1);
+      QueueCopy copy = new QueueCopy(QueueFile.create(disk, head), done, anew);
       copy.of(state, file);
       copy.made().sync();
-      written = true;
       return copy;
-    } finally {
-      if (!written) {
-        disk.close();
-      }
+    } catch (IOException | RuntimeException e) {
+      giveUp(disk, e);
+      throw e;
     }
   }
 

@@ -18,86 +18,6 @@ class QueueFaultTest {
 
   @TempDir Path folder;
 
-  /** Counts what is done to the disk, and fails. */
-  private static final class Faults {
-    private int left;
-    private final boolean forEver;
-
-    Faults(int left, boolean forEver) {
-      this.left = left;
-      this.forEver = forEver;
-    }
-
-    boolean failsNow() {
-      left--;
-      return forEver ? left < 0 : left == -1;
-    }
-
-    void step(String what) throws IOException {
-      if (failsNow()) {
-        throw new IOException("no space left on device (" + what + ")");
-      }
-    }
-  }
-
-  private static final class FaultyFolder extends QueueFolder {
-    private final Faults faults;
-
-    FaultyFolder(Path path, Faults faults) throws IOException {
-      super(path);
-      this.faults = faults;
-    }
-
-    @Override
-    DiskFile create(String name) throws IOException {
-      faults.step("create");
-      delete(name);
-      return new FaultyFile(file(name), faults);
-    }
-
-    @Override
-    DiskFile open(String name) throws IOException {
-      return new FaultyFile(file(name), faults);
-    }
-
-    @Override
-    void rename(String from, String to) throws IOException {
-      faults.step("rename");
-      super.rename(from, to);
-    }
-
-    @Override
-    void sync() throws IOException {
-      faults.step("sync of the folder");
-      super.sync();
-    }
-  }
-
-  /** A file whose writes may stop half way. */
-  private static final class FaultyFile extends DiskFile {
-    private final Faults faults;
-
-    FaultyFile(Path path, Faults faults) throws IOException {
-      super(path);
-      this.faults = faults;
-    }
-
-    @Override
-    void write(long position, byte[] from, int offset, int length) throws IOException {
-      if (faults.failsNow()) {
-        super.write(position, from, offset, length / 2);
-        throw new IOException("no space left on device (write)");
-      }
-      super.write(position, from, offset, length);
-    }
-
-    @Override
-    void sync() throws IOException {
-      faults.step("sync");
-      super.sync();
-    }
-  }
-
   /** Puts 14 keys and sends now and then; returns the keys whose put returned. */
   private static List<String> work(DeviceQueue queue, ReferenceEdge edge, List<String> told) {
     for (int i = 0; i < 14; i++) {
@@ -136,7 +56,7 @@ class QueueFaultTest {
   /** Returns whether a failure happened at all. */
   private boolean failAt(int n, boolean forEver) throws Exception {
     Path path = folder.resolve("queue-" + n + "-" + forEver);
-    Faults faults = new Faults(n, forEver);
+    FaultyFolder.Faults faults = new FaultyFolder.Faults(n, forEver);
     ReferenceEdge edge = new ReferenceEdge();
     List<String> told = new ArrayList<>();
     try (DeviceQueue queue =
@@ -181,7 +101,7 @@ class QueueFaultTest {
     for (int n = 0; !compacted; n++) {
       places = n;
       Path path = folder.resolve("compacting-" + n);
-      Faults faults = new Faults(Integer.MAX_VALUE, false);
+      FaultyFolder.Faults faults = new FaultyFolder.Faults(Integer.MAX_VALUE, false);
       int told = 0;
       try (DeviceQueue queue =
           new DeviceQueue(new FaultyFolder(path, faults), Fixture.KEY, unsynced, () -> 1)) {
@@ -245,7 +165,8 @@ class QueueFaultTest {
         new DeviceQueue(new QueueFolder(path), Fixture.KEY, unsynced, () -> 1)) {
       queue.put("home", "a", "", Octets.EMPTY);
     }
-    Faults faults = new Faults(1, false);
+    // After the folder is synced and one is put.
+    FaultyFolder.Faults faults = new FaultyFolder.Faults(2, false);
     try (DeviceQueue queue =
         new DeviceQueue(new FaultyFolder(path, faults), Fixture.KEY, unsynced, () -> 1)) {
       assertThat(queue.put("home", "b", "", Octets.EMPTY)).hasValue(2);
