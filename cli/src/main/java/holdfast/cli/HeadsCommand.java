@@ -51,12 +51,11 @@ final class HeadsCommand extends ServerCommand {
         Source source = source(target)) {
       Replicas replicas = source.replicas();
       int members = replicas == null ? 1 : replicas.servers().size();
-      int majority = replicas == null ? 1 : replicas.placement().majority();
       if (quorum < 0 || quorum > members) {
         throw Failure.usage(
             "--quorum " + quorum + " is out of bounds", "1 to " + members + " servers can answer.");
       }
-      QuorumFreshness fresh = source.reader().heads(quorum == 0 ? majority : quorum, majority);
+      QuorumFreshness fresh = source.reader().heads(quorum, 0);
       Set<Hash> tips = new LinkedHashSet<>();
       fresh.answers().forEach(answer -> tips.addAll(answer.tips()));
       if (json) {
@@ -75,7 +74,7 @@ final class HeadsCommand extends ServerCommand {
         terminal.note(
             fresh.answers().size()
                 + " of "
-                + count(members, "server")
+                + count(source.reader().servers().size(), "server")
                 + " answered; "
                 + (fresh.survives() < 0
                     ? "a write that a majority acknowledged may be missing"
@@ -108,7 +107,7 @@ final class HeadsCommand extends ServerCommand {
             .put("server", first.server())
             .put("closed", successor.isPresent())
             .put("successor", successor.orElse(null))
-            .put("members", fresh.members())
+            .put("members", source.reader().servers().size())
             .put("survives", fresh.survives())
             .put(
                 "answers",

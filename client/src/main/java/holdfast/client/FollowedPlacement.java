@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +32,9 @@ final class FollowedPlacement implements AutoCloseable {
   /** Servers of later placements, by their member. */
   private final Map<Placement.Member, Server> joined = new HashMap<>();
 
+  /** How many of so many members every write was acknowledged by. */
+  private final IntUnaryOperator acknowledging;
+
   /** Oldest first. */
   private List<Placement> joint;
 
@@ -42,7 +46,9 @@ final class FollowedPlacement implements AutoCloseable {
   /** What a look has found: the placement that a server shows, and those that are over. */
   private record Look(Optional<Placement> shown, List<Placement> over) {}
 
-  FollowedPlacement(Placement placement, List<Server> servers) {
+  FollowedPlacement(
+      Placement placement, List<Server> servers, IntUnaryOperator acknowledging) {
+    this.acknowledging = acknowledging;
     this.capsule = placement.capsule();
     this.joint = List.of(placement);
     for (int i = 0; i < servers.size(); i++) {
@@ -106,14 +112,15 @@ final class FollowedPlacement implements AutoCloseable {
   private void begin() {
     List<Server> asked = List.copyOf(servers());
     turn = (turn + 1) % asked.size();
-    Server one = asked.get(turn);
+    Server shower = asked.get(turn);
     List<Placement> now = joint;
     FutureTask<Look> task =
         new FutureTask<>(() ->
             new Look(
-                JointPlacement.shownBy(one, capsule),
+                JointPlacement.shownBy(shower, capsule),
                 now.size() > 1
-                    ? JointPlacement.over(now, Placement::majority)
+                    ? JointPlacement.over(
+                        now, one -> acknowledging.applyAsInt(one.members().size()))
                     : List.<Placement>of()));
     looking = task;
     Thread.ofVirtual().start(task);

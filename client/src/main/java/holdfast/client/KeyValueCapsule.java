@@ -10,7 +10,6 @@ import holdfast.capsule.ContentKey;
 import holdfast.capsule.Opener;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
-import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -57,9 +56,6 @@ public final class KeyValueCapsule implements AutoCloseable {
   private final ReplicatedReader reader;
   private final Opener opener;
 
-  /** How many servers a change is acknowledged by; 0 for more than half. */
-  private final int acknowledging;
-
   private final TreeMap<Bytes, Place> index =
       new TreeMap<>((a, b) -> java.util.Arrays.compareUnsigned(a.unsafeArray(), b.unsafeArray()));
   private final SequencedMap<Bytes, Mutation> pending = new LinkedHashMap<>();
@@ -80,11 +76,10 @@ public final class KeyValueCapsule implements AutoCloseable {
   public record Version(Hash record, int leaf, long timeMillis, Optional<Bytes> value) {}
 
   private KeyValueCapsule(
-      CapsuleWriter writer, ReplicatedReader reader, Opener opener, int acknowledging) {
+      CapsuleWriter writer, ReplicatedReader reader, Opener opener) {
     this.writer = writer;
     this.reader = reader;
     this.opener = opener;
-    this.acknowledging = acknowledging;
   }
 
   private static WriterOptions options() {
@@ -97,8 +92,7 @@ public final class KeyValueCapsule implements AutoCloseable {
     return opened(
         server.openWriter(capsule, writerKey, key, options()),
         new ReplicatedReader(List.of(server), capsule, List.of(key), ReaderOptions.defaults()),
-        new Opener(capsule, List.of(key)),
-        1);
+        new Opener(capsule, List.of(key)));
   }
 
   /**
@@ -113,15 +107,14 @@ public final class KeyValueCapsule implements AutoCloseable {
       throws ProofException {
     return opened(
         replicas.openWriter(writerKey, key, options(), replication),
-        replicas.openReader(List.of(key), ReaderOptions.defaults()),
-        new Opener(replicas.placement().capsule(), List.of(key)),
-        replication.needed());
+        replicas.openReader(List.of(key), ReaderOptions.defaults(), replication.needed()),
+        new Opener(replicas.placement().capsule(), List.of(key)));
   }
 
   private static KeyValueCapsule opened(
-      CapsuleWriter writer, ReplicatedReader reader, Opener opener, int acknowledging)
+      CapsuleWriter writer, ReplicatedReader reader, Opener opener)
       throws ProofException {
-    KeyValueCapsule opened = new KeyValueCapsule(writer, reader, opener, acknowledging);
+    KeyValueCapsule opened = new KeyValueCapsule(writer, reader, opener);
     try {
       opened.refresh();
       return opened;
@@ -136,17 +129,6 @@ public final class KeyValueCapsule implements AutoCloseable {
     }
   }
 
-  /** How many servers have to answer so that one of them has whatever was acknowledged. */
-  private int answering() {
-    Statement.Placement placement = reader.placement();
-    if (placement == null) {
-      return 1;
-    }
-    int members = placement.members().size();
-    int writes = acknowledging == 0 ? placement.majority() : Math.min(acknowledging, members);
-    return members - writes + 1;
-  }
-
   // ---- Reading the capsule
   // ------------------------------------------------------------------------
 
@@ -159,8 +141,7 @@ public final class KeyValueCapsule implements AutoCloseable {
   public void refresh() throws ProofException {
     flush();
     Set<Hash> taken = new HashSet<>();
-    reader.askAll(
-        answering(),
+    reader.askEnough(
         one -> {
           refresh(one, taken);
           return one;
@@ -372,8 +353,7 @@ public final class KeyValueCapsule implements AutoCloseable {
     sign();
     List<Version> versions = new ArrayList<>();
     Set<Hash> seen = new HashSet<>();
-    reader.askAll(
-        answering(),
+    reader.askEnough(
         one -> {
           versions(key, one, seen, versions);
           return one;

@@ -77,7 +77,18 @@ public final class Replicas implements AutoCloseable {
    * placements.
    */
   public ReplicatedReader openReader(List<ContentKey> contentKeys, ReaderOptions options) {
-    return ReplicatedReader.following(placement, servers, contentKeys, options);
+    return openReader(contentKeys, options, 0);
+  }
+
+  /**
+   * Opens the same for a capsule whose writers wait for another number of receipts.
+   *
+   * @param acknowledged how many members every write was acknowledged by; 0 for more than half of
+   *     them. By it the reader knows when an old placement may be left
+   */
+  public ReplicatedReader openReader(
+      List<ContentKey> contentKeys, ReaderOptions options, int acknowledged) {
+    return ReplicatedReader.following(placement, servers, contentKeys, options, acknowledged);
   }
 
   /**

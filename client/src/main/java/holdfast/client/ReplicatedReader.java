@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +40,9 @@ public final class ReplicatedReader implements AutoCloseable {
 
   /** What the servers are taken from; null when they were named otherwise. */
   private @Nullable FollowedPlacement followed;
+
+  /** How many servers every write was acknowledged by; 0 for more than half. */
+  private int acknowledged;
 
   private final Hash capsule;
   private final List<ContentKey> contentKeys;
@@ -66,15 +70,21 @@ public final class ReplicatedReader implements AutoCloseable {
     this.options = options;
   }
 
-  /** Reads from the members of a placement, and follows the owner to later ones. */
+  /**
+   * Reads from the members of a placement, and follows the owner to later ones.
+   *
+   * @param acknowledged how many servers every write was acknowledged by; 0 for more than half
+   */
   static ReplicatedReader following(
       Statement.Placement placement,
       List<Server> servers,
       List<ContentKey> contentKeys,
-      ReaderOptions options) {
+      ReaderOptions options,
+      int acknowledged) {
     ReplicatedReader reader =
         new ReplicatedReader(servers, placement.capsule(), contentKeys, options);
-    reader.followed = new FollowedPlacement(placement, servers);
+    reader.acknowledged = acknowledged;
+    reader.followed = new FollowedPlacement(placement, servers, reader::acknowledging);
     return reader;
   }
 
@@ -138,13 +148,13 @@ public final class ReplicatedReader implements AutoCloseable {
   }
 
   /**
-   * Asks all servers, one after the other.
+   * Asks all servers, one after the other, of which so many have to answer that one of them has
+   * whatever was acknowledged: n − k + 1. While placements hold jointly, so many of each.
    *
-   * @param wanted how many have to answer; while placements hold jointly, of each
    * @throws ProofException when fewer answer and one has given bad evidence
    * @throws HoldfastException when fewer answer, with what the first one said that did not
    */
-  public <T> void askAll(int wanted, Question<T> question) throws ProofException {
+  public <T> void askEnough(Question<T> question) throws ProofException {
     follow();
     Asked<T> asked = new Asked<>(question);
     Set<Server> answered = new HashSet<>();
@@ -153,7 +163,7 @@ public final class ReplicatedReader implements AutoCloseable {
         answered.add(server);
       }
     }
-    if (!enough(answered, wanted)) {
+    if (!enough(answered, members -> members - acknowledging(members) + 1)) {
       throw asked.unanswered();
     }
   }
@@ -357,12 +367,18 @@ public final class ReplicatedReader implements AutoCloseable {
    * hold jointly, so many have to answer of each: what one of them acknowledged may not have
    * reached the other yet.
    *
-   * @param wanted how many have to answer: r
-   * @param acknowledgements how many every write was acknowledged by: k
+   * @param wanted how many have to answer: r; of a placement with fewer members, all; 0 for more
+   *     than half of each
+   * @param acknowledgements how many every write was acknowledged by: k; not fewer than this reader
+   *     was opened for, or it may have left an old placement too early; 0 for as many as that
    * @throws HoldfastException when fewer answer
    */
   public QuorumFreshness heads(int wanted, int acknowledgements) throws ProofException {
+    if (acknowledgements != 0) {
+      requireExpected(acknowledgements);
+    }
     follow();
+    IntUnaryOperator answering = members -> wanted == 0 ? majority(members) : wanted;
     record Heard(Server server, @Nullable Freshness answer, @Nullable Exception failure) {}
     BlockingQueue<Heard> heard = new LinkedBlockingQueue<>();
     List<Server> asked = servers.stream().filter(s -> !avoided.contains(s)).toList();
@@ -381,7 +397,7 @@ public final class ReplicatedReader implements AutoCloseable {
     Map<Server, Freshness> answers = new LinkedHashMap<>();
     Exception last = null;
     try {
-      for (int i = 0; i < asked.size() && !enough(answers.keySet(), wanted); i++) {
+      for (int i = 0; i < asked.size() && !enough(answers.keySet(), answering); i++) {
         Heard one = heard.take();
         Freshness answer = one.answer();
         if (answer != null) {
@@ -402,22 +418,29 @@ public final class ReplicatedReader implements AutoCloseable {
       throw new HoldfastException(ErrorCode.UNREACHABLE, "interrupted while asking", e);
     }
     List<Freshness> all = List.copyOf(answers.values());
-    if (!enough(answers.keySet(), wanted)) {
+    if (!enough(answers.keySet(), answering)) {
       throw new HoldfastException(
           ErrorCode.UNREACHABLE,
           answers.size()
               + " of "
               + servers.size()
               + " servers say what is newest, "
-              + wanted
+              + answering.applyAsInt(groups().getFirst().size())
               + (groups().size() > 1 ? " of each placement" : "")
               + " were to"
               + (last == null ? "" : "; " + last.getMessage()));
     }
-    List<Server> members = groups().getFirst();
-    answers.keySet().retainAll(members);
-    return new QuorumFreshness(
-        List.copyOf(answers.values()), topmost(all), acknowledgements, members.size());
+    List<QuorumFreshness.Group> counted =
+        groups().stream()
+            .map(group ->
+                new QuorumFreshness.Group(
+                    Math.toIntExact(group.stream().filter(answers::containsKey).count()),
+                    acknowledgements == 0
+                        ? acknowledging(group.size())
+                        : Math.min(acknowledgements, group.size()),
+                    group.size()))
+            .toList();
+    return new QuorumFreshness(all, topmost(all), counted);
   }
 
   private List<List<Server>> groups() {
@@ -425,14 +448,33 @@ public final class ReplicatedReader implements AutoCloseable {
     return following == null ? List.of(servers) : following.groups();
   }
 
-  private boolean enough(Set<Server> answered, int wanted) {
-    List<List<Server>> groups = groups();
-    return groups.stream()
-        .allMatch(group -> {
-          // An old placement may have fewer members.
-          int least = group.equals(groups.getFirst()) ? wanted : Math.min(wanted, group.size());
-          return group.stream().filter(answered::contains).count() >= least;
-        });
+  /** Whether so many of each group have answered; of a group with fewer members, all. */
+  private boolean enough(Set<Server> answered, IntUnaryOperator wantedOfMembers) {
+    return groups().stream()
+        .allMatch(group ->
+            group.stream().filter(answered::contains).count()
+                >= Math.min(wantedOfMembers.applyAsInt(group.size()), group.size()));
+  }
+
+  private static int majority(int members) {
+    return members / 2 + 1;
+  }
+
+  /** How many of a group every write was acknowledged by. */
+  private int acknowledging(int members) {
+    return acknowledged == 0 ? majority(members) : Math.min(acknowledged, members);
+  }
+
+  private void requireExpected(int acknowledgements) {
+    for (List<Server> group : groups()) {
+      if (followed != null && acknowledgements < acknowledging(group.size())) {
+        throw new IllegalArgumentException(
+            "the reader was opened for writes that "
+                + acknowledging(group.size())
+                + " servers acknowledge, not "
+                + acknowledgements);
+      }
+    }
   }
 
   /**

@@ -293,14 +293,88 @@ class MovedPlacementTest {
           "both hold", () -> allProven(reader, names) && reader.servers().size() == 6);
       QuorumFreshness heads = reader.heads(3, 2);
       assertThat(heads.heads()).isEqualTo(names);
-      assertThat(heads.answers()).hasSize(3);
-      assertThat(heads.members()).isEqualTo(3);
+      assertThat(heads.answers()).hasSize(6);
+      assertThat(heads.groups()).containsOnly(new QuorumFreshness.Group(3, 2, 3)).hasSize(2);
       down(1);
       assertThat(reader.heads(2, 2).heads()).isNotNull();
       down(2);
       assertThatThrownBy(() -> reader.heads(2, 2))
           .isInstanceOf(HoldfastException.class)
           .hasMessageContaining("of each placement");
+    }
+  }
+
+  /** D22: one that only the old servers know may be missing, whatever the new ones say. */
+  @Test
+  void d22WhatHeadsSurviveIsTheLeastOfThePlacementsThatHold() throws Exception {
+    start(false);
+    List<Hash> names = first.append(1, patient());
+    Statement.Placement one = placement(2, 3);
+    nodes.get(0).server.declare(one);
+    nodes.get(3).server.declare(one);
+    try (Replicas replicas = Replicas.of(old);
+        ReplicatedReader reader =
+            replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
+      reader.lookEvery(1);
+      NodeFixture.eventually(
+          "both hold", () -> allProven(reader, names) && reader.servers().size() == 4);
+      QuorumFreshness all = reader.heads(3, 0);
+      assertThat(all.groups())
+          .containsExactly(
+              new QuorumFreshness.Group(1, 1, 1), new QuorumFreshness.Group(3, 2, 3));
+      assertThat(all.survives()).isZero();
+      // One answer of each is all of the new one, and may miss what two of the old acknowledged.
+      down(1);
+      down(2);
+      assertThat(reader.heads(1, 0).survives()).isEqualTo(-1);
+      assertThatThrownBy(() -> reader.heads(0, 0)).isInstanceOf(HoldfastException.class);
+    }
+  }
+
+  /** D11: who waits for one receipt may have it from the one server that is away. */
+  @Test
+  void d11AnOldPlacementIsLeftByWhatWritesWereAcknowledgedBy() throws Exception {
+    start(false);
+    for (int i : List.of(0, 1, 3, 4, 5)) {
+      nodes.get(i).server.declare(placement(2, 3, 4, 5));
+    }
+    try (CapsuleWriter writer =
+        nodes
+            .get(2)
+            .server
+            .openWriter(first.capsule, first.owner, first.contentKey, patient())) {
+      writer.append("acknowledged by one".getBytes(UTF_8));
+      writer.commitOrThrow();
+    }
+    down(2);
+    ReaderOptions how = new ReaderOptions(1 << 10, 2000);
+    try (Replicas replicas = Replicas.of(old);
+        ReplicatedReader ofOne = replicas.openReader(List.of(), how, 1);
+        ReplicatedReader ofMost = replicas.openReader(List.of(), how)) {
+      ofOne.lookEvery(1);
+      ofMost.lookEvery(1);
+      NodeFixture.eventually(
+          "two of three have nothing of their own: enough when two acknowledge",
+          () -> asks(ofMost) && ofMost.servers().size() == 3);
+      NodeFixture.eventually(
+          "the other one follows too", () -> asks(ofOne) && ofOne.servers().size() == 6);
+      meddlers.get(5).requests.clear();
+      NodeFixture.eventually(
+          "it has asked again and again what is held",
+          () ->
+              asks(ofOne)
+                  && meddlers.get(5).requests.stream().filter(one -> one.hasHold()).count() >= 3);
+      assertThat(ofOne.servers()).hasSize(6);
+      assertThatThrownBy(() -> ofMost.heads(3, 1)).isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
+  /** Asks something, so that the reader looks at placements. */
+  private static boolean asks(ReplicatedReader reader) {
+    try {
+      return !reader.ask(one -> one.statements(true)).isEmpty();
+    } catch (ProofException e) {
+      throw new AssertionError(e);
     }
   }
 
