@@ -46,8 +46,7 @@ final class FollowedPlacement implements AutoCloseable {
   /** What a look has found: the placement that a server shows, and those that are over. */
   private record Look(Optional<Placement> shown, List<Placement> over) {}
 
-  FollowedPlacement(
-      Placement placement, List<Server> servers, IntUnaryOperator acknowledging) {
+  FollowedPlacement(Placement placement, List<Server> servers, IntUnaryOperator acknowledging) {
     this.acknowledging = acknowledging;
     this.capsule = placement.capsule();
     this.joint = List.of(placement);

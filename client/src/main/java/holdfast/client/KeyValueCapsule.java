@@ -75,8 +75,7 @@ public final class KeyValueCapsule implements AutoCloseable {
    */
   public record Version(Hash record, int leaf, long timeMillis, Optional<Bytes> value) {}
 
-  private KeyValueCapsule(
-      CapsuleWriter writer, ReplicatedReader reader, Opener opener) {
+  private KeyValueCapsule(CapsuleWriter writer, ReplicatedReader reader, Opener opener) {
     this.writer = writer;
     this.reader = reader;
     this.opener = opener;
@@ -112,8 +111,7 @@ public final class KeyValueCapsule implements AutoCloseable {
   }
 
   private static KeyValueCapsule opened(
-      CapsuleWriter writer, ReplicatedReader reader, Opener opener)
-      throws ProofException {
+      CapsuleWriter writer, ReplicatedReader reader, Opener opener) throws ProofException {
     KeyValueCapsule opened = new KeyValueCapsule(writer, reader, opener);
     try {
       opened.refresh();
@@ -141,11 +139,10 @@ public final class KeyValueCapsule implements AutoCloseable {
   public void refresh() throws ProofException {
     flush();
     Set<Hash> taken = new HashSet<>();
-    reader.askEnough(
-        one -> {
-          refresh(one, taken);
-          return one;
-        });
+    reader.askEnough(one -> {
+      refresh(one, taken);
+      return one;
+    });
   }
 
   private void refresh(CapsuleReader from, Set<Hash> taken) throws ProofException {
@@ -353,11 +350,10 @@ public final class KeyValueCapsule implements AutoCloseable {
     sign();
     List<Version> versions = new ArrayList<>();
     Set<Hash> seen = new HashSet<>();
-    reader.askEnough(
-        one -> {
-          versions(key, one, seen, versions);
-          return one;
-        });
+    reader.askEnough(one -> {
+      versions(key, one, seen, versions);
+      return one;
+    });
     versions.sort(
         Comparator.comparingLong(Version::timeMillis)
             .thenComparing(Version::record)

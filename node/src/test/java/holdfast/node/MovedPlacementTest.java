@@ -320,8 +320,7 @@ class MovedPlacementTest {
           "both hold", () -> allProven(reader, names) && reader.servers().size() == 4);
       QuorumFreshness all = reader.heads(3, 0);
       assertThat(all.groups())
-          .containsExactly(
-              new QuorumFreshness.Group(1, 1, 1), new QuorumFreshness.Group(3, 2, 3));
+          .containsExactly(new QuorumFreshness.Group(1, 1, 1), new QuorumFreshness.Group(3, 2, 3));
       assertThat(all.survives()).isZero();
       // One answer of each is all of the new one, and may miss what two of the old acknowledged.
       down(1);
@@ -339,10 +338,7 @@ class MovedPlacementTest {
       nodes.get(i).server.declare(placement(2, 3, 4, 5));
     }
     try (CapsuleWriter writer =
-        nodes
-            .get(2)
-            .server
-            .openWriter(first.capsule, first.owner, first.contentKey, patient())) {
+        nodes.get(2).server.openWriter(first.capsule, first.owner, first.contentKey, patient())) {
       writer.append("acknowledged by one".getBytes(UTF_8));
       writer.commitOrThrow();
     }

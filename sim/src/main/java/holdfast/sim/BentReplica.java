@@ -2,6 +2,7 @@ package holdfast.sim;
 
 import holdfast.base.Hash;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.ProvenLog;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import holdfast.sync.Entry;
@@ -54,6 +55,18 @@ final class BentReplica implements Replica {
     return bug == Bug.SIGNATURES_NOT_COMPARED
         ? entries.stream().filter(entry -> entry.signer() == Entry.RECORD).toList()
         : entries;
+  }
+
+  @Override
+  public void eachPlace(long from, long to, ProvenLog.Visitor visitor) {
+    real.eachPlace(
+        from,
+        to,
+        (position, arrival, signer) -> {
+          if (bug != Bug.SIGNATURES_NOT_COMPARED || signer == Entry.RECORD) {
+            visitor.visit(position, arrival, signer);
+          }
+        });
   }
 
   @Override

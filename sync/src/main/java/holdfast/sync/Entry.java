@@ -18,7 +18,7 @@ public record Entry(long position, Hash record, long arrival, int signer) {
   public static final int RECORD = -1;
 
   /** Entries that are read at once. */
-  static final int PAGE = 4096;
+  public static final int PAGE = 4096;
 
   /** What stands for this entry in sets and digests. */
   public Hash name() {

@@ -9,6 +9,7 @@ import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -39,8 +40,9 @@ final class Intake {
    *
    * @param records in the order in which they came: a peer that sends parents first spares this
    *     side's graph the noting and filling of holes
+   * @param waited how many of the records, which are the first of them, came with an earlier push
    */
-  record Accepted(List<Record> records, List<Statement> signatures) {
+  record Accepted(List<Record> records, int waited, List<Statement> signatures) {
     boolean isEmpty() {
       return records.isEmpty() && signatures.isEmpty();
     }
@@ -82,6 +84,7 @@ final class Intake {
   /** Checks what the peer pushed, and says what of it, or of what waited, may be stored. */
   Accepted take(List<Record> records, List<Statement.WriterSignature> signatures)
       throws ProofException {
+    long first = cameBefore;
     Map<Hash, Came> fresh = new LinkedHashMap<>();
     for (Record record : records) {
       check(record);
@@ -100,9 +103,9 @@ final class Intake {
       }
     }
     List<Hash> names = List.copyOf(fresh.keySet());
-    long[] arrivals = replica.arrivalsOf(names);
-    for (int i = 0; i < arrivals.length; i++) {
-      if (arrivals[i] >= 0 && replica.proven(arrivals[i])) {
+    long[] here = replica.provenOf(names, false);
+    for (int i = 0; i < here.length; i++) {
+      if (here[i] >= 0) {
         fresh.remove(names.get(i));
       }
     }
@@ -110,7 +113,10 @@ final class Intake {
     await(reached);
     reached.sort(Comparator.comparingLong(Came::place));
     Accepted accepted =
-        new Accepted(reached.stream().map(Came::record).toList(), new ArrayList<>());
+        new Accepted(
+            reached.stream().map(Came::record).toList(),
+            Math.toIntExact(reached.stream().filter(came -> came.place() < first).count()),
+            new ArrayList<>());
     takeSignatures(accepted);
     stage(fresh);
     return accepted;
@@ -192,17 +198,19 @@ final class Intake {
 
   /** Notes what the accepted records point at and is not here: when it comes, it is proven. */
   private void await(List<Came> accepted) {
+    Set<Hash> coming = new HashSet<>(2 * accepted.size());
+    accepted.forEach(came -> coming.add(came.record().name()));
     Set<Hash> parents = new LinkedHashSet<>();
     for (Came came : accepted) {
       RecordHeader header = came.record().header();
       for (int i = 0; i < header.pointerCount(); i++) {
-        parents.add(header.pointer(i));
+        Hash parent = header.pointer(i);
+        if (!coming.contains(parent)) {
+          parents.add(parent);
+        }
       }
     }
-    for (Came came : accepted) {
-      parents.remove(came.record().name());
-      awaited.remove(came.record().name());
-    }
+    stored(coming);
     List<Hash> names = List.copyOf(parents);
     long[] arrivals = replica.arrivalsOf(names);
     for (int i = 0; i < arrivals.length; i++) {
@@ -213,8 +221,10 @@ final class Intake {
   }
 
   /** What was accepted is stored by now, and found there. */
-  void stored(List<Hash> records) {
-    records.forEach(awaited::remove);
+  void stored(Collection<Hash> records) {
+    if (!awaited.isEmpty()) {
+      records.forEach(awaited::remove);
+    }
   }
 
   /** Lets signatures through whose records are here or come with them. */

@@ -4,6 +4,7 @@ import holdfast.base.Hash;
 import holdfast.capsule.Body;
 import holdfast.capsule.InMemoryOrderedMap;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.ProvenLog;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.RecordHeader;
@@ -183,17 +184,20 @@ public final class MemoryReplica implements Replica {
 
   private List<Entry> range(long from, long to, LongPredicate wanted) {
     List<Entry> found = new ArrayList<>();
-    graph
-        .log()
-        .visit(
-            from,
-            to,
-            (position, arrival, signer) -> {
-              if (wanted.test(arrival)) {
-                found.add(new Entry(position, nameOf(arrival), arrival, signer));
-              }
-            });
+    eachPlace(
+        from,
+        to,
+        (position, arrival, signer) -> {
+          if (wanted.test(arrival)) {
+            found.add(new Entry(position, nameOf(arrival), arrival, signer));
+          }
+        });
     return found;
+  }
+
+  @Override
+  public void eachPlace(long from, long to, ProvenLog.Visitor visitor) {
+    graph.log().visit(from, to, visitor);
   }
 
   @Override

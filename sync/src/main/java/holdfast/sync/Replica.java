@@ -2,6 +2,7 @@ package holdfast.sync;
 
 import holdfast.base.Hash;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.ProvenLog;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import java.util.List;
@@ -35,8 +36,29 @@ public interface Replica {
     }
   }
 
+  /**
+   * Visits the same positions without looking at the records: those of records whose header cannot
+   * be read are among them.
+   */
+  void eachPlace(long from, long to, ProvenLog.Visitor visitor);
+
   /** The arrival number of each record, -1 for those that are not here. */
   long[] arrivalsOf(List<Hash> names);
+
+  /**
+   * The arrival number of each record that is here and in the proven set, -1 for the others.
+   *
+   * @param exchanged whether it has to belong to what is exchanged, too
+   */
+  default long[] provenOf(List<Hash> names, boolean exchanged) {
+    long[] arrivals = arrivalsOf(names);
+    for (int i = 0; i < arrivals.length; i++) {
+      if (arrivals[i] >= 0 && !(proven(arrivals[i]) && (!exchanged || exchanged(arrivals[i])))) {
+        arrivals[i] = -1;
+      }
+    }
+    return arrivals;
+  }
 
   /** Whether a present record is in the proven set. */
   boolean proven(long arrival);

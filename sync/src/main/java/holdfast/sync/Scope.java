@@ -74,16 +74,34 @@ final class Scope {
   /** What entered since the set was fixed, up to a position, and is not in it. */
   List<Entry> meanwhile(long end) {
     List<Entry> found = new ArrayList<>();
-    replica.eachEntry(
+    // Mostly all of it came from the peer, and not one record has to be read to see that.
+    long[] begins = {-1};
+    replica.eachPlace(
         fixed,
         end,
-        entry -> {
-          if (replica.exchanged(entry.arrival())
-              && !set.contains(entry.arrival(), entry.signer())) {
-            found.add(entry);
+        (position, arrival, signer) -> {
+          if (set.contains(arrival, signer)) {
+            collect(begins[0], position, found);
+            begins[0] = -1;
+          } else if (begins[0] < 0) {
+            begins[0] = position;
           }
         });
+    collect(begins[0], end, found);
     return found;
+  }
+
+  private void collect(long from, long to, List<Entry> found) {
+    if (from >= 0) {
+      replica.eachEntry(
+          from,
+          to,
+          entry -> {
+            if (replica.exchanged(entry.arrival())) {
+              found.add(entry);
+            }
+          });
+    }
   }
 
   /**
@@ -99,18 +117,17 @@ final class Scope {
       told.put(late.get(i).position(), knownToPeer[i] == 1);
     }
     LongStream.Builder held = LongStream.builder();
-    replica.eachEntry(
+    replica.eachPlace(
         leftOut,
         end,
-        entry -> {
-          if (told.getOrDefault(entry.position(), compared(entry))) {
-            held.add(entry.position());
+        (position, arrival, signer) -> {
+          Boolean known = told.get(position);
+          if (known == null
+              ? marker.covers(position) || set.contains(arrival, signer)
+              : (boolean) known) {
+            held.add(position);
           }
         });
     return Marker.after(salt, leftOut, held.build().toArray());
-  }
-
-  private boolean compared(Entry entry) {
-    return marker.covers(entry.position()) || set.contains(entry.arrival(), entry.signer());
   }
 }

@@ -116,7 +116,7 @@ final class Transfer {
     Intake.Accepted accepted = intake.take(records, signatures);
     List<Hash> names = new ArrayList<>(records.size());
     records.forEach(record -> names.add(record.name()));
-    accepted.records().forEach(record -> names.add(record.name()));
+    accepted.records().subList(0, accepted.waited()).forEach(record -> names.add(record.name()));
     long bytes = push.records().length;
     for (byte[] signature : push.signatures()) {
       bytes += signature.length;
@@ -163,12 +163,9 @@ final class Transfer {
     intake.stored(push.records());
     long before = moved;
     RoundSet set = scope.set();
-    long[] arrivals = replica.arrivalsOf(push.records());
+    long[] arrivals = replica.provenOf(push.records(), true);
     for (int i = 0; i < arrivals.length; i++) {
-      if (arrivals[i] >= 0
-          && replica.proven(arrivals[i])
-          && replica.exchanged(arrivals[i])
-          && set.add(arrivals[i], push.records().get(i), Entry.RECORD)) {
+      if (arrivals[i] >= 0 && set.add(arrivals[i], push.records().get(i), Entry.RECORD)) {
         moved++;
       }
     }

@@ -4,7 +4,9 @@ import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.ProvenLog;
 import holdfast.capsule.Record;
+import holdfast.capsule.RecordGraph;
 import holdfast.capsule.Statement;
 import holdfast.store.Scan;
 import holdfast.store.StoredCapsule;
@@ -50,16 +52,7 @@ final class StoredReplica implements Replica {
 
   @Override
   public List<Entry> entries(long from, long to) {
-    List<Place> places = new ArrayList<>((int) (to - from));
-    capsule.withGraph(graph -> {
-      graph
-          .log()
-          .visit(
-              from,
-              to,
-              (position, arrival, signer) -> places.add(new Place(position, arrival, signer)));
-      return places;
-    });
+    List<Place> places = places(from, to);
     List<Entry> entries = new ArrayList<>(places.size());
     for (Place place : places) {
       Hash name = readableName(place.arrival());
@@ -68,6 +61,29 @@ final class StoredReplica implements Replica {
       }
     }
     return entries;
+  }
+
+  private List<Place> places(long from, long to) {
+    List<Place> places = new ArrayList<>((int) (to - from));
+    return capsule.withGraph(graph -> {
+      graph
+          .log()
+          .visit(
+              from,
+              to,
+              (position, arrival, signer) -> places.add(new Place(position, arrival, signer)));
+      return places;
+    });
+  }
+
+  @Override
+  public void eachPlace(long from, long to, ProvenLog.Visitor visitor) {
+    // A page at a time: whoever writes waits for the graph.
+    for (long at = from; at < to; at += Entry.PAGE) {
+      for (Place place : places(at, Math.min(to, at + Entry.PAGE))) {
+        visitor.visit(place.position(), place.arrival(), place.signer());
+      }
+    }
   }
 
   /** The name of a record; null when its header cannot be read, so that a peer sends it again. */
@@ -90,6 +106,33 @@ final class StoredReplica implements Replica {
   @Override
   public long[] arrivalsOf(List<Hash> names) {
     return capsule.withGraph(graph -> graph.arrivalsOf(names));
+  }
+
+  /** Asks the graph once for all: whoever stores holds it for long at a time. */
+  @Override
+  public long[] provenOf(List<Hash> names, boolean exchanged) {
+    long[] arrivals =
+        capsule.withGraph(graph -> {
+          long[] found = graph.arrivalsOf(names);
+          for (int i = 0; i < found.length; i++) {
+            if (found[i] >= 0
+                && !(graph.witness(found[i]).proven()
+                    && (!exchanged || belongs(graph, found[i])))) {
+              found[i] = -1;
+            }
+          }
+          return found;
+        });
+    for (int i = 0; i < arrivals.length; i++) {
+      if (arrivals[i] >= 0 && capsule.wantsCopy(arrivals[i])) {
+        arrivals[i] = -1;
+      }
+    }
+    return arrivals;
+  }
+
+  private static boolean belongs(RecordGraph graph, long arrival) {
+    return !graph.closed() || graph.isFinal(arrival);
   }
 
   @Override
@@ -147,7 +190,6 @@ final class StoredReplica implements Replica {
 
   @Override
   public boolean exchanged(long arrival) {
-    return !capsule.wantsCopy(arrival)
-        && capsule.withGraph(graph -> !graph.closed() || graph.isFinal(arrival));
+    return !capsule.wantsCopy(arrival) && capsule.withGraph(graph -> belongs(graph, arrival));
   }
 }
