@@ -40,16 +40,7 @@ final class Aftermath {
 
   Aftermath(Tables tables) throws RocksDBException {
     this.tables = tables;
-    try (RocksIterator entries = tables.db.newIterator(tables.settings)) {
-      for (entries.seek(new byte[] {'c'}); entries.isValid(); entries.next()) {
-        byte[] key = entries.key();
-        if (key[0] != 'c' || key.length != 33) {
-          break;
-        }
-        capsules.put(ByteBuffer.wrap(entries.value()).getInt(), Hash.read(key, 1));
-      }
-      entries.status();
-    }
+    CapsuleEntry.visit(tables, entry -> capsules.put(entry.number(), entry.name()));
   }
 
   /** Arrival numbers of one capsule, both ends among them. */

@@ -25,7 +25,6 @@ import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.FlushOptions;
 import org.rocksdb.RocksDBException;
-import org.rocksdb.RocksIterator;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
 import org.slf4j.Logger;
@@ -224,11 +223,10 @@ public final class CapsuleStore implements AutoCloseable {
           Aftermath.beforeReturn(tables, number);
           batch.delete(tables.settings, Keys.lost(name));
         }
-        ByteBuffer value = ByteBuffer.allocate(4 + signature.length + encoded.length);
-        value.putInt(number).put(signature).put(encoded);
-        batch.put(tables.settings, Keys.capsule(name), value.array());
+        CapsuleEntry entry = CapsuleEntry.of(name, number, signature, encoded);
+        batch.put(tables.settings, Keys.capsule(name), entry.stored());
         tables.db.write(options, batch);
-        StoredCapsule made = capsules.get(name, () -> load(value.array()));
+        StoredCapsule made = capsules.get(name, () -> load(entry));
         if (lost != null) {
           scrubber().look(made, 0, Long.MAX_VALUE - 1);
         }
@@ -267,7 +265,7 @@ public final class CapsuleStore implements AutoCloseable {
     }
     try {
       byte[] stored = tables.db.get(tables.settings, Keys.capsule(name));
-      return stored == null ? null : capsules.get(name, () -> load(stored));
+      return stored == null ? null : capsules.get(name, () -> load(new CapsuleEntry(name, stored)));
     } catch (RocksDBException e) {
       throw Tables.failure("cannot look up capsule " + name.brief(), e);
     }
@@ -283,17 +281,25 @@ public final class CapsuleStore implements AutoCloseable {
     return found;
   }
 
-  private StoredCapsule load(byte[] stored) {
+  private StoredCapsule load(CapsuleEntry entry) {
     try {
-      return new StoredCapsule(
-          this,
-          ByteBuffer.wrap(stored).getInt(),
-          Arrays.copyOfRange(stored, 68, stored.length),
-          Arrays.copyOfRange(stored, 4, 68));
+      return new StoredCapsule(this, entry);
     } catch (ProofException e) {
-      throw new HoldfastException(
-          ErrorCode.DAMAGED, "a stored capsule is damaged: " + e.getMessage(), e);
+      throw damaged(e);
     }
+  }
+
+  private static VerifyKey ownerOf(CapsuleEntry entry) {
+    try {
+      return entry.metadata().owner();
+    } catch (ProofException e) {
+      throw damaged(e);
+    }
+  }
+
+  private static HoldfastException damaged(ProofException e) {
+    return new HoldfastException(
+        ErrorCode.DAMAGED, "a stored capsule is damaged: " + e.getMessage(), e);
   }
 
   /** How many bytes of records owners have here, and may have. */
@@ -304,24 +310,10 @@ public final class CapsuleStore implements AutoCloseable {
   /** How many capsules each owner has here. */
   public Map<VerifyKey, Integer> capsulesByOwner() {
     Map<VerifyKey, Integer> counts = new HashMap<>();
-    try (RocksIterator entries = tables.db.newIterator(tables.settings)) {
-      for (entries.seek(new byte[] {'c'}); entries.isValid(); entries.next()) {
-        byte[] key = entries.key();
-        if (key[0] != 'c' || key.length != 33) {
-          break;
-        }
-        byte[] stored = entries.value();
-        counts.merge(
-            Metadata.decode(Arrays.copyOfRange(stored, 68, stored.length)).owner(),
-            1,
-            Integer::sum);
-      }
-      entries.status();
+    try {
+      CapsuleEntry.visit(tables, entry -> counts.merge(ownerOf(entry), 1, Integer::sum));
     } catch (RocksDBException e) {
       throw Tables.failure("cannot list capsules", e);
-    } catch (ProofException e) {
-      throw new HoldfastException(
-          ErrorCode.DAMAGED, "a stored capsule is damaged: " + e.getMessage(), e);
     }
     return counts;
   }
@@ -329,20 +321,16 @@ public final class CapsuleStore implements AutoCloseable {
   /** Up to {@code limit} capsule names that begin with these hexadecimal digits. */
   public List<Hash> capsulesThatBegin(String hexPrefix, int limit) {
     List<Hash> names = new ArrayList<>();
-    byte[] from = Keys.capsule(Hash.parse((hexPrefix + "0".repeat(64)).substring(0, 64)));
-    try (RocksIterator entries = tables.db.newIterator(tables.settings)) {
-      for (entries.seek(from); entries.isValid() && names.size() < limit; entries.next()) {
-        byte[] key = entries.key();
-        if (key[0] != 'c' || key.length != 33) {
-          break;
-        }
-        Hash name = Hash.read(key, 1);
-        if (!name.toString().startsWith(hexPrefix)) {
-          break;
-        }
-        names.add(name);
-      }
-      entries.status();
+    Hash from = Hash.parse((hexPrefix + "0".repeat(64)).substring(0, 64));
+    try {
+      CapsuleEntry.visit(
+          tables,
+          tables.reads,
+          from,
+          entry ->
+              names.size() < limit
+                  && entry.name().toString().startsWith(hexPrefix)
+                  && names.add(entry.name()));
     } catch (RocksDBException e) {
       throw Tables.failure("cannot list capsules", e);
     }

@@ -150,15 +150,8 @@ public final class Fsck {
     } catch (RocksDBException e) {
       problem("a block on disk is damaged: " + e.getMessage());
     }
-    try (RocksIterator entries = tables.db.newIterator(tables.settings)) {
-      for (entries.seek(new byte[] {'c'}); entries.isValid(); entries.next()) {
-        byte[] key = entries.key();
-        if (key[0] != 'c' || key.length != 33) {
-          break;
-        }
-        capsule(Hash.read(key, 1), entries.value());
-      }
-      entries.status();
+    try {
+      CapsuleEntry.visit(tables, this::capsule);
       withoutEntry();
     } catch (RocksDBException e) {
       problem("the list of capsules cannot be read: " + e.getMessage());
@@ -176,15 +169,16 @@ public final class Fsck {
     }
   }
 
-  private void capsule(Hash name, byte[] stored) {
+  private void capsule(CapsuleEntry entry) {
     capsules++;
-    int number = ByteBuffer.wrap(stored).getInt();
+    Hash name = entry.name();
+    int number = entry.number();
     try {
-      Metadata metadata = Metadata.decode(Arrays.copyOfRange(stored, 68, stored.length));
+      Metadata metadata = entry.metadata();
       if (!metadata.name().equals(name)) {
         problem("capsule " + name.brief() + ": the metadata has another name");
       }
-      metadata.verifyCreation(Arrays.copyOfRange(stored, 4, 68));
+      metadata.verifyCreation(entry.signature());
       RecordGraph kept = new RecordGraph(new CapsuleTable(tables, number), 4096);
       RecordGraph derived = new RecordGraph(new InMemoryOrderedMap(), Integer.MAX_VALUE);
       headers(name, number, kept, derived, Erasures.stored(tables, number));

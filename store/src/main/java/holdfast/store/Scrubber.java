@@ -9,6 +9,7 @@ import holdfast.base.ProofException;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.RecordHeader;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -287,13 +288,17 @@ public final class Scrubber implements AutoCloseable {
 
   /** The first capsule whose name is not less; null when there is none. */
   private @Nullable Hash capsuleFrom(Hash least) {
-    try (RocksIterator entries = tables.db.newIterator(tables.settings, tables.passing)) {
-      entries.seek(Keys.capsule(least));
-      if (entries.isValid() && entries.key()[0] == 'c' && entries.key().length == 33) {
-        return Hash.read(entries.key(), 1);
-      }
-      entries.status();
-      return null;
+    List<Hash> found = new ArrayList<>(1);
+    try {
+      CapsuleEntry.visit(
+          tables,
+          tables.passing,
+          least,
+          entry -> {
+            found.add(entry.name());
+            return false;
+          });
+      return found.isEmpty() ? null : found.getFirst();
     } catch (RocksDBException e) {
       throw Tables.failure("cannot list capsules", e);
     }

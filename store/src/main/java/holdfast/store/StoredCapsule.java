@@ -51,13 +51,12 @@ public final class StoredCapsule implements ChainProof.Source {
   /** What it was last seen to hold in memory. */
   private volatile long memoryBytes;
 
-  StoredCapsule(CapsuleStore store, int number, byte[] encodedMetadata, byte[] signature)
-      throws ProofException {
+  StoredCapsule(CapsuleStore store, CapsuleEntry entry) throws ProofException {
     this.store = store;
     this.tables = store.tables();
-    this.number = number;
-    this.encodedMetadata = encodedMetadata;
-    this.creationSignature = signature;
+    this.number = entry.number();
+    this.encodedMetadata = entry.encodedMetadata();
+    this.creationSignature = entry.signature();
     this.metadata = Metadata.decode(encodedMetadata);
     this.name = metadata.name();
     this.table = new CapsuleTable(tables, number);

@@ -4,18 +4,15 @@ import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
-import holdfast.capsule.Metadata;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.RecordHeader;
 import holdfast.crypto.VerifyKey;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
-import org.rocksdb.RocksIterator;
 import org.rocksdb.WriteBatch;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -171,22 +168,16 @@ public final class Usage {
 
   private Map<VerifyKey, Long> loaded() {
     Map<VerifyKey, Long> sums = new HashMap<>();
-    try (RocksIterator entries = tables.db.newIterator(tables.settings)) {
-      for (entries.seek(new byte[] {'c'}); entries.isValid(); entries.next()) {
-        byte[] key = entries.key();
-        if (key[0] != 'c' || key.length != 33) {
-          break;
-        }
-        byte[] stored = entries.value();
-        try {
-          Metadata metadata = Metadata.decode(Arrays.copyOfRange(stored, 68, stored.length));
-          sums.merge(
-              metadata.owner(), ofCapsule(tables, ByteBuffer.wrap(stored).getInt()), Long::sum);
-        } catch (ProofException e) {
-          LOG.warn("a capsule whose entry is damaged is not counted: {}", e.getMessage());
-        }
-      }
-      entries.status();
+    try {
+      CapsuleEntry.visit(
+          tables,
+          entry -> {
+            try {
+              sums.merge(entry.metadata().owner(), ofCapsule(tables, entry.number()), Long::sum);
+            } catch (ProofException e) {
+              LOG.warn("a capsule whose entry is damaged is not counted: {}", e.getMessage());
+            }
+          });
     } catch (RocksDBException e) {
       throw Tables.failure("cannot list capsules", e);
     }
