@@ -22,7 +22,6 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A key-value store over one capsule: each flush is one record, its leaves are the changes. Only an
@@ -37,6 +36,9 @@ import org.jspecify.annotations.Nullable;
  * always beats it; only truly concurrent changes are decided by clocks and names. The rule looks at
  * records alone, so every reader of the same records arrives at the same state, in whatever order
  * they came.
+ *
+ * <p>A writer among several can write what is no change. Such leaves are passed over by every
+ * reader alike, whoever serves them, and are named by {@link #unreadable}.
  *
  * <p>Over several servers it is written to all of them, and {@link #refresh} looks at so many that
  * at least one of them has whatever was acknowledged. A value is taken from any that has it.
@@ -60,6 +62,7 @@ public final class KeyValueCapsule implements AutoCloseable {
       new TreeMap<>((a, b) -> java.util.Arrays.compareUnsigned(a.unsafeArray(), b.unsafeArray()));
   private final SequencedMap<Bytes, Mutation> pending = new LinkedHashMap<>();
   private final Map<Hash, Long> unsigned = new HashMap<>();
+  private final SequencedMap<Hash, Unreadable> unreadable = new LinkedHashMap<>();
   private long newestMillis;
 
   /** Where each server is looked at from; what came before that is known. */
@@ -74,6 +77,15 @@ public final class KeyValueCapsule implements AutoCloseable {
    * @param value absent for a deletion
    */
   public record Version(Hash record, int leaf, long timeMillis, Optional<Bytes> value) {}
+
+  /**
+   * A proven record with leaves that cannot be opened with the keys held, or are not changes.
+   *
+   * @param writer index of the writer in the metadata, as the header claims
+   * @param leaves how many leaves; the others count
+   * @param why what is wrong with the first of them
+   */
+  public record Unreadable(Hash record, int writer, int leaves, String why) {}
 
   private KeyValueCapsule(CapsuleWriter writer, ReplicatedReader reader, Opener opener) {
     this.writer = writer;
@@ -178,23 +190,50 @@ public final class KeyValueCapsule implements AutoCloseable {
         "record " + name.brief() + " is listed by the server and cannot be read there");
   }
 
-  private void take(Record record, Set<Hash> taken) throws ProofException {
+  private void take(Record record, Set<Hash> taken) {
     RecordHeader header = record.header();
     taken.add(header.name());
     newestMillis = Math.max(newestMillis, header.timeMillis());
+    eachChange(
+        record,
+        (leaf, mutation) ->
+            place(
+                mutation.key(),
+                new Place(header.timeMillis(), header.name(), leaf, mutation.value() == null)));
+  }
+
+  /** Is told of the changes of a record. */
+  @FunctionalInterface
+  private interface Visitor {
+    void change(int leaf, Mutation mutation);
+  }
+
+  /**
+   * Visits what a proven record changes. The server has done its part with the proof: what cannot
+   * be opened or understood now was made so by the record's writer, and is passed over and noted.
+   */
+  private void eachChange(Record record, Visitor visitor) {
     Body body = record.body();
     if (body == null) {
       return;
     }
-    byte[] @Nullable [] leaves = opener.openAll(header, body);
-    for (int leaf = 0; leaf < leaves.length; leaf++) {
-      byte[] text = leaves[leaf];
-      if (text != null) {
-        Mutation mutation = Mutation.decode(text);
-        place(
-            mutation.key(),
-            new Place(header.timeMillis(), header.name(), leaf, mutation.value() == null));
+    RecordHeader header = record.header();
+    int failed = 0;
+    String why = "";
+    for (int leaf = 0; leaf < body.leafCount(); leaf++) {
+      if (!body.erased(leaf)) {
+        Mutation mutation;
+        try {
+          mutation = Mutation.decode(opener.open(header, leaf, body.leaf(leaf)));
+        } catch (ProofException e) {
+          why = failed++ == 0 ? String.valueOf(e.getMessage()) : why;
+          continue;
+        }
+        visitor.change(leaf, mutation);
       }
+    }
+    if (failed > 0) {
+      unreadable.put(header.name(), new Unreadable(header.name(), header.writer(), failed, why));
     }
   }
 
@@ -235,7 +274,9 @@ public final class KeyValueCapsule implements AutoCloseable {
       return;
     }
     List<byte[]> leaves = pending.values().stream().map(Mutation::encode).toList();
-    newestMillis = Math.max(System.currentTimeMillis(), newestMillis + 1);
+    // Nobody can claim a time after the last one there is: a writer that does claims the last.
+    long next = newestMillis == Long.MAX_VALUE ? newestMillis : newestMillis + 1;
+    newestMillis = Math.max(System.currentTimeMillis(), next);
     Hash record = writer.append(leaves, newestMillis);
     int leaf = 0;
     for (Mutation mutation : pending.values()) {
@@ -380,26 +421,27 @@ public final class KeyValueCapsule implements AutoCloseable {
     }
   }
 
-  private void versions(Bytes key, Record record, List<Version> to) throws ProofException {
-    Body body = record.body();
-    if (body == null) {
-      return;
-    }
-    byte[] @Nullable [] leaves = opener.openAll(record.header(), body);
-    for (int leaf = 0; leaf < leaves.length; leaf++) {
-      byte[] text = leaves[leaf];
-      if (text != null) {
-        Mutation mutation = Mutation.decode(text);
-        if (mutation.key().equals(key)) {
-          to.add(
-              new Version(
-                  record.name(),
-                  leaf,
-                  record.header().timeMillis(),
-                  Optional.ofNullable(mutation.value())));
-        }
-      }
-    }
+  private void versions(Bytes key, Record record, List<Version> to) {
+    eachChange(
+        record,
+        (leaf, mutation) -> {
+          if (mutation.key().equals(key)) {
+            to.add(
+                new Version(
+                    record.name(),
+                    leaf,
+                    record.header().timeMillis(),
+                    Optional.ofNullable(mutation.value())));
+          }
+        });
+  }
+
+  /**
+   * The records that hold leaves which are proven, and are no changes that anybody could read: what
+   * else they hold counts. It is for people to decide what to think of the writer.
+   */
+  public List<Unreadable> unreadable() {
+    return List.copyOf(unreadable.values());
   }
 
   /** Keys with a value. */

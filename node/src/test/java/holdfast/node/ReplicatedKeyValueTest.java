@@ -2,12 +2,17 @@ package holdfast.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import holdfast.base.Bytes;
 import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
+import holdfast.capsule.ContentKey;
+import holdfast.client.CapsuleWriter;
 import holdfast.client.KeyValueCapsule;
 import holdfast.client.ReplicationOptions;
+import holdfast.crypto.Secret;
 import holdfast.crypto.SigningKey;
 import java.nio.file.Path;
 import java.util.List;
@@ -101,6 +106,48 @@ class ReplicatedKeyValueTest {
         assertThat(reads.get(KEY)).contains(value);
         fixture.up((gone + 1) % 3);
       }
+    }
+  }
+
+  @Test
+  void whatAWriterMadeUnreadableIsPassedOverAndNoServerIsBlamedForIt() throws Exception {
+    try (KeyValueCapsule store = open(fixture.first.owner)) {
+      store.put(KEY, Bytes.utf8("good"));
+      store.sign();
+    }
+    byte[] put = {1, 0, 1, 'k', 'v'};
+    byte[] noChange = {9, 0, 1, 'k'};
+    Hash mixed = append(fixture.first.contentKey, List.of(noChange, put, new byte[0]), 5);
+    ContentKey wrong = new ContentKey(0, Secret.copyOf(NodeFixture.RANDOM.generateSeed(32)));
+    Hash sealed = append(wrong, List.of(put, put), Long.MAX_VALUE);
+    try (KeyValueCapsule store = open(fixture.first.owner)) {
+      assertThat(store.get(KEY)).contains(Bytes.utf8("good"));
+      assertThat(store.get(Bytes.utf8("k"))).contains(Bytes.utf8("v"));
+      assertThat(store.history(KEY)).hasSize(1);
+      store.put(KEY, Bytes.utf8("better"));
+      store.sign();
+      store.refresh();
+      assertThat(store.get(KEY)).contains(Bytes.utf8("better"));
+      assertThat(store.unreadable())
+          .extracting(
+              KeyValueCapsule.Unreadable::record,
+              KeyValueCapsule.Unreadable::writer,
+              KeyValueCapsule.Unreadable::leaves)
+          .containsExactlyInAnyOrder(tuple(mixed, 1, 2), tuple(sealed, 1, 2));
+    }
+  }
+
+  /** Appends a record by the second writer, signed, on all servers. */
+  private Hash append(ContentKey key, List<byte[]> leaves, long timeMillis) throws Exception {
+    try (CapsuleWriter writer =
+        fixture.replicas.openWriter(
+            fixture.first.second,
+            key,
+            PlacedFixture.each(),
+            ReplicationOptions.majority().withNeeded(3))) {
+      Hash name = writer.append(leaves, timeMillis);
+      writer.commitOrThrow();
+      return name;
     }
   }
 }
