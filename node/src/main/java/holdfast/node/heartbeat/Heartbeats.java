@@ -40,6 +40,9 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
   private static final long LONGEST_TICK_MILLIS = 100;
   private static final int VERSION_CHARACTERS = 64;
 
+  /** Bytes of a heartbeat at most; the fields that are known have a few hundred. */
+  private static final int BEAT_BYTES = 4096;
+
   private final long intervalMillis;
   private final Acquaintances acquaintances;
   private final Voice voice;
@@ -282,8 +285,13 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
 
       @Override
       public void onNext(Heartbeat answer) {
-        // The connection is pinned to this identity.
-        heard(who, answer);
+        if (sound(answer)) {
+          // The connection is pinned to this identity.
+          heard(who, answer);
+        } else {
+          LOG.debug("peer {} answers a heartbeat with what is none", who);
+          drop();
+        }
       }
 
       @Override
@@ -322,10 +330,14 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
     }
   }
 
-  /** Whether what a peer says can be kept: short, and of capsules by their names. */
+  /**
+   * Whether what a peer says can be kept, be it asked or not: short as a whole, with what is not
+   * known here, and of capsules by their names.
+   */
   private static boolean sound(Heartbeat beat) {
     EdgeReport report = beat.getEdge();
-    return beat.getVersion().length() <= VERSION_CHARACTERS
+    return beat.getSerializedSize() <= BEAT_BYTES
+        && beat.getVersion().length() <= VERSION_CHARACTERS
         && beat.getCapsule().size() == Hash.SIZE
         && (!beat.hasEdge()
             || (!report.getName().isBlank()
