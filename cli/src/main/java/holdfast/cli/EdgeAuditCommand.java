@@ -184,7 +184,8 @@ final class EdgeAuditCommand extends BaseCommand {
     if (report.unverifiable() > 0) {
       text.append("\n")
           .append(count(report.unverifiable(), "operation"))
-          .append(" cannot be verified: others of their batches were erased.");
+          .append(
+              " cannot be verified: others of their batches, or the claims of them, were erased.");
     }
     return text.toString();
   }

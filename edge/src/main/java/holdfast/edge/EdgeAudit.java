@@ -14,17 +14,11 @@ import holdfast.device.Claim;
 import holdfast.device.DeviceKey;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
-import holdfast.device.Origin;
 import holdfast.device.Range;
-import holdfast.device.Reason;
 import holdfast.device.SignedClaim;
 import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,8 +40,7 @@ public final class EdgeAudit {
   private final long fromMillis;
   private final @Nullable Long toMillis;
   private final List<String> violations = new ArrayList<>();
-  private final Map<Octets, Queue> queues = new LinkedHashMap<>();
-  private final Origins origins = new Origins();
+  private final DeviceNumbers numbers = new DeviceNumbers();
 
   /** What the name was enrolled with first; it never changes its key. */
   private EdgeLeaf.@Nullable Device enrolment;
@@ -68,26 +61,6 @@ public final class EdgeAudit {
   private long erased;
   private long unverifiable;
   private long repeated;
-
-  /** One queue of the device, as far as the walk has come. */
-  private static final class Queue {
-    /** The last number that the view has taken, from whomever. */
-    long last;
-
-    /**
-     * The last number in the window that the device has signed, whether its batch counts or not.
-     */
-    long known;
-
-    /** The names of the claims that the view has taken. */
-    final Set<Hash> taken = new HashSet<>();
-
-    /** What is signed, whole and taken; ascending. */
-    final List<Covered> covered = new ArrayList<>();
-  }
-
-  /** What a claim covers. */
-  private record Covered(Claim claim, boolean inWindow, long erasedBefore) {}
 
   /** The verdict on integrity. */
   public enum Integrity {
@@ -117,8 +90,8 @@ public final class EdgeAudit {
    * @param byPassword operations for which only the edge vouches
    * @param repeated batches that were sent again, and took no effect
    * @param erased operations that the owner had erased
-   * @param unverifiable operations that cannot be verified: others of their batch were erased, and
-   *     the device has signed them together
+   * @param unverifiable operations that cannot be verified: others of their batch, or its claim,
+   *     were erased, and the device has signed them together
    * @param unlinked what the device could not say of how its queues follow each other, in words
    * @param key with which the device was enrolled, Ed25519 in hexadecimal; null for a user. The
    *     edge could enrol a device that there is not: whether this is the device's key, only who has
@@ -212,10 +185,15 @@ public final class EdgeAudit {
     }
     boolean counts = in(record.header().timeMillis());
     byte[] @Nullable [] leaves = reader.opener().openAll(record.header(), body);
+    // Whether the claim of changes that come now may be among leaves that were erased.
+    boolean claimErased = false;
     for (int i = 0; i < leaves.length; i++) {
       byte[] bytes = leaves[i];
       EdgeLeaf leaf = bytes == null ? null : EdgeLeaf.decode(bytes);
       Place place = new Place(record.name(), i);
+      boolean mine = leaf instanceof EdgeLeaf.Change one && one.device().equals(device);
+      claimErased = leaf == null || (claimErased && mine);
+      boolean cannotBeVerified = mine && claimErased;
       switch (leaf) {
         case EdgeLeaf.Device one when one.name().equals(device) -> enrolment(one, place);
         case EdgeLeaf.DeviceBatch batch -> {
@@ -225,7 +203,10 @@ public final class EdgeAudit {
           }
           i += operations.size();
         }
-        case EdgeLeaf.Change change when change.device().equals(device) ->
+        case EdgeLeaf.LastTaken last when last.device().equals(device) ->
+            saidAgain(last, place, counts);
+        case EdgeLeaf.Change _ when cannotBeVerified -> unverifiable += counts ? 1 : 0;
+        case EdgeLeaf.Change _ when mine ->
             violations.add(
                 "leaf " + brief(place) + " names the device, and no claim stands before it");
         case EdgeLeaf.Change change
@@ -311,36 +292,50 @@ public final class EdgeAudit {
     batches += counts ? 1 : 0;
     boolean genuine = genuine(what, signed);
     boolean whole = whole(what, signed, found);
-    Queue queue = queues.computeIfAbsent(claim.incarnation(), _ -> new Queue());
-    Origin origin = claim.origin();
-    if (genuine && origin != null) {
-      origins.say(claim.incarnation(), origin, counts);
+    if (genuine) {
+      numbers.signed(claim, counts);
     }
-    if (genuine && counts) {
-      queue.known = Math.max(queue.known, claim.last());
-    }
-    Hash name = ViewUpdate.nameOf(claim);
-    if (claim.first() <= queue.last) {
-      if (!queue.taken.contains(name)) {
-        violations.add(
-            what
-                + " took no effect: "
-                + queue.last
-                + " of its queue stands before it. Either the edge has changed the order, or the"
-                + " device's key is used twice");
-      } else if (counts) {
-        repeated++;
+    switch (numbers.take(claim)) {
+      case DeviceNumbers.Turn.Fresh _ -> {
+        if (genuine && whole) {
+          numbers.covered(claim, counts, erasedLeaves);
+          if (counts) {
+            count(found);
+          }
+        }
       }
-      return;
+      case DeviceNumbers.Turn.Again _ -> repeated += counts ? 1 : 0;
+      case DeviceNumbers.Turn.Behind(long last) ->
+          violations.add(
+              what
+                  + " took no effect: "
+                  + last
+                  + " of its queue stands before it. Either the edge has changed the order, or the"
+                  + " device's key is used twice");
+      case DeviceNumbers.Turn.SaidToBeTaken(long last, String where) ->
+          violations.add(
+              what
+                  + " took no effect: in leaf "
+                  + where
+                  + " the edge says that it had taken "
+                  + last
+                  + " before");
     }
-    queue.last = claim.last();
-    queue.taken.add(name);
-    if (genuine && whole) {
-      queue.covered.add(new Covered(claim, counts, erasedLeaves));
-      if (counts) {
-        count(found);
-      }
+  }
+
+  /** What the edge says again after an erasure counts for its view, and is its word alone. */
+  private void saidAgain(EdgeLeaf.LastTaken said, Place place, boolean counts) {
+    if (erasedLeaves == 0 && !numbers.took(said)) {
+      violations.add(
+          "leaf "
+              + brief(place)
+              + " says that "
+              + said.first()
+              + " to "
+              + said.last()
+              + " were taken, which do not stand before it, and nothing was erased there");
     }
+    numbers.saidAgain(said, brief(place), counts);
   }
 
   private boolean genuine(String what, SignedClaim signed) {
@@ -420,11 +415,12 @@ public final class EdgeAudit {
   }
 
   private Report report() {
-    if (enrolment == null && !claimed && byPassword == 0 && violations.isEmpty()) {
+    boolean nothing = !claimed && byPassword == 0 && unverifiable == 0;
+    if (enrolment == null && nothing && violations.isEmpty()) {
       throw new HoldfastException(
           ErrorCode.NOT_FOUND, "neither a device nor a user called " + device + " wrote anything");
     }
-    List<Gap> gaps = gaps();
+    List<Gap> gaps = numbers.gaps(erasedLeaves);
     Octets key = enrolment == null ? unenrolledKey : enrolment.key();
     boolean complete = gaps.stream().allMatch(gap -> gap.reason().equals("collapsed"));
     Integrity integrity =
@@ -436,60 +432,14 @@ public final class EdgeAudit {
         List.copyOf(violations),
         complete,
         gaps,
-        queues.size(),
+        numbers.queues(),
         batches,
         operations,
         byPassword,
         repeated,
         erased,
         unverifiable,
-        origins.unknown(),
+        numbers.unlinked(),
         key == null ? null : key.toHex());
-  }
-
-  private List<Gap> gaps() {
-    List<Gap> gaps = new ArrayList<>();
-    for (Octets before : origins.before()) {
-      queues.computeIfAbsent(before, _ -> new Queue());
-    }
-    queues.forEach((incarnation, queue) -> {
-      String hex = incarnation.toHex();
-      long last = 0;
-      long erasedBefore = 0;
-      for (Covered covered : queue.covered) {
-        Claim claim = covered.claim();
-        if (covered.inWindow()) {
-          if (claim.first() - 1 > last) {
-            boolean perhapsErased = covered.erasedBefore() > erasedBefore;
-            gaps.add(
-                new Gap(
-                    hex,
-                    perhapsErased ? "erased or missing" : "missing",
-                    last + 1,
-                    claim.first() - 1));
-          }
-          for (Range range : claim.ranges()) {
-            gaps.add(new Gap(hex, text(range.reason()), range.first(), range.last()));
-          }
-        }
-        last = claim.last();
-        erasedBefore = covered.erasedBefore();
-      }
-      long known = Math.max(queue.known, origins.end(incarnation));
-      if (known > last) {
-        // The device has signed these numbers, and what stands there is not what it signed.
-        gaps.add(
-            new Gap(
-                hex,
-                erasedLeaves > erasedBefore ? "erased or missing" : "missing",
-                last + 1,
-                known));
-      }
-    });
-    return gaps;
-  }
-
-  private static String text(Reason reason) {
-    return reason.name().toLowerCase(java.util.Locale.ROOT);
   }
 }

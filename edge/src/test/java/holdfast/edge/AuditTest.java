@@ -382,4 +382,108 @@ class AuditTest {
     assertThat(report.unverifiable()).isEqualTo(2);
     assertThat(report.operations()).isEqualTo(1);
   }
+
+  /**
+   * The device has signed its claim and its operations together; what is left is the edge's word.
+   */
+  @Test
+  void operationsWhoseClaimAloneWasErasedCannotBeVerified() throws Exception {
+    write(NOW, device(true));
+    write(NOW, leaves(batch(key, 1, put(1, "a"))));
+    Batch second = batch(key, 2, put(2, "b"), put(3, "c"));
+    List<EdgeLeaf> together = new ArrayList<>(leaves(second));
+    together.addAll(leaves(batch(key, 4, put(4, "d"))));
+    Hash record = write(NOW, together);
+    write(NOW, leaves(batch(key, 5, put(5, "e"))));
+    erase(record, 0);
+    EdgeAudit.Report report = audit();
+    assertThat(report.violations()).isEmpty();
+    assertThat(report.integrity()).isEqualTo(EdgeAudit.Integrity.HOLDS);
+    assertThat(report.unverifiable()).isEqualTo(2);
+    assertThat(report.operations()).isEqualTo(3);
+    assertThat(report.gaps())
+        .containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "erased or missing", 2, 3));
+  }
+
+  /** Only what stands directly behind an erased leaf may have lost its claim with it. */
+  @Test
+  void aChangeWithoutAClaimIsFoundOutBesideAnErasedLeaf() throws Exception {
+    write(NOW, device(true));
+    List<EdgeLeaf> lies = new ArrayList<>();
+    lies.add(device(true));
+    lies.addAll(leaves(batch(key, 1, put(1, "a"))));
+    lies.add(new EdgeLeaf.Change("ann", "sensor", put(2, "b")));
+    Hash record = write(NOW, lies);
+    erase(record, 0);
+    assertThat(audit().violations()).singleElement().asString().contains("no claim");
+  }
+
+  // ---- What the edge says again after an erasure ------------------------------------------------
+
+  private static EdgeLeaf.LastTaken saidAgain(Batch batch) {
+    Claim claim = batch.claim();
+    return new EdgeLeaf.LastTaken(
+        "sensor",
+        claim.incarnation(),
+        claim.first(),
+        claim.last(),
+        ViewUpdate.nameOf(claim),
+        new Place(Hash.ZERO, 0));
+  }
+
+  /** Its view passes the batch over, and so does the audit. */
+  @Test
+  void anEdgeThatSaysItHadTakenABatchBeforeItComesIsFoundOut() throws Exception {
+    write(NOW, device(true));
+    Batch batch = batch(key, 1, put(1, "a"));
+    write(NOW, saidAgain(batch));
+    write(NOW, leaves(batch));
+    edge.restart(() -> DerivedTable.delete(data.resolve("view")));
+    assertThat(edge.get(ANN, "/v1/kv/home/a").statusCode()).isEqualTo(404);
+    EdgeAudit.Report report = audit();
+    assertThat(report.complete()).isFalse();
+    assertThat(report.gaps()).containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "missing", 1, 1));
+    assertThat(report.violations())
+        .hasSize(2)
+        .anyMatch(one -> one.contains("nothing was erased"))
+        .anyMatch(one -> one.contains("took no effect") && one.contains("the edge says"));
+  }
+
+  /** An erasure anywhere is no excuse for what is passed over afterwards. */
+  @Test
+  void behindAnErasureTooABatchThatIsPassedOverIsNotThere() throws Exception {
+    write(NOW, device(true));
+    Hash other = write(NOW, List.of(new EdgeLeaf.Change("ann", "", put(0, "x"))));
+    erase(other, 0);
+    write(NOW, saidAgain(batch(key, 1, put(1, "a"), put(2, "b"))));
+    write(NOW, leaves(batch(key, 2, put(2, "c"))));
+    EdgeAudit.Report report = audit();
+    assertThat(report.violations()).singleElement().asString().contains("took no effect");
+    assertThat(report.operations()).isZero();
+    assertThat(report.gaps())
+        .containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "erased or missing", 1, 2));
+  }
+
+  /** What is said again of batches that are there, or were erased, is no reason to complain. */
+  @Test
+  void whatAnHonestEdgeSaysAgainChangesNoVerdict() throws Exception {
+    write(NOW, device(true));
+    Batch first = batch(key, 1, put(1, "a"));
+    write(NOW, leaves(first));
+    write(NOW, saidAgain(first));
+    Batch second = batch(key, 2, put(2, "b"));
+    write(NOW, leaves(second));
+    assertThat(audit().integrity()).isEqualTo(EdgeAudit.Integrity.HOLDS);
+    assertThat(audit().complete()).isTrue();
+    Batch third = batch(key, 3, put(3, "c"));
+    Hash record = write(NOW, leaves(third));
+    erase(record, 0);
+    erase(record, 1);
+    write(NOW, saidAgain(third));
+    EdgeAudit.Report report = audit();
+    assertThat(report.violations()).isEmpty();
+    assertThat(report.operations()).isEqualTo(2);
+    assertThat(report.gaps())
+        .containsExactly(new EdgeAudit.Gap(QUEUE.toHex(), "erased or missing", 3, 3));
+  }
 }
