@@ -12,13 +12,18 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayDeque;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What peers sent that was false, kept in a file so that a restart forgets none of it. The newest
- * stay when there are too many: a peer that lies all the time is to fill neither disk nor memory.
+ * What peers sent that was false, kept in a file so that a restart forgets none of it. There is a
+ * limit for each peer and one for all, and the oldest of the peer of which most is kept goes first:
+ * a peer that lies all the time fills neither disk nor memory, and pushes out nothing but its own.
  *
  * <p>A line of the file is: milliseconds since 1970, capsule, key of the peer, what it did. It is
  * for whoever operates the server; that a peer lied can be shown to nobody by it.
@@ -26,6 +31,7 @@ import org.slf4j.LoggerFactory;
 public final class Liars {
   private static final Logger LOG = LoggerFactory.getLogger(Liars.class);
   private static final int KEPT = 256;
+  private static final int KEPT_OF_ONE = 32;
   private static final int TEXT = 400;
 
   private final Path file;
@@ -73,8 +79,17 @@ public final class Liars {
 
   private void add(Lie lie) {
     lies.addLast(lie);
-    if (lies.size() > KEPT) {
-      lies.removeFirst();
+    Map<VerifyKey, Integer> counts = new HashMap<>();
+    lies.forEach(one -> counts.merge(one.peer(), 1, Integer::sum));
+    int most = Collections.max(counts.values());
+    if (lies.size() > KEPT || most > KEPT_OF_ONE) {
+      // The oldest of a peer of which most is kept.
+      for (Iterator<Lie> oldest = lies.iterator(); oldest.hasNext(); ) {
+        if (counts.getOrDefault(oldest.next().peer(), 0) == most) {
+          oldest.remove();
+          break;
+        }
+      }
     }
   }
 

@@ -39,10 +39,40 @@ class LiarsTest {
     Path file = folder.resolve("liars");
     Liars liars = new Liars(file);
     for (int i = 0; i < 300; i++) {
-      liars.note(i, CAPSULE, ONE, "lie " + i);
+      liars.note(i, CAPSULE, peer(i % 20), "lie " + i);
     }
     assertThat(liars.all()).hasSize(256);
     assertThat(liars.all().getLast().what()).isEqualTo("lie 299");
     assertThat(Files.readAllLines(file)).hasSize(256);
+  }
+
+  @Test
+  void whoLiesAllTheTimePushesOutOnlyItsOwn() throws Exception {
+    Path file = folder.resolve("liars");
+    Liars liars = new Liars(file);
+    liars.note(0, CAPSULE, peer(1), "the only one");
+    for (int i = 0; i < 300; i++) {
+      liars.note(i, CAPSULE, ONE, "lie " + i);
+    }
+    assertThat(liars.of(CAPSULE, peer(1))).hasSize(1);
+    assertThat(liars.of(CAPSULE, ONE)).hasSize(32);
+    assertThat(liars.all().getLast().what()).isEqualTo("lie 299");
+    assertThat(new Liars(file).all()).isEqualTo(liars.all());
+    // Many that lie leave at least one of each.
+    for (int i = 2; i < 200; i++) {
+      for (int times = 0; times < 5; times++) {
+        liars.note(i, CAPSULE, peer(i), "again");
+      }
+    }
+    assertThat(liars.all()).hasSize(256);
+    assertThat(liars.of(CAPSULE, peer(1))).hasSize(1);
+    assertThat(liars.of(CAPSULE, ONE)).isNotEmpty();
+  }
+
+  private static VerifyKey peer(int number) {
+    byte[] seed = new byte[32];
+    seed[0] = 1;
+    seed[1] = (byte) number;
+    return SigningKey.ofSeed(seed).verifyKey();
   }
 }
