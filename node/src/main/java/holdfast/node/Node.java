@@ -238,6 +238,10 @@ public final class Node implements AutoCloseable {
         "Bytes of large messages that are coming in or not handled yet",
         dataPort::inboundBytes);
     metrics.gauge(
+        "holdfast_rounds_held_bytes",
+        "Bytes of what other servers have sent in rounds and that is not stored yet",
+        replication::heldBytes);
+    metrics.gauge(
         "holdfast_peers", "Servers that keep the same capsules as this one", heartbeats::known);
     metrics.gauge(
         "holdfast_peers_lost", "Those of them that are silent for too long", heartbeats::lost);

@@ -48,15 +48,7 @@ final class PlacedFixture implements AutoCloseable {
 
   /** Servers that repair each other would hide what a client has sent to which. */
   static NodeOptions alone(NodeOptions options) {
-    var meeting = options.replication();
-    return options.withReplication(
-        new holdfast.node.replication.MeetingOptions(
-            0,
-            meeting.periodMillis(),
-            meeting.retryMillis(),
-            meeting.fullEvery(),
-            meeting.round(),
-            meeting.routes()));
+    return options.withReplication(options.replication().withMeetings(0));
   }
 
   CapsuleWriter writer(WriterOptions how, ReplicationOptions replication) throws ProofException {

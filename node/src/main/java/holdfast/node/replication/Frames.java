@@ -30,6 +30,11 @@ final class Frames {
     }
   }
 
+  /** Bytes of a message that has not come whole yet. */
+  int gatheredBytes() {
+    return gathered.size();
+  }
+
   /** Takes a frame; the message that it completes, or null. */
   byte @Nullable [] take(Frame frame) {
     if (gathered.size() + frame.getPart().size() > MESSAGE) {

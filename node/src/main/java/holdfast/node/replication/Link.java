@@ -3,7 +3,9 @@ package holdfast.node.replication;
 import com.google.protobuf.UnsafeByteOperations;
 import holdfast.base.Decoder;
 import holdfast.base.Encoder;
+import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.store.StoredCapsule;
 import holdfast.sync.Marker;
@@ -11,6 +13,7 @@ import holdfast.sync.Progress;
 import holdfast.wire.PeerStatus;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,6 +22,9 @@ import org.slf4j.LoggerFactory;
 final class Link {
   private static final Logger LOG = LoggerFactory.getLogger(Link.class);
   private static final int MARKERS = 2;
+
+  /** How long a peer that lied is avoided. */
+  private static final long LIAR_NANOS = TimeUnit.MINUTES.toNanos(10);
 
   final Hash capsule;
   final byte[] peer;
@@ -39,11 +45,24 @@ final class Link {
   private @Nullable Progress lastProgress;
   private final BacklogMeter meter = new BacklogMeter();
 
-  Link(StoredCapsule stored, Member member) {
+  /**
+   * A link that is due at once.
+   *
+   * @param lies what the peer did that was false, oldest first: not long ago, it is avoided still
+   */
+  Link(StoredCapsule stored, Member member, List<Liars.Lie> lies) {
     this.capsule = stored.name();
     this.member = member;
     this.peer = member.identity().bytes().toArray();
     this.markers = decode(stored.peerState(peer));
+    if (!lies.isEmpty()) {
+      Liars.Lie last = lies.getLast();
+      long agoMillis = System.currentTimeMillis() - last.timeMillis();
+      long left = LIAR_NANOS - TimeUnit.MILLISECONDS.toNanos(agoMillis);
+      if (agoMillis >= 0 && left > 0) {
+        avoid(last.what(), left);
+      }
+    }
   }
 
   private static List<Marker> decode(byte @Nullable [] state) {
@@ -84,13 +103,24 @@ final class Link {
 
   /** Ends a meeting in which nothing has happened since then. */
   void dropIfSilent(long sinceNanos) {
-    Meeting current;
-    synchronized (this) {
-      current = meeting;
-    }
+    Meeting current = meeting();
     if (current != null && current.heardNanos() - sinceNanos < 0) {
       current.lost("the peer has been silent for too long");
     }
+  }
+
+  /** Ends a meeting in which the peer has let nothing of use happen since then. */
+  void dropIfStalled(long sinceNanos) {
+    Meeting current = meeting();
+    if (current != null && !current.storing() && current.advancedNanos() - sinceNanos < 0) {
+      current.refuse(
+          new HoldfastException(
+              ErrorCode.BUSY, "nothing of use has happened in this round for too long", 200));
+    }
+  }
+
+  private synchronized @Nullable Meeting meeting() {
+    return meeting;
   }
 
   /** Asks for a meeting no later than then, unless the peer is being left alone. */
@@ -134,11 +164,20 @@ final class Link {
     return ++failures;
   }
 
-  synchronized void lied(String evidence, long dueNext) {
+  synchronized void lied(String evidence) {
     meeting = null;
+    avoid(evidence, LIAR_NANOS);
+  }
+
+  private synchronized void avoid(String evidence, long nanos) {
     liar = true;
     trouble = evidence;
-    dueNanos = dueNext;
+    dueNanos = System.nanoTime() + nanos;
+  }
+
+  /** How long the peer is still avoided, since it lied; in nanoseconds, 0 when it is not. */
+  synchronized long avoidedNanos(long nowNanos) {
+    return liar ? Math.max(0, dueNanos - nowNanos) : 0;
   }
 
   /** What a client is told of the peer. */

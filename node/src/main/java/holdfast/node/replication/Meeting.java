@@ -30,12 +30,17 @@ import org.slf4j.LoggerFactory;
  * Drives one side of a round over one stream: brings it messages and the store's word, performs its
  * effects in order. What happens to the machine happens in one thread at a time.
  */
-final class Meeting {
+final class Meeting implements HeldBytes.Holder {
   private static final Logger LOG = LoggerFactory.getLogger(Meeting.class);
   private static final long BUSY_MILLIS = 20;
 
-  /** Inputs that wait for the machine; more mean a peer that floods. */
-  private static final int QUEUED = 4096;
+  /** Bytes, and inputs, that wait for the machine while more is asked for from the peer. */
+  private static final int AHEAD_BYTES = 1 << 20;
+
+  private static final int AHEAD = 64;
+
+  /** Bytes that wait to be durable while more is asked for from the peer. */
+  private static final long STORING_BYTES = 16 << 20;
 
   /** Hears how a meeting ended; exactly one of these is called, once. */
   interface Ending {
@@ -52,6 +57,7 @@ final class Meeting {
   private final Executor executor;
   private final ScheduledExecutorService timer;
   private final Ending ending;
+  private final HeldBytes heldBytes;
   private final Frames frames = new Frames();
   private final ArrayDeque<Input> inputs = new ArrayDeque<>();
   private final ArrayDeque<Effect.Store> toStore = new ArrayDeque<>();
@@ -59,8 +65,26 @@ final class Meeting {
   private @Nullable CallStreamObserver<Frame> out;
   private @Nullable String leaving;
   private volatile long heardNanos = System.nanoTime();
+  private volatile long advancedNanos = System.nanoTime();
+  private long advanced;
   private boolean running;
   private boolean ended;
+
+  // What is held of what the peer has sent.
+  private int gatheredBytes;
+  private long queuedBytes;
+  private long roundBytes;
+  private long storingBytes;
+  private int storing;
+
+  /** Whether the peer may not send its next frame yet. */
+  private boolean heldBack;
+
+  /** Whether it is about to end, since there is no room for it. */
+  private boolean givesWay;
+
+  /** Whether nothing is to be said any more; guarded by the stream. */
+  private boolean silent;
 
   Meeting(
       CapsuleStore store,
@@ -68,18 +92,22 @@ final class Meeting {
       Round round,
       Executor executor,
       ScheduledExecutorService timer,
+      HeldBytes heldBytes,
       Ending ending) {
     this.store = store;
     this.capsule = capsule;
     this.round = round;
     this.executor = executor;
     this.timer = timer;
+    this.heldBytes = heldBytes;
     this.ending = ending;
   }
 
+  /** Begins; frames of the peer come only from here on, one for each that was asked for. */
   void begin(CallStreamObserver<Frame> stream) {
     out = stream;
     input(new Input.Begin());
+    stream.request(1);
   }
 
   Progress progress() {
@@ -93,12 +121,44 @@ final class Meeting {
       return;
     }
     try {
+      heardNanos = System.nanoTime();
       byte[] message = frames.take(frame);
+      synchronized (this) {
+        heldBack = true;
+        gatheredBytes = frames.gatheredBytes();
+      }
       if (message != null) {
         input(new Input.Received(message));
       }
+      account();
     } catch (HoldfastException e) {
       refuse(e);
+    }
+  }
+
+  /** Notes what is held, and asks for the next frame if there is room for it. */
+  private void account() {
+    CallStreamObserver<Frame> ready = null;
+    synchronized (heldBytes) {
+      long all;
+      synchronized (this) {
+        all = ended || givesWay ? 0 : gatheredBytes + queuedBytes + roundBytes + storingBytes;
+      }
+      heldBytes.set(this, all);
+    }
+    synchronized (this) {
+      if (!ended
+          && !givesWay
+          && heldBack
+          && queuedBytes <= AHEAD_BYTES
+          && inputs.size() <= AHEAD
+          && storingBytes <= STORING_BYTES) {
+        heldBack = false;
+        ready = out;
+      }
+    }
+    if (ready != null) {
+      ready.request(1);
     }
   }
 
@@ -118,6 +178,28 @@ final class Meeting {
     return heardNanos;
   }
 
+  @Override
+  public long advancedNanos() {
+    return advancedNanos;
+  }
+
+  @Override
+  public void giveWay() {
+    synchronized (this) {
+      givesWay = true;
+    }
+    // Not on the thread of another round, and under no lock of its.
+    executor.execute(() ->
+        refuse(
+            new HoldfastException(
+                ErrorCode.BUSY, "peers have sent more than this server has room for", 200)));
+  }
+
+  /** Whether something of the peer's is being stored: that takes as long as it takes. */
+  synchronized boolean storing() {
+    return storing > 0;
+  }
+
   /** The stream broke, or the peer will not meet. */
   void lost(String reason) {
     if (end()) {
@@ -128,12 +210,16 @@ final class Meeting {
   /** Ends the meeting, telling the peer why. */
   void refuse(HoldfastException reason) {
     if (end()) {
+      // First what this means here, so that a peer that calls again at once finds it so.
+      ending.failed(String.valueOf(reason.getMessage()));
       CallStreamObserver<Frame> stream = out;
       if (stream != null) {
-        stream.onNext(error(reason));
-        stream.onCompleted();
+        synchronized (stream) {
+          silent = true;
+          stream.onNext(error(reason));
+          stream.onCompleted();
+        }
       }
-      ending.failed(String.valueOf(reason.getMessage()));
     }
   }
 
@@ -146,37 +232,38 @@ final class Meeting {
         .build();
   }
 
-  private synchronized boolean end() {
-    boolean first = !ended;
-    ended = true;
-    inputs.clear();
-    ScheduledFuture<?> waiting = retry;
-    if (waiting != null) {
-      waiting.cancel(false);
+  private boolean end() {
+    boolean first;
+    synchronized (this) {
+      first = !ended;
+      ended = true;
+      inputs.clear();
+      ScheduledFuture<?> waiting = retry;
+      if (waiting != null) {
+        waiting.cancel(false);
+      }
     }
+    account();
     return first;
   }
 
   private void input(Input input) {
-    boolean floods;
     synchronized (this) {
       if (ended) {
         return;
       }
-      floods = inputs.size() >= QUEUED;
-      if (!floods) {
-        inputs.add(input);
-        if (running) {
-          return;
-        }
-        running = true;
+      inputs.add(input);
+      queuedBytes += bytes(input);
+      if (running) {
+        return;
       }
+      running = true;
     }
-    if (floods) {
-      refuse(new HoldfastException(ErrorCode.TOO_LARGE, "the peer sends more than was asked for"));
-    } else {
-      executor.execute(this::run);
-    }
+    executor.execute(this::run);
+  }
+
+  private static long bytes(Input input) {
+    return input instanceof Input.Received received ? received.message().length : 0;
   }
 
   private void run() {
@@ -201,7 +288,21 @@ final class Meeting {
         LOG.error("a round about capsule {} failed", capsule.name().brief(), e);
         refuse(new HoldfastException(ErrorCode.INTERNAL, "the round failed here", e));
       }
+      stepped(input);
     }
+  }
+
+  private void stepped(Input input) {
+    long now = round.advanced();
+    if (now != advanced) {
+      advanced = now;
+      advancedNanos = System.nanoTime();
+    }
+    synchronized (this) {
+      queuedBytes -= bytes(input);
+      roundBytes = round.heldBytes();
+    }
+    account();
   }
 
   private synchronized @Nullable Input next() {
@@ -216,8 +317,18 @@ final class Meeting {
       throw new AssertionError("a meeting begins before anything happens");
     }
     switch (effect) {
-      case Effect.Send send -> Frames.split(send.message(), stream::onNext);
+      case Effect.Send send -> {
+        synchronized (stream) {
+          if (!silent) {
+            Frames.split(send.message(), stream::onNext);
+          }
+        }
+      }
       case Effect.Store one -> {
+        synchronized (this) {
+          storing++;
+          storingBytes += bytes(one);
+        }
         synchronized (toStore) {
           toStore.add(one);
         }
@@ -225,23 +336,41 @@ final class Meeting {
       }
       case Effect.Finished finished -> {
         if (end()) {
-          stream.onCompleted();
           ending.finished(finished.marker(), finished.progress());
+          complete(stream);
         }
       }
       case Effect.Lied lied -> {
         if (end()) {
-          stream.onCompleted();
           ending.lied(lied.evidence());
+          complete(stream);
         }
       }
       case Effect.GaveUp gaveUp -> {
         if (end()) {
-          stream.onCompleted();
           ending.failed(gaveUp.reason());
+          complete(stream);
         }
       }
     }
+  }
+
+  private void complete(CallStreamObserver<Frame> stream) {
+    synchronized (stream) {
+      silent = true;
+      stream.onCompleted();
+    }
+  }
+
+  /** What became of something that was to be stored; it is held no more. */
+  private void stored(Effect.Store one, Input outcome) {
+    advancedNanos = System.nanoTime();
+    synchronized (this) {
+      storing--;
+      storingBytes -= bytes(one);
+    }
+    input(outcome);
+    account();
   }
 
   /** Hands over what is to be stored, in order; waits while the store is busy. */
@@ -263,7 +392,7 @@ final class Meeting {
                     () -> executor.execute(this::submitAll), BUSY_MILLIS, TimeUnit.MILLISECONDS);
             return;
           }
-          input(new Input.NotStored(first.ticket(), String.valueOf(e.getMessage())));
+          stored(first, new Input.NotStored(first.ticket(), String.valueOf(e.getMessage())));
         }
         toStore.remove();
       }
@@ -284,12 +413,10 @@ final class Meeting {
   }
 
   private final class Completion implements StoreBatch.Completion {
-    private final int ticket;
-    private final List<Record> records;
+    private final Effect.Store one;
 
-    Completion(Effect.Store stored) {
-      this.ticket = stored.ticket();
-      this.records = stored.records();
+    Completion(Effect.Store one) {
+      this.one = one;
     }
 
     @Override
@@ -300,16 +427,16 @@ final class Meeting {
       if (capsule.wantsCopies()) {
         executor.execute(this::mend);
       } else {
-        input(new Input.Stored(ticket));
+        stored(one, new Input.Stored(one.ticket()));
       }
     }
 
     /** Puts what came in the place of what is damaged here; signatures were stored anew before. */
     private void mend() {
       try {
-        List<Record> wanted = records.stream().filter(Meeting.this::wanted).toList();
+        List<Record> wanted = one.records().stream().filter(Meeting.this::wanted).toList();
         if (wanted.isEmpty()) {
-          input(new Input.Stored(ticket));
+          stored(one, new Input.Stored(one.ticket()));
           return;
         }
         int intact = store.repair(capsule, wanted);
@@ -318,15 +445,15 @@ final class Meeting {
             intact,
             wanted.size(),
             capsule.name().brief());
-        store.whenSynced(() -> input(new Input.Stored(ticket)));
+        store.whenSynced(() -> stored(one, new Input.Stored(one.ticket())));
       } catch (HoldfastException | ProofException e) {
-        input(new Input.NotStored(ticket, String.valueOf(e.getMessage())));
+        stored(one, new Input.NotStored(one.ticket(), String.valueOf(e.getMessage())));
       }
     }
 
     @Override
     public void failed(HoldfastException reason) {
-      input(new Input.NotStored(ticket, String.valueOf(reason.getMessage())));
+      stored(one, new Input.NotStored(one.ticket(), String.valueOf(reason.getMessage())));
     }
   }
 }

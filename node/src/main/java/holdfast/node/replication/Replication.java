@@ -34,7 +34,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,7 +47,6 @@ public final class Replication extends PeersGrpc.PeersImplBase
   private static final Logger LOG = LoggerFactory.getLogger(Replication.class);
   private static final long TICK_MILLIS = 20;
   private static final long NEWS_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
-  private static final long LIAR_NANOS = TimeUnit.MINUTES.toNanos(10);
   private static final long SILENCE_NANOS = TimeUnit.SECONDS.toNanos(60);
   private static final int MOST_FAILURES = 6;
 
@@ -65,7 +63,9 @@ public final class Replication extends PeersGrpc.PeersImplBase
   private final Map<Hash, Map<VerifyKey, Link>> links = new ConcurrentHashMap<>();
   private final Map<Hash, Statement.Placement> placed = new ConcurrentHashMap<>();
   private final Map<VerifyKey, Connection> connections = new ConcurrentHashMap<>();
-  private final AtomicInteger meetings = new AtomicInteger();
+  private final Slots opened;
+  private final Slots answered;
+  private final HeldBytes heldBytes;
   private volatile @Nullable ScheduledFuture<?> ticking;
   private volatile boolean closed;
 
@@ -88,6 +88,9 @@ public final class Replication extends PeersGrpc.PeersImplBase
     this.directory = directory;
     this.liars = liars;
     this.workers = workers;
+    this.opened = new Slots(options.meetings());
+    this.answered = new Slots(options.meetings());
+    this.heldBytes = new HeldBytes(options.heldBytes());
   }
 
   /** Looks up all capsules and begins to meet. */
@@ -117,7 +120,10 @@ public final class Replication extends PeersGrpc.PeersImplBase
         links.computeIfAbsent(capsule.name(), none -> new ConcurrentHashMap<>());
     for (Member member : members) {
       if (!member.identity().equals(self)) {
-        Link link = known.computeIfAbsent(member.identity(), none -> new Link(capsule, member));
+        Link link =
+            known.computeIfAbsent(
+                member.identity(),
+                none -> new Link(capsule, member, liars.of(capsule.name(), member.identity())));
         link.member = member;
         link.stays = placement == null || placement.names(member.identity());
       }
@@ -158,6 +164,11 @@ public final class Replication extends PeersGrpc.PeersImplBase
           });
     }
     return peers;
+  }
+
+  /** Bytes of what peers have sent and that is not stored yet. */
+  public long heldBytes() {
+    return heldBytes.all();
   }
 
   /** What peers did that was false, of all capsules. */
@@ -230,7 +241,8 @@ public final class Replication extends PeersGrpc.PeersImplBase
       for (Map<VerifyKey, Link> ofCapsule : links.values()) {
         for (Link link : ofCapsule.values()) {
           link.dropIfSilent(now - SILENCE_NANOS);
-          if (meetings.get() < options.meetings() && link.due(now)) {
+          link.dropIfStalled(now - TimeUnit.MILLISECONDS.toNanos(options.patienceMillis()));
+          if (link.due(now)) {
             meet(link);
           }
         }
@@ -259,32 +271,24 @@ public final class Replication extends PeersGrpc.PeersImplBase
     if (capsule == null) {
       return;
     }
-    Meeting meeting = meeting(link, capsule, true);
-    if (!link.take(meeting)) {
+    Slots slots = opened;
+    if (!slots.take(link.member.identity())) {
       return;
     }
-    meetings.incrementAndGet();
-    Connection connection = connection(link.member);
-    ClientCallStreamObserver<Frame> out =
-        connection.openRound(
-            new StreamObserver<>() {
-              @Override
-              public void onNext(Frame frame) {
-                meeting.frame(frame);
-              }
-
-              @Override
-              public void onError(Throwable failure) {
-                meeting.lost(String.valueOf(connection.explain(failure).getMessage()));
-              }
-
-              @Override
-              public void onCompleted() {
-                meeting.leaves("the peer ended the round");
-              }
-            });
-    out.onNext(Frame.newBuilder().setMeeting(directory.introduce(capsule)).build());
-    meeting.begin(out);
+    Meeting meeting = meeting(link, capsule, true);
+    if (!link.take(meeting)) {
+      slots.free(link.member.identity());
+      return;
+    }
+    try {
+      Connection connection = connection(link.member);
+      ClientCallStreamObserver<Frame> out = connection.openRound(new Opened(meeting, connection));
+      out.onNext(Frame.newBuilder().setMeeting(directory.introduce(capsule)).build());
+      meeting.begin(out);
+    } catch (RuntimeException e) {
+      LOG.error("a round could not be opened", e);
+      meeting.lost("it could not be opened: " + e.getMessage());
+    }
   }
 
   private Meeting meeting(Link link, StoredCapsule capsule, boolean initiator) {
@@ -295,27 +299,31 @@ public final class Replication extends PeersGrpc.PeersImplBase
     List<Marker> markers = everything ? List.of() : link.markers();
     Round round =
         new Round(new StoredReplica(capsule), initiator, options.round(), markers, salt());
-    return new Meeting(store, capsule, round, workers, timer, new Ended(link, capsule));
+    Slots slots = initiator ? opened : answered;
+    return new Meeting(
+        store, capsule, round, workers, timer, heldBytes, new Ended(link, capsule, slots));
   }
 
   private final class Ended implements Meeting.Ending {
     private final Link link;
     private final StoredCapsule capsule;
+    private final Slots slots;
 
-    Ended(Link link, StoredCapsule capsule) {
+    Ended(Link link, StoredCapsule capsule, Slots slots) {
       this.link = link;
       this.capsule = capsule;
+      this.slots = slots;
     }
 
     @Override
     public void finished(Marker marker, Progress progress) {
-      meetings.decrementAndGet();
+      slots.free(link.member.identity());
       link.finished(capsule, marker, progress, next());
     }
 
     @Override
     public void lied(ProofException evidence) {
-      meetings.decrementAndGet();
+      slots.free(link.member.identity());
       LOG.error(
           "peer {} sent what is false about capsule {}: {}",
           link.member.identity(),
@@ -326,13 +334,12 @@ public final class Replication extends PeersGrpc.PeersImplBase
           link.capsule,
           link.member.identity(),
           evidence.violation() + ": " + evidence.getMessage());
-      link.lied(
-          evidence.violation() + ": " + evidence.getMessage(), System.nanoTime() + LIAR_NANOS);
+      link.lied(evidence.violation() + ": " + evidence.getMessage());
     }
 
     @Override
     public void failed(String reason) {
-      meetings.decrementAndGet();
+      slots.free(link.member.identity());
       int failures = Math.min(MOST_FAILURES, link.failed(reason));
       LOG.debug("no round with {}: {}", link.member.identity(), reason);
       long period = TimeUnit.MILLISECONDS.toNanos(options.retryMillis()) << failures;
@@ -362,6 +369,9 @@ public final class Replication extends PeersGrpc.PeersImplBase
       this.out = out;
       inbound.onOverflow(() -> workers.execute(this::overflow));
       out.setOnCancelHandler(() -> lost("the peer went away"));
+      // The meeting asks for each frame when it has room for it; the first is asked for here.
+      out.disableAutoRequest();
+      out.request(1);
     }
 
     @Override
@@ -414,8 +424,8 @@ public final class Replication extends PeersGrpc.PeersImplBase
         throw new HoldfastException(
             ErrorCode.DENIED, "rounds are held with servers that show their identity");
       }
-      if (closed || meetings.get() >= 2 * options.meetings()) {
-        throw new HoldfastException(ErrorCode.BUSY, "this server meets enough others now", 200);
+      if (closed) {
+        throw new HoldfastException(ErrorCode.BUSY, "this server is stopping", 200);
       }
       Hash name = Hash.of(frame.getMeeting().getCapsule().toByteArray());
       StoredCapsule capsule = store.capsule(name);
@@ -431,11 +441,23 @@ public final class Replication extends PeersGrpc.PeersImplBase
         throw new HoldfastException(
             ErrorCode.DENIED, "no placement here says that both servers keep this capsule");
       }
+      long avoided = link.avoidedNanos(System.nanoTime());
+      if (avoided > 0) {
+        throw new HoldfastException(
+            ErrorCode.DENIED,
+            "this server avoids whoever sent what is false, for "
+                + TimeUnit.NANOSECONDS.toSeconds(avoided)
+                + " more seconds");
+      }
+      if (!answered.take(who)) {
+        throw new HoldfastException(
+            ErrorCode.BUSY, "this server holds enough rounds with this peer now", 200);
+      }
       Meeting made = meeting(link, capsule, false);
       if (!link.take(made)) {
+        answered.free(who);
         throw new HoldfastException(ErrorCode.BUSY, "a round with this peer is under way", 50);
       }
-      meetings.incrementAndGet();
       meeting = made;
       made.begin(out);
     }

@@ -1,0 +1,61 @@
+package holdfast.node.replication;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What peers have sent and is not stored yet has one bound for all. */
+class HeldBytesTest {
+  private final List<String> ended = new ArrayList<>();
+  private final HeldBytes held = new HeldBytes(1000);
+
+  private HeldBytes.Holder round(String name, long secondsSinceAdvance) {
+    long advanced = System.nanoTime() - secondsSinceAdvance * 1_000_000_000L;
+    return new HeldBytes.Holder() {
+      @Override
+      public long advancedNanos() {
+        return advanced;
+      }
+
+      @Override
+      public void giveWay() {
+        ended.add(name);
+      }
+    };
+  }
+
+  @Test
+  void whoHoldsMuchForLongGivesWay() {
+    HeldBytes.Holder hoarder = round("hoarder", 60);
+    HeldBytes.Holder busy = round("busy", 1);
+    HeldBytes.Holder small = round("small", 60);
+    held.set(hoarder, 400);
+    held.set(small, 10);
+    held.set(busy, 500);
+    assertThat(ended).isEmpty();
+    held.set(busy, 700);
+    assertThat(ended).containsExactly("hoarder");
+    assertThat(held.all()).isEqualTo(710);
+  }
+
+  @Test
+  void asManyGiveWayAsItTakes() {
+    for (int i = 0; i < 9; i++) {
+      held.set(round("hoarder " + i, 60), 100);
+    }
+    held.set(round("busy", 0), 600);
+    assertThat(ended).hasSize(5).doesNotContain("busy");
+    assertThat(held.all()).isEqualTo(1000);
+  }
+
+  @Test
+  void oneThatIsAloneGoesOn() {
+    HeldBytes.Holder alone = round("alone", 60);
+    held.set(alone, 5000);
+    assertThat(ended).isEmpty();
+    held.set(alone, 0);
+    assertThat(held.all()).isZero();
+  }
+}
