@@ -118,7 +118,7 @@ class HostilePeersTest {
 
   @Test
   void whoKeepsRoundsOpenKeepsOutNobodyElse() throws Exception {
-    try (NodeFixture node = node(LAZY);
+    try (NodeFixture node = node(LAZY.withMeetings(4));
         Connection hostile = as(one, node);
         Connection honest = as(other, node)) {
       List<Hash> capsules = new ArrayList<>(List.of(node.capsule));

@@ -12,7 +12,7 @@ import java.util.Map;
  */
 final class Slots {
   /** Each peer gets one part in so many of what is shared, and one at least. */
-  private static final int PARTS = 4;
+  private static final int PARTS = 2;
 
   private final int shared;
   private final Map<VerifyKey, Integer> held = new HashMap<>();

@@ -23,7 +23,7 @@ class SlotsTest {
     while (slots.take(peer(1))) {
       taken++;
     }
-    assertThat(taken).isEqualTo(2);
+    assertThat(taken).isEqualTo(4);
     assertThat(slots.take(peer(2))).isTrue();
     slots.free(peer(1));
     assertThat(slots.take(peer(1))).isTrue();
