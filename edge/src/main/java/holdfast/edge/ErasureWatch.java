@@ -28,15 +28,17 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>
  *   statement of the owner ──► 1  no record gets a time that it erases
- *                              2  a key whose last change is erased is deleted, in a leaf
- *                              3  the erased versions leave the view
- *                              4  users, enrolments, limits, last batches: leaves anew
- *                              5  a leaf that names the statement: it is settled
+ *                              2  the view goes to the disk
+ *                              3  users, enrolments, limits, last batches: leaves anew
+ *                              4  a key whose last change is erased is deleted, in a leaf
+ *                              5  the erased versions leave the view
+ *                              6  a leaf that names the statement: it is settled
  * </pre>
  *
- * <p>An edge that recovers trusts no user and no enrolment that stands before an erased leaf, since
- * that may have been their end; so it has them from step 4 only. Every step may be done twice: what
- * a crash interrupts is begun anew. docs/decisions/0011 has the reasons.
+ * <p>An edge that recovers trusts no user, no enrolment and no limit that stands before an erased
+ * leaf, since that may have been their end; so it has them from step 3 only, which is why it comes
+ * before the steps that take long. Every step may be done twice: what a crash interrupts is begun
+ * anew. docs/decisions/0011 has the reasons.
  */
 final class ErasureWatch implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ErasureWatch.class);
@@ -93,6 +95,7 @@ final class ErasureWatch implements AutoCloseable {
     while (awaitTurn()) {
       try {
         settle();
+        view.flushNowAndThen(TimeUnit.NANOSECONDS.toMillis(System.nanoTime()));
       } catch (ProofException | HoldfastException | Problem e) {
         closeReaders();
         LOG.warn("erasures are not followed yet: {}", e.getMessage());
@@ -127,6 +130,12 @@ final class ErasureWatch implements AutoCloseable {
     if (fresh.isEmpty()) {
       return;
     }
+    // What is in the view need not be read again, when some of it is erased.
+    view.table.flush();
+    restate(List.copyOf(view.users.keySet()), ErasureWatch::userAgain);
+    restate(devices(), ErasureWatch::deviceAgain);
+    restate(List.copyOf(view.spaces.keySet()), Flush::limitsNow);
+    restate(view.lastTaken(), (flush, taken) -> taken);
     List<ViewKeys.VersionOf> erased = erased(fresh);
     for (int i = 0; i < erased.size(); i += DROPPED_AT_ONCE) {
       List<ViewKeys.VersionOf> some =
@@ -134,25 +143,6 @@ final class ErasureWatch implements AutoCloseable {
       write(some, flush -> List.of(), some.size());
     }
     view.compact();
-    restate(
-        List.copyOf(view.users.keySet()),
-        (flush, name) -> {
-          EdgeLeaf.User now = flush.userNow(name);
-          return now == null
-              ? null
-              : new EdgeLeaf.User(flush.timeMillis(), "", name, now.passwordHash(), now.grants());
-        });
-    restate(
-        devices(),
-        (flush, name) -> {
-          EdgeLeaf.Device now = flush.deviceNow(name);
-          return now == null
-              ? null
-              : new EdgeLeaf.Device(
-                  flush.timeMillis(), now.user(), name, now.key(), now.signature(), now.enrolled());
-        });
-    restate(List.copyOf(view.spaces.keySet()), Flush::limitsNow);
-    restate(view.lastTaken(), (flush, taken) -> taken);
     restate(fresh, (flush, erasure) -> new EdgeLeaf.Settled(erasure.name()));
     fresh.forEach(erasure -> done.add(erasure.name()));
     unsettled = 0;
@@ -160,6 +150,21 @@ final class ErasureWatch implements AutoCloseable {
         "{} erasures of the owner are followed; {} versions left the view",
         fresh.size(),
         erased.size());
+  }
+
+  static EdgeLeaf.@Nullable User userAgain(Flush flush, String name) {
+    EdgeLeaf.User now = flush.userNow(name);
+    return now == null
+        ? null
+        : new EdgeLeaf.User(flush.timeMillis(), "", name, now.passwordHash(), now.grants());
+  }
+
+  static EdgeLeaf.@Nullable Device deviceAgain(Flush flush, String name) {
+    EdgeLeaf.Device now = flush.deviceNow(name);
+    return now == null
+        ? null
+        : new EdgeLeaf.Device(
+            flush.timeMillis(), now.user(), name, now.key(), now.signature(), now.enrolled());
   }
 
   /** The owner's erasures that are not settled; none of them will meet what is written now. */

@@ -199,6 +199,7 @@ final class Flusher implements AutoCloseable {
     List<byte[]> leaves = new ArrayList<>(flush.leaves().size());
     flush.leaves().forEach(leaf -> leaves.add(leaf.encode()));
     // Commit.
+    view.tried(new View.Tried(timeMillis, flush.leaves()));
     switch (log.append(leaves, timeMillis)) {
       case EdgeLog.Appended.Synced(Hash record) -> {
         trouble = null;
@@ -208,6 +209,8 @@ final class Flusher implements AutoCloseable {
       }
       case EdgeLog.Appended.Erased(Hash record) -> {
         ViewUpdate.apply(view, record, flush.timeMillis(), log.arrival(), List.<EdgeLeaf>of());
+        // Read again it would be a record with erased leaves, behind which nobody is trusted.
+        view.table.flush();
         whenErased.run();
         Problem problem =
             new Problem(Problem.Code.BUSY, "the owner has just erased the present; try again", 1);
@@ -268,6 +271,9 @@ final class Flusher implements AutoCloseable {
             "the view does not follow from the capsule; a restart makes it anew");
       }
       behind = false;
+      // Some of what was read may have been erased meanwhile; it must not be read again.
+      view.table.flush();
+      view.tried(null);
       return true;
     } catch (HoldfastException | ProofException e) {
       LOG.warn("the view cannot be brought up to date", e);

@@ -31,6 +31,9 @@ final class View implements AutoCloseable {
   private static final long MEMTABLE_BYTES = 64L << 20;
   private static final long CACHE_BYTES = 64L << 20;
 
+  /** How much of the view a crash costs at most, in time. */
+  static final long FLUSH_MILLIS = 60_000;
+
   final DerivedTable table;
 
   /** All users, in memory: each request asks for one. */
@@ -45,6 +48,26 @@ final class View implements AutoCloseable {
   private final ReentrantLock news = new ReentrantLock();
   private final Condition changed = news.newCondition();
   private volatile Mark mark;
+
+  /** What the record holds that is written now, or may have been; null for none. */
+  private volatile @Nullable Tried tried;
+
+  /** For the thread that looks after the table. */
+  private Mark flushed;
+
+  private long flushedAtMillis;
+
+  /**
+   * A record that may have been stored.
+   *
+   * @param timeMillis its time, which no other record has
+   */
+  record Tried(long timeMillis, List<EdgeLeaf> leaves) {
+    /** Keeps the leaves as they are now. */
+    Tried {
+      leaves = List.copyOf(leaves);
+    }
+  }
 
   /**
    * How far the view has come.
@@ -135,6 +158,7 @@ final class View implements AutoCloseable {
     this.table = table;
     byte[] found = table.get(ViewKeys.MARK);
     this.mark = found == null ? Mark.START : Mark.decode(found);
+    this.flushed = mark;
     List<ProofException> bad = new ArrayList<>();
     table.scan(
         ViewKeys.first('u'),
@@ -384,6 +408,33 @@ final class View implements AutoCloseable {
       return mark.number() > number;
     } finally {
       news.unlock();
+    }
+  }
+
+  /** Remembers what a record is to hold, until the view has it; null for none. */
+  void tried(@Nullable Tried record) {
+    tried = record;
+  }
+
+  /** What the record of this time was to hold, if it is the one that was tried last. */
+  @Nullable Tried tried(long timeMillis) {
+    Tried known = tried;
+    return known != null && known.timeMillis() == timeMillis ? known : null;
+  }
+
+  /**
+   * Brings the view to the disk when the last time is a minute ago. What an edge that was killed
+   * reads again is short, then: an owner may have erased some of it meanwhile, and what it cannot
+   * read it takes for the worst.
+   *
+   * @param nowMillis milliseconds that only go forward
+   */
+  void flushNowAndThen(long nowMillis) {
+    Mark now = mark;
+    if (!now.equals(flushed) && nowMillis - flushedAtMillis >= FLUSH_MILLIS) {
+      table.flush();
+      flushed = now;
+      flushedAtMillis = nowMillis;
     }
   }
 

@@ -140,13 +140,18 @@ final class ViewUpdate {
   private List<Effect> effects(List<? extends @Nullable EdgeLeaf> leaves) {
     List<Effect> effects = new ArrayList<>(leaves.size());
     int passed = 0;
+    View.Tried tried = view.tried(timeMillis);
     for (int i = 0; i < leaves.size(); i++) {
       EdgeLeaf leaf = leaves.get(i);
       Effect effect = Effect.NONE;
       switch (leaf) {
         case null -> {
           passed = Math.max(0, passed - 1);
-          withdraw();
+          if (tried != null && tried.leaves().size() == leaves.size()) {
+            known(tried.leaves().get(i));
+          } else {
+            withdraw();
+          }
         }
         case EdgeLeaf.Change change -> {
           if (passed > 0) {
@@ -170,15 +175,7 @@ final class ViewUpdate {
           effect = new Effect(true, false);
         }
         case EdgeLeaf.SpaceLimits limits -> {
-          View.SpaceState now = space(limits.space());
-          spaces.put(
-              limits.space(),
-              new View.SpaceState(
-                  now.keys(),
-                  now.bytes(),
-                  now.last(),
-                  limits.quotaBytes(),
-                  limits.retentionMillis()));
+          limit(limits.space(), limits.quotaBytes(), limits.retentionMillis());
           effect = new Effect(true, false);
         }
         case EdgeLeaf.LastTaken last -> restate(last);
@@ -203,11 +200,44 @@ final class ViewUpdate {
     devices.put(device.name(), device);
   }
 
+  private void limit(String space, long quotaBytes, long retentionMillis) {
+    View.SpaceState now = space(space);
+    spaces.put(
+        space,
+        new View.SpaceState(now.keys(), now.bytes(), now.last(), quotaBytes, retentionMillis));
+  }
+
   /**
-   * A leaf was erased, and may have been the one that took a right away: no user and no enrolment
-   * from before it holds, unless it is stated again after it.
+   * A leaf was erased before its effect was known, and this edge knows what it held: what it says
+   * of users, devices and limits holds, and will be said again. Of values nothing holds.
+   */
+  private void known(EdgeLeaf erased) {
+    switch (erased) {
+      case EdgeLeaf.User user -> put(user);
+      case EdgeLeaf.Device device -> put(device);
+      case EdgeLeaf.SpaceLimits limits ->
+          limit(limits.space(), limits.quotaBytes(), limits.retentionMillis());
+      case EdgeLeaf.Change _,
+          EdgeLeaf.DeviceBatch _,
+          EdgeLeaf.Answered _,
+          EdgeLeaf.LastTaken _,
+          EdgeLeaf.Settled _ -> {}
+    }
+  }
+
+  /**
+   * A leaf was erased, and may have been the one that took a right away, or lifted a limit: no
+   * user, no enrolment and no limit from before it holds, unless it is stated again after it.
    */
   private void withdraw() {
+    Set<String> limited = new HashSet<>(view.spaces.keySet());
+    limited.addAll(spaces.keySet());
+    for (String name : limited) {
+      View.SpaceState now = space(name);
+      if (now.quotaBytes() != 0 || now.retentionMillis() != 0) {
+        limit(name, 0, 0);
+      }
+    }
     Set<String> known = new HashSet<>(view.users.keySet());
     known.addAll(users.keySet());
     for (String name : known) {

@@ -10,6 +10,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
 
 /** A capsule in memory that fails as it is told. */
 final class FaultyLog implements EdgeLog {
@@ -19,7 +20,12 @@ final class FaultyLog implements EdgeLog {
   /** Appends wait here while a test holds it. */
   final Semaphore gate = new Semaphore(1);
 
-  private record Written(Hash name, long timeMillis, List<byte[]> leaves) {}
+  /** A record; a leaf that was erased has no bytes. */
+  private record Written(Hash name, long timeMillis, List<byte[]> leaves) {
+    Written erased() {
+      return new Written(name, timeMillis, leaves.stream().map(leaf -> new byte[0]).toList());
+    }
+  }
 
   /** What happens to an append. */
   enum Fault {
@@ -29,7 +35,14 @@ final class FaultyLog implements EdgeLog {
     /** The answer is lost; it is stored. */
     LOST_BUT_DONE,
     /** The answer is lost; it is not stored. */
-    LOST_AND_NOT_DONE
+    LOST_AND_NOT_DONE,
+    /** It is stored without its leaves: the owner had erased the time. */
+    ERASED
+  }
+
+  /** The owner erases all leaves that are stored. */
+  synchronized void erase() {
+    written.replaceAll(one -> one.erased());
   }
 
   /** What becomes of the next appends; none of it of those after. */
@@ -49,11 +62,15 @@ final class FaultyLog implements EdgeLog {
               .hash(
                   Domain.RECORD,
                   ("record " + written.size()).getBytes(java.nio.charset.StandardCharsets.UTF_8));
-      if (fault == Fault.NONE || fault == Fault.LOST_BUT_DONE) {
-        written.add(new Written(name, timeMillis, leaves));
+      Written record = new Written(name, timeMillis, leaves);
+      switch (fault) {
+        case NONE, LOST_BUT_DONE -> written.add(record);
+        case ERASED -> written.add(record.erased());
+        case DISK_FULL, LOST_AND_NOT_DONE -> {}
       }
       return switch (fault) {
         case NONE -> new Appended.Synced(name);
+        case ERASED -> new Appended.Erased(name);
         case DISK_FULL ->
             new Appended.Refused(new HoldfastException(ErrorCode.DISK_FULL, "the disk is full"));
         case LOST_BUT_DONE, LOST_AND_NOT_DONE ->
@@ -76,9 +93,9 @@ final class FaultyLog implements EdgeLog {
       }
     }
     for (Written one : written.subList(from, written.size())) {
-      List<EdgeLeaf> leaves = new ArrayList<>();
+      List<@Nullable EdgeLeaf> leaves = new ArrayList<>();
       for (byte[] leaf : one.leaves()) {
-        leaves.add(EdgeLeaf.decode(leaf));
+        leaves.add(leaf.length == 0 ? null : EdgeLeaf.decode(leaf));
       }
       ViewUpdate.apply(view, one.name(), one.timeMillis(), 0, leaves);
     }

@@ -328,4 +328,55 @@ class FlusherTest {
     flusher.submit(new Task.DeviceWrite(ticket, "ann", "sensor", batch, 100));
     Objects.requireNonNull(ticket.await(60_000));
   }
+
+  // ---- What was erased before the view had it
+  // ----------------------------------------------------
+
+  private static EdgeLeaf.User user(String name) {
+    return new EdgeLeaf.User(0, "", name, "hash", List.of());
+  }
+
+  /** The record was stored, nobody knew, and then the owner erased it. */
+  @Test
+  void anErasureWhileTheViewIsBehindCostsNoUsersAndNoLimits() {
+    administer(user("ann"));
+    administer(new EdgeLeaf.SpaceLimits(0, "", "home", 100, 0));
+    log.next(FaultyLog.Fault.LOST_BUT_DONE);
+    assertThat(refused(null, put("a", "secret"))).isEqualTo(Problem.Code.UNKNOWN);
+    log.erase();
+    write(null, put("b", "1"));
+    assertThat(view.users).containsOnlyKeys("ann");
+    assertThat(view.space("home").quotaBytes()).isEqualTo(100);
+    assertThat(value("a")).isEmpty();
+    assertThat(value("b")).isEqualTo("1");
+  }
+
+  /** If what was erased ended a user, the user is gone. */
+  @Test
+  void aRemovalThatWasErasedWhileTheViewIsBehindHolds() {
+    administer(user("ann"));
+    administer(user("eve"));
+    log.next(FaultyLog.Fault.LOST_BUT_DONE);
+    assertThat(
+            catchThrowableOfType(
+                    Problem.class, () -> administer(new EdgeLeaf.User(0, "", "eve", "", List.of())))
+                .code())
+        .isEqualTo(Problem.Code.UNKNOWN);
+    log.erase();
+    write(null, put("b", "1"));
+    assertThat(view.users).containsOnlyKeys("ann");
+  }
+
+  /** Its leaves are erased, and nothing else would be known of them when they are read again. */
+  @Test
+  void anEdgeThatIsKilledAfterItWroteIntoAnErasedTimeKeepsItsUsers() throws Exception {
+    administer(user("ann"));
+    log.next(FaultyLog.Fault.ERASED);
+    assertThat(refused(null, put("a", "1"))).isEqualTo(Problem.Code.BUSY);
+    Site.copy(folder.resolve("view"), folder.resolve("killed"));
+    try (View killed = View.open(folder.resolve("killed"))) {
+      assertThat(log.catchUp(killed)).isTrue();
+      assertThat(killed.users).containsOnlyKeys("ann");
+    }
+  }
 }
