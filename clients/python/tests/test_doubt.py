@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 from holdfast_device import format as fmt
+from holdfast_device import entries, folder, rewriting, scan
 from holdfast_device import queue as q
 from tests.reference import ReferenceEdge
 
@@ -94,8 +95,9 @@ class DoubtTest(unittest.TestCase):
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)
         self.faulty = FaultyOs()
-        q.os = self.faulty
-        self.addCleanup(setattr, q, "os", os)
+        for module in (q, folder, rewriting, scan):
+            module.os = self.faulty
+            self.addCleanup(setattr, module, "os", os)
 
     def open(self, path):
         options = q.Options(syncing=q.NONE, overflow=q.REFUSE)
@@ -123,7 +125,7 @@ class DoubtTest(unittest.TestCase):
         if way == "headless":
             data = data[:40] + bytes([data[40] ^ 1]) + data[41:]
         elif way != "renewed":
-            data = data[: q.HEADER_SIZE + 10]
+            data = data[: entries.HEADER_SIZE + 10]
         with open(name, "wb") as out:
             out.write(data)
         return edge

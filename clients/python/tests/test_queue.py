@@ -8,6 +8,7 @@ import threading
 import unittest
 
 from holdfast_device import format as fmt
+from holdfast_device import entries as e
 from holdfast_device import queue as q
 from tests.reference import ReferenceEdge
 
@@ -231,7 +232,7 @@ class QueueTest(unittest.TestCase):
         self.queue = None
         with open(os.path.join(self.folder, "queue"), "rb") as source:
             whole = source.read()
-        for at in range(q.HEADER_SIZE, len(whole), 7):
+        for at in range(e.HEADER_SIZE, len(whole), 7):
             self.bent(whole[:at], first, second, True)
         for at in range(0, len(whole), 7):
             self.bent(
@@ -243,10 +244,10 @@ class QueueTest(unittest.TestCase):
         operations = [
             fmt.Operation(n, 5, fmt.PUT, "home", "evil", "", b"1").encode() for n in (2, 3, 4)
         ]
-        entries = [q.entry(salt, q.OPERATION, one) for one in operations]
-        entries.append(q.entry(salt, q.LOST, fmt.Range(fmt.EXPIRED, 2, 3).encode()))
-        entries.append(q.entry(salt, q.DONE, (1).to_bytes(8, "big")))
-        return b"".join(entries) + q.entry(salt, q.DOUBT, b"")
+        entries = [e.entry(salt, e.OPERATION, one) for one in operations]
+        entries.append(e.entry(salt, e.LOST, fmt.Range(fmt.EXPIRED, 2, 3).encode()))
+        entries.append(e.entry(salt, e.DONE, (1).to_bytes(8, "big")))
+        return b"".join(entries) + e.entry(salt, e.DOUBT, b"")
 
     def with_attack(self, knows_the_salt):
         """The file, and where the entry with the value that looks like entries begins and ends."""
@@ -318,7 +319,7 @@ class QueueTest(unittest.TestCase):
         whole, _, _ = self.with_attack(knows_the_salt=False)
         keys, _, _ = self.signed(whole[:8] + bytes(20) + whole[28:])
         self.assertEqual(keys, ["a", "value", "b"])
-        wiped = bytes(q.HEADER_SIZE) + whole[q.HEADER_SIZE :]
+        wiped = bytes(e.HEADER_SIZE) + whole[e.HEADER_SIZE :]
         keys, _, recovery = self.signed(wiped)
         self.assertEqual(keys, [])
         self.assertTrue(recovery["renewed"])
