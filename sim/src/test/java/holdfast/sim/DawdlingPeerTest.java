@@ -30,6 +30,7 @@ class DawdlingPeerTest {
   private MemoryReplica honest = new MemoryReplica(dag.metadata());
 
   private long advanced;
+  private int stores;
 
   @BeforeEach
   void fill() {
@@ -64,6 +65,7 @@ class DawdlingPeerTest {
     pairing.slowDisks = true;
     pairing.run();
     advanced = pairing.second.round.advanced();
+    stores = pairing.second.stores;
     assertThat(pairing.second.ended).hasSize(1);
     return pairing.second.ended.getFirst();
   }
@@ -183,6 +185,30 @@ class DawdlingPeerTest {
     reset();
     assertThat(ending(pushingAgain(40, 1))).isInstanceOf(Effect.Finished.class);
     assertThat(advanced).isEqualTo(plain);
+  }
+
+  /** It would be verified and written anew each time. */
+  @Test
+  void aSignatureThatIsHereIsNotStoredAgain() {
+    ending(List::of);
+    int plain = stores;
+    reset();
+    List<byte[]> held = dag.signatures().stream().map(Statement.WriterSignature::encode).toList();
+    int[] number = {0};
+    Effect end =
+        ending(message -> {
+          if (Wire.kind(message) == Wire.PUSH) {
+            number[0]++;
+          }
+          return Wire.kind(message) == Wire.PUSH_END
+              ? List.of(
+                  Wire.push(number[0]++, List.of(), held),
+                  Wire.push(number[0]++, List.of(), held),
+                  message)
+              : List.of(message);
+        });
+    assertThat(end).isInstanceOf(Effect.Finished.class);
+    assertThat(stores).isEqualTo(plain);
   }
 
   @Test

@@ -34,6 +34,7 @@ final class Pairing {
     final ArrayDeque<byte[]> inbox = new ArrayDeque<>();
     final ArrayDeque<Effect.Store> toStore = new ArrayDeque<>();
     final List<Effect> ended = new ArrayList<>();
+    int stores;
 
     Side(MemoryReplica replica, Round round) {
       this.replica = replica;
@@ -93,7 +94,10 @@ final class Pairing {
         case Effect.Send send ->
             other.inbox.addAll(
                 side == first ? tampering.apply(send.message()) : List.of(send.message()));
-        case Effect.Store store -> side.toStore.add(store);
+        case Effect.Store store -> {
+          side.stores++;
+          side.toStore.add(store);
+        }
         case Effect.Finished finished -> side.ended.add(finished);
         case Effect.Lied lied -> side.ended.add(lied);
         case Effect.GaveUp gaveUp -> side.ended.add(gaveUp);

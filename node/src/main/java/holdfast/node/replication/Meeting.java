@@ -16,9 +16,11 @@ import holdfast.sync.Round;
 import holdfast.wire.Error;
 import holdfast.wire.Frame;
 import io.grpc.stub.CallStreamObserver;
+import io.grpc.stub.ClientCallStreamObserver;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -42,6 +44,9 @@ final class Meeting implements HeldBytes.Holder {
   /** Bytes that wait to be durable while more is asked for from the peer. */
   private static final long STORING_BYTES = 16 << 20;
 
+  /** How long a peer may take to end a stream when the round is over. */
+  private static final long LINGER_SECONDS = 10;
+
   /** Hears how a meeting ended; exactly one of these is called, once. */
   interface Ending {
     void finished(Marker marker, Progress progress);
@@ -62,6 +67,7 @@ final class Meeting implements HeldBytes.Holder {
   private final ArrayDeque<Input> inputs = new ArrayDeque<>();
   private final ArrayDeque<Effect.Store> toStore = new ArrayDeque<>();
   private @Nullable ScheduledFuture<?> retry;
+  private volatile @Nullable ScheduledFuture<?> hangingUp;
   private @Nullable CallStreamObserver<Frame> out;
   private @Nullable String leaving;
   private volatile long heardNanos = System.nanoTime();
@@ -120,11 +126,19 @@ final class Meeting implements HeldBytes.Holder {
       lost(frame.getError().getMessage());
       return;
     }
+    boolean over;
+    synchronized (this) {
+      heldBack = true;
+      over = ended;
+    }
+    if (over) {
+      account();
+      return;
+    }
     try {
       heardNanos = System.nanoTime();
       byte[] message = frames.take(frame);
       synchronized (this) {
-        heldBack = true;
         gatheredBytes = frames.gatheredBytes();
       }
       if (message != null) {
@@ -147,12 +161,8 @@ final class Meeting implements HeldBytes.Holder {
       heldBytes.set(this, all);
     }
     synchronized (this) {
-      if (!ended
-          && !givesWay
-          && heldBack
-          && queuedBytes <= AHEAD_BYTES
-          && inputs.size() <= AHEAD
-          && storingBytes <= STORING_BYTES) {
+      // What still comes when it is over is thrown away: unread, it would take up the connection.
+      if (heldBack && (ended || hasRoom())) {
         heldBack = false;
         ready = out;
       }
@@ -176,6 +186,13 @@ final class Meeting implements HeldBytes.Holder {
   /** Since when nothing happened. */
   long heardNanos() {
     return heardNanos;
+  }
+
+  private boolean hasRoom() {
+    return !givesWay
+        && queuedBytes <= AHEAD_BYTES
+        && inputs.size() <= AHEAD
+        && storingBytes <= STORING_BYTES;
   }
 
   @Override
@@ -244,7 +261,24 @@ final class Meeting implements HeldBytes.Holder {
       }
     }
     account();
+    if (first) {
+      hangUp();
+    }
     return first;
+  }
+
+  /** Ends a stream that this side has opened, in a while, should the peer not do so. */
+  private void hangUp() {
+    if (out instanceof ClientCallStreamObserver<Frame> opened) {
+      try {
+        hangingUp =
+            timer.schedule(
+                () -> opened.cancel("the round is over", null), LINGER_SECONDS, TimeUnit.SECONDS);
+      } catch (RejectedExecutionException e) {
+        // This server is stopping.
+        opened.cancel("the round is over", e);
+      }
+    }
   }
 
   private void input(Input input) {
