@@ -5,6 +5,7 @@ import com.google.protobuf.UnsafeByteOperations;
 import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import holdfast.base.Limits;
+import holdfast.wire.Error;
 import holdfast.wire.Frame;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,16 @@ final class Frames {
               .setLast(to == message.length)
               .build());
     }
+  }
+
+  /** Tells the peer why a round ends. */
+  static Frame error(HoldfastException reason) {
+    return Frame.newBuilder()
+        .setError(
+            Error.newBuilder()
+                .setCode(reason.code().number())
+                .setMessage(String.valueOf(reason.getMessage())))
+        .build();
   }
 
   /** Bytes of a message that has not come whole yet. */

@@ -105,7 +105,8 @@ final class Link {
   void dropIfSilent(long sinceNanos) {
     Meeting current = meeting();
     if (current != null && current.heardNanos() - sinceNanos < 0) {
-      current.lost("the peer has been silent for too long");
+      current.refuse(
+          new HoldfastException(ErrorCode.BUSY, "the peer has been silent for too long", 200));
     }
   }
 

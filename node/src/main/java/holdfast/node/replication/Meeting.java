@@ -13,7 +13,6 @@ import holdfast.sync.Input;
 import holdfast.sync.Marker;
 import holdfast.sync.Progress;
 import holdfast.sync.Round;
-import holdfast.wire.Error;
 import holdfast.wire.Frame;
 import io.grpc.stub.CallStreamObserver;
 import io.grpc.stub.ClientCallStreamObserver;
@@ -224,6 +223,14 @@ final class Meeting implements HeldBytes.Holder {
     }
   }
 
+  /** The peer has ended the stream, or it broke: nothing has to be done for that any more. */
+  void streamEnded() {
+    ScheduledFuture<?> waiting = hangingUp;
+    if (waiting != null) {
+      waiting.cancel(false);
+    }
+  }
+
   /** Ends the meeting, telling the peer why. */
   void refuse(HoldfastException reason) {
     if (end()) {
@@ -233,20 +240,11 @@ final class Meeting implements HeldBytes.Holder {
       if (stream != null) {
         synchronized (stream) {
           silent = true;
-          stream.onNext(error(reason));
+          stream.onNext(Frames.error(reason));
           stream.onCompleted();
         }
       }
     }
-  }
-
-  static Frame error(HoldfastException reason) {
-    return Frame.newBuilder()
-        .setError(
-            Error.newBuilder()
-                .setCode(reason.code().number())
-                .setMessage(String.valueOf(reason.getMessage())))
-        .build();
   }
 
   private boolean end() {

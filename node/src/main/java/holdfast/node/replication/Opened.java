@@ -21,11 +21,13 @@ record Opened(Meeting meeting, Connection connection)
 
   @Override
   public void onError(Throwable failure) {
+    meeting.streamEnded();
     meeting.lost(String.valueOf(connection.explain(failure).getMessage()));
   }
 
   @Override
   public void onCompleted() {
+    meeting.streamEnded();
     meeting.leaves("the peer ended the round");
   }
 }

@@ -143,11 +143,8 @@ public final class Replication extends PeersGrpc.PeersImplBase
   }
 
   private void hurry(Hash capsule) {
-    Map<VerifyKey, Link> known = links.get(capsule);
-    if (known != null) {
-      long soon = System.nanoTime() + NEWS_NANOS;
-      known.values().forEach(link -> link.hurry(soon));
-    }
+    long soon = System.nanoTime() + NEWS_NANOS;
+    links.getOrDefault(capsule, Map.of()).values().forEach(link -> link.hurry(soon));
   }
 
   /** What is known of the peers of a capsule. */
@@ -268,26 +265,28 @@ public final class Replication extends PeersGrpc.PeersImplBase
 
   private void meet(Link link) {
     StoredCapsule capsule = store.capsule(link.capsule);
-    if (capsule == null) {
+    VerifyKey peer = link.member.identity();
+    if (capsule == null || !opened.take(peer)) {
       return;
     }
-    Slots slots = opened;
-    if (!slots.take(link.member.identity())) {
-      return;
-    }
-    Meeting meeting = meeting(link, capsule, true);
-    if (!link.take(meeting)) {
-      slots.free(link.member.identity());
-      return;
-    }
+    Meeting meeting = null;
     try {
+      meeting = meeting(link, capsule, true);
+      if (!link.take(meeting)) {
+        opened.free(peer);
+        return;
+      }
       Connection connection = connection(link.member);
       ClientCallStreamObserver<Frame> out = connection.openRound(new Opened(meeting, connection));
       out.onNext(Frame.newBuilder().setMeeting(directory.introduce(capsule)).build());
       meeting.begin(out);
     } catch (RuntimeException e) {
       LOG.error("a round could not be opened", e);
-      meeting.lost("it could not be opened: " + e.getMessage());
+      if (meeting == null) {
+        opened.free(peer);
+      } else {
+        meeting.lost("it could not be opened: " + e.getMessage());
+      }
     }
   }
 
@@ -413,7 +412,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
     private synchronized void refuse(HoldfastException reason) {
       if (!refused) {
         refused = true;
-        out.onNext(Meeting.error(reason));
+        out.onNext(Frames.error(reason));
         out.onCompleted();
       }
     }
@@ -449,11 +448,11 @@ public final class Replication extends PeersGrpc.PeersImplBase
                 + TimeUnit.NANOSECONDS.toSeconds(avoided)
                 + " more seconds");
       }
+      Meeting made = meeting(link, capsule, false);
       if (!answered.take(who)) {
         throw new HoldfastException(
             ErrorCode.BUSY, "this server holds enough rounds with this peer now", 200);
       }
-      Meeting made = meeting(link, capsule, false);
       if (!link.take(made)) {
         answered.free(who);
         throw new HoldfastException(ErrorCode.BUSY, "a round with this peer is under way", 50);
@@ -463,8 +462,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
     }
 
     private @Nullable Link linkOf(StoredCapsule capsule, VerifyKey who) {
-      Map<VerifyKey, Link> known = links.get(capsule.name());
-      return known == null ? null : known.get(who);
+      return links.getOrDefault(capsule.name(), Map.of()).get(who);
     }
 
     private void lost(String reason) {

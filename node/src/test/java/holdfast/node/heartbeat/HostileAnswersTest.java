@@ -34,14 +34,16 @@ class HostileAnswersTest {
 
   /** What is wrong with an answer. */
   enum Fault {
-    LONG_VERSION(beat -> beat.setVersion("v".repeat(65))),
-    NO_CAPSULE(beat -> beat.clearCapsule()),
-    MUCH_THAT_IS_NOT_KNOWN(beat -> beat.setUnknownFields(padding()));
+    LONG_VERSION,
+    NO_CAPSULE,
+    MUCH_THAT_IS_NOT_KNOWN;
 
-    private final UnaryOperator<Heartbeat.Builder> made;
-
-    Fault(UnaryOperator<Heartbeat.Builder> made) {
-      this.made = made;
+    Heartbeat.Builder into(Heartbeat.Builder beat) {
+      return switch (this) {
+        case LONG_VERSION -> beat.setVersion("v".repeat(65));
+        case NO_CAPSULE -> beat.clearCapsule();
+        case MUCH_THAT_IS_NOT_KNOWN -> beat.setUnknownFields(padding());
+      };
     }
 
     private static UnknownFieldSet padding() {
@@ -126,7 +128,7 @@ class HostileAnswersTest {
   @ParameterizedTest
   @EnumSource
   void whatIsNoHeartbeatIsNotKept(Fault fault) throws Exception {
-    assertThat(kept(fault.made)).isEmpty();
+    assertThat(kept(fault::into)).isEmpty();
   }
 
   @Test
