@@ -130,6 +130,7 @@ def _sent(args, device, edge):
 def _run(args):
     edge = _edge(args)
     wrong = 0
+    _require_other_file(args)
     with Device(args.queue, edge, rejection=args.rejected) as device:
         source = sys.stdin.buffer if args.file == "-" else open(args.file, "rb")
         with source:
@@ -152,6 +153,17 @@ def _run(args):
     if wrong:
         print("holdfast_device: %s" % _left_out(wrong), file=sys.stderr)
     return 1 if wrong else code
+
+
+def _require_other_file(args):
+    """What is rejected while lines are read would be added to them, and rejected again."""
+    rejected = os.path.join(args.queue, "rejected")
+    if args.file != "-" and os.path.exists(rejected) and os.path.exists(args.file):
+        if os.path.samefile(args.file, rejected):
+            raise ValueError(
+                "%s is where this device keeps what is rejected; it cannot be read meanwhile. Move"
+                " it away first, and run it from there" % rejected
+            )
 
 
 def _left_out(wrong):

@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 import os
 import random
@@ -8,7 +10,7 @@ import unittest
 from holdfast_device import device as d
 from holdfast_device import format as fmt
 from holdfast_device import queue as q
-from holdfast_device.__main__ import _operation
+from holdfast_device.__main__ import _operation, main
 from tests.reference import ReferenceEdge, ScriptedLink
 
 KEY = fmt.DeviceKey(b"\xd1" * 32)
@@ -134,6 +136,24 @@ class CourierTest(unittest.TestCase):
         for url in ["http://127.0.0.1:1", "https://h/path", "h:7443"]:
             with self.assertRaises(ValueError):
                 d.Edge(url, None, "ada", "secret")
+
+
+class CommandTest(unittest.TestCase):
+    def test_the_file_of_what_is_rejected_is_not_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            rejected = os.path.join(folder, "q", "rejected")
+            run = ["run", "--queue", os.path.join(folder, "q")]
+            with contextlib.redirect_stdout(io.StringIO()):
+                self.assertEqual(main(["put", *run[1:], "k", "v"]), 0)
+            with open(rejected, "w", encoding="utf-8") as out:
+                out.write('{"key":"a","value":"1","why":"no"}\n')
+            with contextlib.redirect_stderr(io.StringIO()) as told:
+                self.assertEqual(main([*run, rejected]), 2)
+            self.assertIn("keeps what is rejected", told.getvalue())
+            with contextlib.redirect_stdout(io.StringIO()) as told:
+                os.rename(rejected, rejected + "-again")
+                self.assertEqual(main([*run, rejected + "-again"]), 0)
+            self.assertIn("2 wait", told.getvalue())
 
 
 if __name__ == "__main__":

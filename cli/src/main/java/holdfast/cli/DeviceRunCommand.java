@@ -125,6 +125,7 @@ final class DeviceRunCommand extends DeviceSending {
             .withMaxAge(Duration.ofMillis((long) (maxAgeHours * 3_600_000)))
             .withOverflow(Overflow.valueOf(overflow.name()))
             .withSyncing(sync);
+    requireOtherFile();
     try (Device device = Device.open(options().withQueue(bounds));
         InputStream in = file.equals("-") ? terminal.in : Files.newInputStream(Path.of(file));
         LineSource lines = new LineSource(in, LINE_BYTES)) {
@@ -146,6 +147,19 @@ final class DeviceRunCommand extends DeviceSending {
             "holdfast: " + count(leftOut, "line") + " left out; see above, and run those again");
       }
       return leftOut > 0 ? Failure.FAILED : code;
+    }
+  }
+
+  /** What is rejected while the lines are read would be added to them, and rejected again. */
+  private void requireOtherFile() throws IOException {
+    Path rejected = folder().rejected();
+    if (!file.equals("-")
+        && Files.exists(rejected)
+        && Files.exists(Path.of(file))
+        && Files.isSameFile(Path.of(file), rejected)) {
+      throw Failure.usage(
+          rejected + " is where this device keeps what is rejected; it cannot be read meanwhile",
+          "Move it away first: mv " + rejected + " again, and run 'again'.");
     }
   }
 

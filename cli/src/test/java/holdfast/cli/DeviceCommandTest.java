@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -87,7 +88,15 @@ class DeviceCommandTest {
                 + "\"time\":7,\"why\":\"no\"}\n");
     assertThat(cli.ok("device", "status", "--queue", queue)).contains("1 change for good");
     assertThat(status().get("rejectedKept")).hasToString("1.0");
-    cli.ok("device", "run", "--queue", queue, rejected.toString());
+    // Not while it is where rejected changes are added: that would go round for ever.
+    Path link = Files.createSymbolicLink(folder.resolve("link"), rejected);
+    for (Path same : List.of(rejected, link)) {
+      Cli.Ran refused = cli.run("device", "run", "--queue", queue, same.toString());
+      assertThat(refused.failsWith(2).err()).contains("keeps what is rejected", "mv ");
+    }
+    assertThat(status().get("queued")).hasToString("1.0");
+    Path again = Files.move(rejected, folder.resolve("again"));
+    cli.ok("device", "run", "--queue", queue, again.toString());
     assertThat(status().get("queued")).hasToString("2.0");
   }
 

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -121,6 +122,7 @@ class EdgeMastersTest {
             "home=write",
             "--password-file",
             password.toString());
+        devicesAreRevokedAndReadmitted(cli, password);
         cli.run("edge", "place", "--on", at, "--copies", "2").failsWith(2);
         assertThat(cli.json("edge", "place", "--on", at)).containsEntry("complete", true);
         assertThat(cli.ok("edge", "place", "--on", at)).contains("Placed so already");
@@ -191,9 +193,31 @@ class EdgeMastersTest {
           .failsWith(2);
       try (Running _ = Running.up(cli)) {
         assertThat(cli.ok("edge", "user", "list")).contains("ann");
+        assertThat(cli.ok("edge", "device", "list")).contains("pump-1  enrolled");
         assertThat((List<?>) cli.json("master", "show", "kitchen", "--server", at).get("capsules"))
             .hasSize(2);
       }
     }
+  }
+
+  private void devicesAreRevokedAndReadmitted(Cli cli, Path password) {
+    cli.run("edge", "device", "revoke", "pump-1").failsWith(1);
+    Path edge = cli.home.resolve("edge");
+    String[] reached = {
+      "--queue", scratch.resolve("queue").toString(),
+      "--edge", "https://" + EdgeFolder.at(edge).running().rest(),
+      "--ca", edge.resolve("site/ca.pem").toString(),
+      "--user", "ann",
+      "--password-file", password.toString()
+    };
+    cli.ok(
+        Stream.concat(Stream.of("device", "enrol", "pump-1"), Arrays.stream(reached))
+            .toArray(String[]::new));
+    assertThat(cli.json("edge", "device", "revoke", "pump-1")).containsEntry("done", "revoked");
+    assertThat(cli.ok("edge", "device", "list")).contains("pump-1  revoked");
+    cli.ok("edge", "device", "readmit", "pump-1");
+    assertThat(cli.json("edge", "device", "list"))
+        .containsEntry("device", "pump-1")
+        .containsEntry("enrolled", true);
   }
 }

@@ -17,6 +17,7 @@ import java.security.KeyStore;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class EdgeAdmin implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final int DEVICES_AT_ONCE = 500;
 
   private final EdgeFolder.Admin edge;
   private final HttpClient client;
@@ -74,6 +76,17 @@ public final class EdgeAdmin implements AutoCloseable {
    * @param right read, write or admin; none to take it away
    */
   public record Right(String space, String right) {}
+
+  /**
+   * A device that was enrolled once.
+   *
+   * @param key Ed25519 in hexadecimal
+   * @param user who enrolled it
+   * @param enrolled whether it may send
+   * @param since when that was said last, in ISO 8601
+   */
+  public record EnrolledDevice(
+      String name, String key, String user, boolean enrolled, String since) {}
 
   /** A user and its rights. */
   public record User(String name, List<Right> rights) {}
@@ -139,6 +152,31 @@ public final class EdgeAdmin implements AutoCloseable {
   /** Takes a device's right to send away, or gives it back. */
   public void enrolled(String device, boolean enrolled) {
     ask("PUT", "/v1/admin/devices/" + encode(device), Json.object().put("enrolled", enrolled));
+  }
+
+  /** All devices, by their names. */
+  public List<EnrolledDevice> devices() {
+    List<EnrolledDevice> found = new ArrayList<>();
+    String after = "";
+    while (true) {
+      String page = "?limit=" + DEVICES_AT_ONCE + "&after=" + encode(after);
+      Map<?, ?> answer = Json.map(ask("GET", "/v1/admin/devices" + page, null), "the answer");
+      List<?> devices = answer.get("devices") instanceof List<?> list ? list : List.of();
+      for (Object one : devices) {
+        Map<?, ?> device = Json.map(one, "a device");
+        after = Json.text(device, "name");
+        found.add(
+            new EnrolledDevice(
+                after,
+                Json.text(device, "key"),
+                Json.text(device, "user"),
+                Boolean.TRUE.equals(device.get("enrolled")),
+                Json.text(device, "since")));
+      }
+      if (devices.size() < DEVICES_AT_ONCE) {
+        return found;
+      }
+    }
   }
 
   /** What the edge says of itself, by the names of docs/edge-format.md. */
