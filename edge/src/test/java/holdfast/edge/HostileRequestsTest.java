@@ -87,7 +87,7 @@ class HostileRequestsTest {
   }
 
   @Test
-  void malformedRequestsAreRefusedAndNotWithAFailure() {
+  void malformedRequestsAreRefusedAndNotWithAFailure() throws Exception {
     String login = "Authorization: " + EdgeFixture.basic(ANN) + "\r\n";
     for (String request :
         List.of(
@@ -100,13 +100,42 @@ class HostileRequestsTest {
             "GET /v1/kv/../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n",
             "PUT /v1/kv/home/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n",
             "PUT /v1/kv/home/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n",
-            "PUT /v1/kv/home/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nX: y\r\n",
             "GET /v1/kv/home/x?limit=%FF HTTP/1.1\r\nHost: localhost\r\n",
-            "GET /" + "a".repeat(20_000) + " HTTP/1.1\r\nHost: localhost\r\n",
             "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + "a".repeat(40_000) + "\r\n")) {
-      String answer = exchange(true, (request + login + "\r\nzzz\r\n").getBytes(ISO_8859_1));
-      assertThat(answer).as(request.substring(0, 30)).doesNotContain(" 500 ", " 200 ");
+      byte[] bytes = (request + login + "\r\nzzz\r\n").getBytes(ISO_8859_1);
+      assertThat(firstLine(bytes)).as(request.substring(0, 30)).matches("HTTP/1.1 4\\d\\d.*");
     }
+  }
+
+  /** These get no answer: the other side hangs up, and has done nothing. */
+  @Test
+  void requestsThatCannotBeReadToTheirEndDoNothing() throws Exception {
+    String login = "Host: localhost\r\nAuthorization: " + EdgeFixture.basic(ANN) + "\r\n";
+    for (String request :
+        List.of(
+            "PUT /v1/kv/home/unread HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + login,
+            "PUT /v1/kv/home/unread?" + "a".repeat(20_000) + " HTTP/1.1\r\n" + login)) {
+      byte[] bytes = (request + "\r\nzzz\r\n").getBytes(ISO_8859_1);
+      assertThat(firstLine(bytes)).as(request.substring(0, 30)).matches("|HTTP/1.1 4\\d\\d.*");
+      assertThat(edge.get(ANN, "/v1/kv/home/unread").statusCode()).isEqualTo(404);
+    }
+  }
+
+  /** The first line of the answer; empty when the other side hangs up without one. */
+  private static String firstLine(byte[] bytes) throws IOException {
+    StringBuilder line = new StringBuilder();
+    try (Socket socket = open(true)) {
+      socket.setSoTimeout(20_000);
+      socket.getOutputStream().write(bytes);
+      socket.getOutputStream().flush();
+      // Nothing more comes: whoever waits for the rest of a body need not wait long.
+      socket.shutdownOutput();
+      InputStream in = socket.getInputStream();
+      for (int next = in.read(); next >= 0 && next != '\r'; next = in.read()) {
+        line.append((char) next);
+      }
+    }
+    return line.toString();
   }
 
   @Test

@@ -162,12 +162,9 @@ class KeyValueTest {
             "/v1/kv/BAD!/x",
             "/v1/admin/users",
             "/v1/kv/home/%C3")) {
-      for (String login : List.of("", "ann:wrong password")) {
+      // A name for each path: who guesses one name again and again is told to wait instead.
+      for (String login : List.of("", "guest" + path.length() + ":wrong password")) {
         HttpResponse<byte[]> refused = edge.get(login, path);
-        if (refused.statusCode() == 429) {
-          assertThat(login).isNotEmpty();
-          continue;
-        }
         assertThat(refused.statusCode()).as(path).isEqualTo(401);
         assertThat(refused.headers().firstValue("WWW-Authenticate").orElse(""))
             .startsWith("Basic realm=");

@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -100,20 +101,32 @@ class MqttGatewayTest {
     }
   }
 
+  private static SiteAuthority.Issue issue(SiteAuthority authority, String user) {
+    return authority.issue(new Holder(Holder.Kind.USER, user), List.of(), Duration.ofDays(1));
+  }
+
+  /** What a client has that shows a certificate. */
+  private MqttClientOptions holding(EdgeFixture edge, SiteAuthority.Issue issue, String user)
+      throws Exception {
+    Path key = Files.writeString(data.resolve(user + ".key"), issue.key());
+    Path chain = Files.writeString(data.resolve(user + ".pem"), issue.chain());
+    return trusting(edge)
+        .setKeyCertOptions(
+            new PemKeyCertOptions().setKeyPath(key.toString()).setCertPath(chain.toString()));
+  }
+
   /** I19, and I10: a certificate of the site logs in, and not when it is revoked. */
   @Test
   void i10_aCertificateLogsInUntilItIsRevoked() throws Exception {
     Vertx vertx = Vertx.vertx();
     try (EdgeFixture edge = EdgeFixture.start(data, MqttGatewayTest::withMqtt)) {
       SiteAuthority authority = SiteAuthority.open(edge.folder.site(), InstantSource.system());
-      SiteAuthority.Issue issue =
-          authority.issue(new Holder(Holder.Kind.USER, "ann"), List.of(), Duration.ofDays(1));
-      Path key = Files.writeString(data.resolve("ann.key"), issue.key());
-      Path chain = Files.writeString(data.resolve("ann.pem"), issue.chain());
-      MqttClientOptions options =
-          trusting(edge)
-              .setKeyCertOptions(
-                  new PemKeyCertOptions().setKeyPath(key.toString()).setCertPath(chain.toString()));
+      SiteAuthority.Issue issue = issue(authority, "ann");
+      MqttClientOptions options = holding(edge, issue, "ann");
+      // Whose certificate is not revoked stays, and can come back: nothing else ended the other.
+      MqttClientOptions unharmed = holding(edge, issue(authority, "bob"), "bob");
+      MqttClient bystander = MqttClient.create(vertx, unharmed);
+      get(bystander.connect(port(edge), "localhost"));
       MqttClient client = MqttClient.create(vertx, options);
       BlockingQueue<Integer> acknowledged = new LinkedBlockingQueue<>();
       CountDownLatch closed = new CountDownLatch(1);
@@ -130,7 +143,10 @@ class MqttGatewayTest {
       }
       assertThat(closed.await(60, TimeUnit.SECONDS)).isTrue();
       MqttClient again = MqttClient.create(vertx, options);
-      assertThatThrownBy(() -> get(again.connect(port(edge), "localhost"))).isNotNull();
+      assertThatThrownBy(() -> get(again.connect(port(edge), "localhost")))
+          .isInstanceOf(ExecutionException.class);
+      assertThat(bystander.isConnected()).isTrue();
+      get(MqttClient.create(vertx, unharmed).connect(port(edge), "localhost"));
       edge.restart(() -> {});
       assertThat(text(edge.get(BOB, "/v1/kv/home/a"))).isEqualTo("1");
     } finally {

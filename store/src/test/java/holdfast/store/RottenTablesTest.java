@@ -343,7 +343,8 @@ class RottenTablesTest {
     try (CapsuleStore store = CapsuleStore.open(folder, UNCACHED)) {
       assertThat(store.damagedCount()).isPositive();
       assertThat(StoreFixture.size(store.capsule(writer.name))).isEqualTo(records.size());
-      assertThat(store.repair(store.capsule(writer.name), records)).isNotNegative();
+      // What is damaged still is the graph, which no copy of a record brings.
+      assertThat(store.repair(store.capsule(writer.name), records)).isZero();
       expectWrites(store, writer, records);
       assertThat(store.capsule(writer.name).damaged(1000))
           .allMatch(damage -> damage.part() == Damage.Part.GRAPH);
