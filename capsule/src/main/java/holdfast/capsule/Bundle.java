@@ -193,6 +193,7 @@ public final class Bundle {
         }
         case Statement.Grant grant -> {}
         case Statement.Placement placement -> {}
+        case Release release -> {}
         case Statement.Succession succession -> {
           if (closing != null) {
             throw new ProofException(

@@ -26,7 +26,13 @@ import org.jspecify.annotations.Nullable;
  * <p>Encoding: u8 kind ‖ capsule name ‖ fields ‖ 64-byte signature. The signature of an owner's
  * statement is over tag ‖ everything before it; that of a writer over tag ‖ record name.
  */
-public sealed interface Statement {
+public sealed interface Statement
+    permits Statement.WriterSignature,
+        Statement.Erasure,
+        Statement.Grant,
+        Statement.Succession,
+        Statement.Placement,
+        Release {
   /** The capsule it is about. */
   Hash capsule();
 
@@ -472,6 +478,7 @@ public sealed interface Statement {
               yield new Succession(capsule, time, heads, in.hash(), signature(in));
             }
             case Placement.KIND -> Placement.read(capsule, in);
+            case Release.KIND -> new Release(capsule, in.u64(), in.u64(), signature(in));
             default -> throw in.malformed("is of the unknown kind " + kind);
           };
       in.end();

@@ -327,6 +327,7 @@ enum Decoders {
             new Statement.Placement.Member(Fixture.SERVER.verifyKey(), "one:1"),
             new Statement.Placement.Member(Fixture.STRANGER.verifyKey(), "[::1]:7420"));
     all.add(Statement.Placement.sign(FIXTURE.capsule, 9, 1, members, FIXTURE.owner).encode());
+    all.add(Release.sign(FIXTURE.capsule, 9, 2, FIXTURE.owner).encode());
     return all;
   }
 

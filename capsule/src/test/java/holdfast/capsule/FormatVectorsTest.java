@@ -174,6 +174,7 @@ class FormatVectorsTest {
                         Fixture.key(0x52).verifyKey(), "two.example:7420")),
                 OWNER)
             .encode());
+    put("release", Release.sign(capsule, TIME + 4, 2, OWNER).encode());
     put("weight of the server for the capsule", Rendezvous.weight(capsule, SERVER.verifyKey()));
   }
 

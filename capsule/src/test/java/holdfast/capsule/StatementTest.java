@@ -25,7 +25,7 @@ class StatementTest {
   private final Fixture fixture = new Fixture(2);
 
   private Statement any(Gen gen) {
-    return switch (gen.below(7)) {
+    return switch (gen.below(8)) {
       case 0 -> {
         int signer = gen.below(2);
         yield Statement.WriterSignature.sign(
@@ -46,6 +46,7 @@ class StatementTest {
               Fixture.STRANGER.readerKey().publicHalf(),
               fixture.owner);
       case 5 -> placement(1 + gen.below(1000), members(gen, 1 + gen.below(4)));
+      case 6 -> Release.sign(fixture.capsule, gen.anyLong(), 2L + gen.below(1000), fixture.owner);
       default ->
           Statement.Succession.sign(
               fixture.capsule,
@@ -127,7 +128,8 @@ class StatementTest {
             Statement.Grant.sign(
                 fixture.capsule, 9, fixture.contentKey, writer.readerKey().publicHalf(), writer),
             Statement.Succession.sign(fixture.capsule, 9, List.of(), record, writer),
-            Statement.Placement.sign(fixture.capsule, 9, 1, members(gen, 2), writer));
+            Statement.Placement.sign(fixture.capsule, 9, 1, members(gen, 2), writer),
+            Release.sign(fixture.capsule, 9, 2, writer));
     for (Statement statement : bad) {
       Fixture.violates(Violation.BAD_SIGNATURE, () -> statement.verify(fixture.metadata));
     }
@@ -212,6 +214,29 @@ class StatementTest {
       assertThatThrownBy(() -> new Member(one.identity(), address))
           .isInstanceOf(IllegalArgumentException.class);
     }
+  }
+
+  @Test
+  void placementsHoldJointlyUntilTheyAreReleased() {
+    Gen gen = new Gen(0);
+    Statement.Placement one = placement(1, members(gen, 1));
+    Statement.Placement two = placement(2, members(gen, 2));
+    Statement.Placement three = placement(3, members(gen, 3));
+    Release ofOne = Release.sign(fixture.capsule, 9, 2, fixture.owner);
+    Release ofAll = Release.sign(fixture.capsule, 9, 3, fixture.owner);
+    assertThat(Release.joint(List.of(three, one, two))).containsExactly(one, two, three);
+    assertThat(Release.joint(List.of(three, ofOne, one, two))).containsExactly(two, three);
+    assertThat(Release.joint(List.of(ofAll, three, ofOne, one, two))).containsExactly(three);
+    assertThat(Release.complete(List.of(three, one, two))).isTrue();
+    assertThat(Release.complete(List.of(three, one))).isFalse();
+    assertThat(Release.complete(List.of(three, one, ofOne))).isFalse();
+    assertThat(Release.complete(List.of(three, ofAll))).isTrue();
+    // A release shows that there is a newer placement than those that are known.
+    assertThat(Release.joint(List.of(one, two, ofAll))).containsExactly(two);
+    assertThat(Release.complete(List.of(one, two, ofAll))).isFalse();
+    assertThat(Release.joint(List.of(ofAll))).isEmpty();
+    assertThatThrownBy(() -> Release.sign(fixture.capsule, 9, 1, fixture.owner))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test

@@ -119,7 +119,7 @@ final class DemoStory implements AutoCloseable {
       if (!placed.complete()) {
         throw Failure.failed("not every server takes the capsule", "Try it again.");
       }
-      return Replicas.of(placed.placement());
+      return Replicas.of(List.of(placed.placement()));
     }
   }
 

@@ -29,18 +29,22 @@ import picocli.CommandLine.Parameters;
       "With --copies the servers are chosen so that capsules spread evenly, and that a server which",
       "joins or leaves moves only what it takes over or had.",
       "",
-      "A server that is no member any more goes on bringing the new ones what it has. It may be stopped",
-      "when enough new ones sign that they hold what it holds: --status says so, and --wait waits for it.",
-      "Nothing is deleted by that. Broken off, it is asked again; exit code 1 while it is not over.",
+      "A server that is no member any more goes on bringing the new ones what it has, and writers and",
+      "readers go by the old placement too, until the change is over and the owner says so. It is over",
+      "when enough new ones sign that they hold what it holds: --status says so, --wait waits for it, and",
+      "with --key signs the release, after which it may be stopped. Broken off, it is asked again; exit",
+      "code 1 while it is not over. --give-up releases servers that are gone for good, with what they may",
+      "have had alone.",
       "",
       "Examples:",
       "  holdfast place 3f2a --on one.example:7420,two.example:7420,three.example:7420 --key me.pem",
       "  holdfast place 3f2a --copies 3 --key me.pem",
-      "  holdfast place 3f2a --status --wait",
+      "  holdfast place 3f2a --status",
+      "  holdfast place 3f2a --wait --key me.pem",
       "",
       "JSON: capsule, version, statement, complete, servers (server, identity, member, acknowledged,",
       "reason); with --status or --wait: capsule, version, agreeing, needed, historyKnown, over,",
-      "servers (server, identity, member, version, entries, digest, agrees, mayStop, reason)"
+      "released, servers (server, identity, member, version, entries, digest, agrees, mayStop, reason)"
     })
 final class PlaceCommand extends ServerCommand {
   private static final long AGAIN_MILLIS = 500;
@@ -72,8 +76,17 @@ final class PlaceCommand extends ServerCommand {
 
   @Option(
       names = "--wait",
-      description = "Wait until the old servers may stop, however long that takes.")
+      description =
+          "Wait until the change is over, however long that takes; with --key, release the old"
+              + " servers then.")
   boolean wait;
+
+  @Option(
+      names = "--give-up",
+      description =
+          "Release the servers that left, whatever only they may have. For those that are gone for"
+              + " good.")
+  boolean givenUp;
 
   @Option(
       names = "--agree",
@@ -102,13 +115,21 @@ final class PlaceCommand extends ServerCommand {
 
   @Override
   int run() throws Exception {
+    boolean places = !on.isEmpty() || copies != null;
     if (status) {
-      if (!on.isEmpty() || copies != null) {
-        throw Failure.usage("--status changes nothing", "Leave out --on and --copies.");
+      if (places || givenUp) {
+        throw Failure.usage("--status changes nothing", "Leave out --on, --copies and --give-up.");
       }
       try (Target target = open(capsule)) {
-        return handover(target);
+        return handover(target, null);
       }
+    }
+    if (givenUp && places) {
+      throw Failure.usage(
+          "--give-up is about servers that left before", "Place first, and then give up.");
+    }
+    if (!places && (wait || givenUp)) {
+      return release();
     }
     if (on.isEmpty() == (copies == null)) {
       throw Failure.usage(
@@ -134,7 +155,7 @@ final class PlaceCommand extends ServerCommand {
         throw Failure.failed(
             "not every member has acknowledged the placement", "Run the same command again.");
       }
-      return wait ? handover(target) : 0;
+      return wait ? handover(target, owner) : 0;
     } finally {
       servers.forEach(Server::close);
     }
@@ -142,14 +163,53 @@ final class PlaceCommand extends ServerCommand {
 
   // ---- What the servers hold --------------------------------------------------------------------
 
-  /** Asks until the change is over, or once. */
-  private int handover(Target target) throws Exception {
+  /** Ends a change that was begun before. */
+  private int release() throws Exception {
+    SigningKey owner = key == null ? null : terminal.home().key(key);
+    try (Target target = open(capsule)) {
+      if (!givenUp) {
+        return handover(target, owner);
+      }
+      if (owner == null) {
+        throw Failure.usage(
+            "only its owner gives something up", "Name the owner's key: --key FILE");
+      }
+      report(target, release(target, owner, true));
+    }
+    return 0;
+  }
+
+  private Placing.Placed release(Target target, SigningKey owner, boolean gone) throws Exception {
+    try (Source source = source(target)) {
+      Placing.Placed told =
+          source.ask(reader -> {
+            OwnerKey.require(reader, owner);
+            return Placing.release(reader, agree, gone, owner);
+          });
+      if (told.told().stream().noneMatch(one -> one.receipt() != null)) {
+        report(target, told);
+        throw Failure.failed("no server has acknowledged the release", "Run the same again.");
+      }
+      return told;
+    }
+  }
+
+  /**
+   * Asks until the change is over, or once.
+   *
+   * @param owner releases the old servers then; null when nobody does
+   */
+  private int handover(Target target, @Nullable SigningKey owner) throws Exception {
     while (true) {
       List<Statement> statements;
       try (Source source = source(target)) {
         statements = source.ask(reader -> reader.statements(true));
       }
       Handover now = Handover.ask(statements, agree);
+      if (now.over() && !now.released() && owner != null) {
+        release(target, owner, false);
+        continue;
+      }
       if (now.over() || !wait) {
         report(target, now);
         return now.over() ? 0 : Failure.FAILED;
@@ -213,7 +273,15 @@ final class PlaceCommand extends ServerCommand {
       lines.add(
           "  No member knows the placement before yet, so who else has records is not known.");
     }
-    lines.add(now.over() ? "The change is over." : "The change is not over yet.");
+    lines.add(
+        !now.over()
+            ? "The change is not over yet."
+            : now.released()
+                ? "The change is over."
+                : "The change is over. Say so before servers that left are stopped; writers and"
+                    + " readers go by them until then: holdfast place "
+                    + target.capsule().brief()
+                    + " --wait --key FILE");
     print(
         Json.object()
             .put("capsule", target.capsule())
@@ -222,6 +290,7 @@ final class PlaceCommand extends ServerCommand {
             .put("needed", now.needed())
             .put("historyKnown", now.historyKnown())
             .put("over", now.over())
+            .put("released", now.released())
             .put("servers", objects),
         String.join("\n", lines));
   }

@@ -9,8 +9,10 @@ import holdfast.client.ReaderOptions;
 import holdfast.client.Replicas;
 import holdfast.client.ReplicatedReader;
 import holdfast.client.Server;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,9 +39,9 @@ final class Source implements AutoCloseable {
       throws ProofException {
     Home home = target.home();
     Hash capsule = target.capsule();
-    Optional<Statement.Placement> placement =
-        byHand ? Optional.empty() : newest(home, target.server(), capsule);
-    Replicas replicas = placement.map(Replicas::of).orElse(null);
+    Set<Statement> statements = byHand ? Set.of() : known(home, target.server(), capsule);
+    Replicas replicas =
+        Statement.Placement.current(statements) == null ? null : Replicas.of(statements);
     ReplicatedReader reader =
         replicas == null
             ? reader(List.of(target.server()), capsule)
@@ -51,25 +53,25 @@ final class Source implements AutoCloseable {
     return new ReplicatedReader(servers, capsule, List.of(), ReaderOptions.withoutCache());
   }
 
-  private static Optional<Statement.Placement> newest(Home home, Server server, Hash capsule)
+  /** What the owner has said, as the first server that answers shows it, and as it is kept here. */
+  private static Set<Statement> known(Home home, Server server, Hash capsule)
       throws ProofException {
     Optional<Statement.Placement> kept = home.placement(capsule);
-    Replicas known = kept.map(Replicas::of).orElse(null);
+    Replicas members = kept.map(one -> Replicas.of(List.of(one))).orElse(null);
     try (ReplicatedReader asked =
-        reader(known == null ? List.of(server) : known.servers(), capsule)) {
-      Statement.Placement shown =
-          Statement.Placement.current(asked.ask(one -> one.statements(true)));
-      if (shown == null
-          || (kept.isPresent() && Statement.Placement.ORDER.compare(shown, kept.get()) <= 0)) {
-        return kept;
+        reader(members == null ? List.of(server) : members.servers(), capsule)) {
+      Set<Statement> known = new LinkedHashSet<>(asked.ask(one -> one.statements(true)));
+      kept.ifPresent(known::add);
+      Statement.Placement newest = Statement.Placement.current(known);
+      if (newest != null
+          && !newest.equals(kept.orElse(null))
+          && !home.capsules(capsule.toString()).isEmpty()) {
+        home.keep(newest);
       }
-      if (!home.capsules(capsule.toString()).isEmpty()) {
-        home.keep(shown);
-      }
-      return Optional.of(shown);
+      return known;
     } finally {
-      if (known != null) {
-        known.close();
+      if (members != null) {
+        members.close();
       }
     }
   }

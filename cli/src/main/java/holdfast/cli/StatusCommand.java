@@ -3,6 +3,7 @@ package holdfast.cli;
 import holdfast.base.ProofException;
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.client.Home;
@@ -192,6 +193,7 @@ final class StatusCommand extends ServerCommand {
           case Statement.Grant grant -> grants++;
           case Statement.Succession closing -> successor = closing.successor().toString();
           case Statement.Placement placed -> {}
+          case Release release -> {}
           case Statement.WriterSignature signature -> {}
         }
       }

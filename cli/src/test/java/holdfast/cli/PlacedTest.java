@@ -226,8 +226,8 @@ class PlacedTest {
     cli.ok("place", capsule, "--on", on(0), "--key", key);
     cli.input("a\nb\n", "append", capsule, "--lines", "--batch", "1", "--key", key).failsWith(0);
     // The server of the old placement leaves; what it has goes to both others first.
-    Map<String, Object> moved =
-        cli.json("place", capsule, "--on", on(1, 2), "--key", key, "--wait", "--agree", "2");
+    Map<String, Object> moved = cli.json("place", capsule, "--on", on(1, 2), "--key", key);
+    cli.ok("place", capsule, "--wait", "--agree", "2");
     assertThat(moved).containsEntry("complete", true);
     Map<String, Object> status = cli.json("place", capsule, "--status", "--agree", "2");
     assertThat(status).containsEntry("over", true).containsEntry("agreeing", 2.0);
@@ -250,6 +250,44 @@ class PlacedTest {
     servers.get(0).close();
     servers.remove(0);
     cli.run("place", capsule, "--status", "--agree", "1").failsWith(1);
+  }
+
+  @Test
+  void aMoveEndsWhenItsOwnerSaysSoAndOldServersAreWantedUntilThen() {
+    cli.ok("place", capsule, "--on", on(0), "--key", key);
+    cli.input("a\nb\n", "append", capsule, "--lines", "--batch", "1", "--key", key).failsWith(0);
+    cli.ok("place", capsule, "--on", on(1, 2), "--key", key);
+    assertThat(cli.json("heads", capsule)).containsEntry("members", 3.0);
+    cli.ok("place", capsule, "--wait");
+    assertThat(cli.ok("place", capsule, "--status")).contains("--wait --key FILE");
+    assertThat(cli.json("place", capsule, "--status")).containsEntry("released", false);
+    assertThat(cli.ok("place", capsule, "--wait", "--key", key)).contains("The change is over.\n");
+    assertThat(cli.json("place", capsule, "--status"))
+        .containsEntry("released", true)
+        .containsEntry("over", true);
+    servers.get(0).close();
+    servers.remove(0);
+    assertThat(cli.json("heads", capsule))
+        .containsEntry("members", 2.0)
+        .containsEntry("survives", 1.0);
+    cli.input("c", "append", capsule, "--key", key).failsWith(0);
+  }
+
+  @Test
+  void whatServersThatAreGoneMayHaveIsGivenUpOnlyWhenItIsSaid() {
+    cli.ok("place", capsule, "--on", on(0), "--key", key);
+    cli.ok("place", capsule, "--on", on(1, 2), "--key", key);
+    servers.get(0).close();
+    servers.remove(0);
+    cli.run("heads", capsule).failsWith(1);
+    assertThat(cli.input("x", "append", capsule, "--key", key).failsWith(1).err())
+        .contains("of version 1 of the placement");
+    cli.run("place", capsule, "--give-up").failsWith(2);
+    cli.run("place", capsule, "--status", "--give-up", "--key", key).failsWith(2);
+    cli.run("place", capsule, "--on", on(0), "--give-up", "--key", key).failsWith(2);
+    assertThat(cli.ok("place", capsule, "--give-up", "--key", key)).contains("acknowledged");
+    cli.input("x", "append", capsule, "--key", key).failsWith(0);
+    assertThat(cli.json("heads", capsule)).containsEntry("members", 2.0);
   }
 
   @Test

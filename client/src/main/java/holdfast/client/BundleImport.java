@@ -11,6 +11,7 @@ import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.wire.CommitPart;
 import holdfast.wire.Level;
@@ -164,6 +165,7 @@ public final class BundleImport {
     List<Statement> grants = new ArrayList<>();
     List<Statement> successions = new ArrayList<>();
     List<Statement.Placement> placements = new ArrayList<>();
+    List<Statement> releases = new ArrayList<>();
     for (Statement statement : all) {
       switch (statement) {
         case Statement.WriterSignature signature ->
@@ -174,6 +176,7 @@ public final class BundleImport {
         case Statement.Grant grant -> grants.add(grant);
         case Statement.Succession succession -> successions.add(succession);
         case Statement.Placement placement -> placements.add(placement);
+        case Release release -> releases.add(release);
       }
     }
     session.declareAll(erasures);
@@ -185,6 +188,7 @@ public final class BundleImport {
     placements.removeIf(p -> placed != null && Statement.Placement.ORDER.compare(p, placed) <= 0);
     placements.sort(Statement.Placement.ORDER);
     session.declareAll(placements);
+    session.declareAll(releases);
     for (Statement statement : known) {
       if (statement instanceof Statement.Erasure erasure) {
         erasures.add(erasure);

@@ -8,7 +8,6 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
@@ -35,6 +34,8 @@ final class FollowedPlacement implements AutoCloseable {
   /** How many of so many members every write was acknowledged by. */
   private final IntUnaryOperator acknowledging;
 
+  private final KnownPlacements known;
+
   /** Oldest first. */
   private List<Placement> joint;
 
@@ -43,15 +44,21 @@ final class FollowedPlacement implements AutoCloseable {
   private @Nullable FutureTask<Look> looking;
   private int turn;
 
-  /** What a look has found: the placement that a server shows, and those that are over. */
-  private record Look(Optional<Placement> shown, List<Placement> over) {}
+  /** What a look has found: what a server shows, and the placements that are over. */
+  private record Look(List<Statement> shown, List<Placement> over) {}
 
-  FollowedPlacement(Placement placement, List<Server> servers, IntUnaryOperator acknowledging) {
+  /**
+   * Begins with what is known.
+   *
+   * @param servers the members of the newest placement, in the same order
+   */
+  FollowedPlacement(KnownPlacements known, List<Server> servers, IntUnaryOperator acknowledging) {
+    this.known = known;
     this.acknowledging = acknowledging;
-    this.capsule = placement.capsule();
-    this.joint = List.of(placement);
+    this.joint = known.joint();
+    this.capsule = newest().capsule();
     for (int i = 0; i < servers.size(); i++) {
-      given.put(placement.members().get(i), servers.get(i));
+      given.put(newest().members().get(i), servers.get(i));
     }
   }
 
@@ -61,6 +68,11 @@ final class FollowedPlacement implements AutoCloseable {
 
   Statement.Placement newest() {
     return joint.getLast();
+  }
+
+  /** Whether no placement can hold jointly that is not known. */
+  boolean complete() {
+    return known.complete();
   }
 
   /** The servers by placement, those of the newest first. */
@@ -126,12 +138,11 @@ final class FollowedPlacement implements AutoCloseable {
   }
 
   private boolean take(Look look) {
-    List<Placement> next = new ArrayList<>(joint);
-    next.removeAll(look.over());
-    look.shown().filter(shown -> Placement.ORDER.compare(shown, newest()) > 0).ifPresent(next::add);
-    boolean changed = !next.equals(joint);
-    joint = List.copyOf(next);
-    return changed;
+    known.learn(look.shown());
+    look.over().forEach(known::over);
+    List<Placement> before = joint;
+    joint = known.joint();
+    return !joint.equals(before);
   }
 
   /** Closes the servers that no placement names any more. */

@@ -5,13 +5,17 @@ import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Holding;
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.capsule.Statement.Placement.Member;
+import holdfast.crypto.VerifyKey;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
@@ -21,22 +25,27 @@ import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How far a change of a placement is: what the servers of the placement that holds, and those that
- * were members of the one before and are no more, sign that they hold. While it lasts all of them
- * go on meeting; an old server may stop once enough new ones have signed the very same set that it
- * signs itself, for then nothing is on it alone.
+ * How far a change of a placement is: what the servers of the newest placement, and those that are
+ * members of one before that holds jointly with it and not of this one, sign that they hold. While
+ * it lasts all of them go on meeting; an old server may stop once enough new ones have signed the
+ * very same set that it signs itself, for then nothing is on it alone.
  *
  * <p>Nothing is kept of this: it is asked anew each time, so that it can be broken off anywhere. It
  * deletes nothing. All are asked under one fresh salt; while records keep coming, two servers may
  * answer from before and after one of them, and agree when they are asked again.
  *
- * @param placement the one that holds
- * @param before the one that it superseded; null when no server that was asked knows it
+ * @param placement the newest
+ * @param released whether the owner has said that the change is over
+ * @param historyKnown whether it is known who else may have something: all placements that hold
+ *     jointly
+ * @param words placements and releases that are known now, in any order
  * @param needed new members that have to sign the same
  */
 public record Handover(
     Statement.Placement placement,
-    Statement.@Nullable Placement before,
+    boolean released,
+    boolean historyKnown,
+    List<Statement> words,
     int needed,
     List<Asked> asked) {
   private static final long TIMEOUT_MILLIS = 60_000;
@@ -63,56 +72,59 @@ public record Handover(
    * @throws IllegalArgumentException when more are needed than there are
    */
   public static Handover ask(Collection<Statement> statements, int needed) {
-    Set<Statement.Placement> known = new HashSet<>(placements(statements));
+    Set<Statement> known = new HashSet<>(words(statements));
     while (true) {
-      List<Statement.Placement> newest =
-          known.stream().sorted(Statement.Placement.ORDER.reversed()).toList();
-      if (newest.isEmpty()) {
+      List<Statement.Placement> joint = Release.joint(known);
+      if (joint.isEmpty()) {
         throw new HoldfastException(
             ErrorCode.NOT_FOUND, "the capsule is not placed on any servers");
       }
-      Statement.Placement placement = newest.getFirst();
+      Statement.Placement placement = joint.getLast();
       if (needed < 0 || needed > placement.members().size()) {
         throw new IllegalArgumentException(
             "the placement has " + placement.members().size() + " members, not " + needed);
       }
-      Statement.Placement before = newest.size() < 2 ? null : newest.get(1);
-      List<Answer> answers = answers(placement, before);
+      List<Answer> answers = answers(joint);
       boolean news = false;
       for (Answer answer : answers) {
-        news |= known.addAll(placements(answer.statements()));
+        news |= known.addAll(words(answer.statements()));
       }
       if (!news) {
         return new Handover(
             placement,
-            before,
+            joint.size() == 1 && Release.complete(known),
+            Release.complete(known),
+            List.copyOf(known),
             needed == 0 ? placement.majority() : needed,
             answers.stream().map(Answer::asked).toList());
       }
     }
   }
 
-  private static List<Statement.Placement> placements(Collection<Statement> statements) {
+  /** What the owner has said on where the capsule is kept. */
+  private static List<Statement> words(Collection<? extends Statement> statements) {
     return statements.stream()
-        .filter(Statement.Placement.class::isInstance)
-        .map(Statement.Placement.class::cast)
+        .filter(one -> one instanceof Statement.Placement || one instanceof Release)
+        .map(Statement.class::cast)
         .toList();
   }
 
-  private static List<Answer> answers(
-      Statement.Placement placement, Statement.@Nullable Placement before) {
+  /** The members of the newest placement, and then those that are in older ones alone. */
+  private static List<Answer> answers(List<Statement.Placement> joint) {
     Hash salt = CapsuleSession.freshNonce();
-    Hash capsule = placement.capsule();
+    Statement.Placement placement = joint.getLast();
+    Map<VerifyKey, Member> members = new LinkedHashMap<>();
+    placement.members().forEach(member -> members.put(member.identity(), member));
+    // Of those that left, the later address.
+    for (Statement.Placement old : joint.reversed()) {
+      old.members().forEach(member -> members.putIfAbsent(member.identity(), member));
+    }
     List<Future<Answer>> asked = new ArrayList<>();
     List<Answer> answers = new ArrayList<>();
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      for (Member member : placement.members()) {
-        asked.add(threads.submit(() -> one(member, true, capsule, salt)));
-      }
-      for (Member member : before == null ? List.<Member>of() : before.members()) {
-        if (!placement.names(member.identity())) {
-          asked.add(threads.submit(() -> one(member, false, capsule, salt)));
-        }
+      for (Member member : members.values()) {
+        boolean stays = placement.names(member.identity());
+        asked.add(threads.submit(() -> one(member, stays, placement.capsule(), salt)));
       }
       for (Future<Answer> one : asked) {
         answers.add(one.get());
@@ -135,15 +147,6 @@ public record Handover(
     } catch (HoldfastException | ProofException e) {
       return new Answer(new Asked(member, stays, null, e), List.of());
     }
-  }
-
-  /**
-   * Whether it is known who else may have something: the members of the placement before, if there
-   * was one.
-   */
-  public boolean historyKnown() {
-    return placement.version() == 1
-        || (before != null && before.version() == placement.version() - 1);
   }
 
   /** What most of the new members agree on, and of those the most; null when none has answered. */
@@ -186,8 +189,6 @@ public record Handover(
 
   /** Whether the change is over: enough members agree, and every old server may stop. */
   public boolean over() {
-    return historyKnown()
-        && settled()
-        && asked.stream().allMatch(one -> one.stays() || mayStop(one));
+    return historyKnown && settled() && asked.stream().allMatch(one -> one.stays() || mayStop(one));
   }
 }

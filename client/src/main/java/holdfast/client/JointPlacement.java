@@ -32,14 +32,14 @@ final class JointPlacement {
 
   private JointPlacement() {}
 
-  /** The placement that holds, as far as a server shows; none when it does not answer. */
-  static Optional<Statement.Placement> shownBy(Server server, Hash capsule) {
+  /** The owner's statements, as far as a server shows them; none when it does not answer. */
+  static List<Statement> shownBy(Server server, Hash capsule) {
     try (CapsuleSession session =
         CapsuleSession.open(server, capsule, 0, List.of(), TIMEOUT_MILLIS)) {
-      return Optional.ofNullable(Statement.Placement.current(session.statements(true)));
+      return session.statements(true);
     } catch (HoldfastException | ProofException e) {
       // What is wrong with it comes out when it is used; the next is asked next time.
-      return Optional.empty();
+      return List.of();
     }
   }
 

@@ -55,7 +55,7 @@ final class PlacementWatch implements Runnable {
     List<Server> connected = whole.connected();
     if (!connected.isEmpty()) {
       turn = (turn + 1) % connected.size();
-      JointPlacement.shownBy(connected.get(turn), capsule).ifPresent(whole::adopt);
+      whole.adopt(JointPlacement.shownBy(connected.get(turn), capsule));
     }
   }
 }

@@ -1,15 +1,20 @@
 package holdfast.client;
 
+import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Receipt;
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.capsule.Statement.Placement.Member;
 import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +22,11 @@ import org.jspecify.annotations.Nullable;
  * Places a capsule on servers: each gets the capsule and the owner's statements, and then the
  * placement goes to all of them and to those that were members before. Records are not brought;
  * servers get them from each other, and from writers that go by the placement.
+ *
+ * <p>A placement holds jointly with those before it until the owner releases these ({@link
+ * Release}). A capsule may be placed again before that: then all of them hold, and its servers have
+ * to be left running. A release is signed when every server that left has been found to hold
+ * nothing of its own ({@link Handover}), or when the owner gives up what only they may have.
  */
 public final class Placing {
   private static final long TIMEOUT_MILLIS = 30_000;
@@ -79,7 +89,15 @@ public final class Placing {
     if (current != null
         && current.members().size() == members.size()
         && Set.copyOf(current.members()).equals(Set.copyOf(members))) {
-      return tell(on, members, current, before(current));
+      return tell(on, members, List.of(current));
+    }
+    List<Statement> words = new ArrayList<>();
+    if (current != null && Release.joint(known).size() > 1) {
+      // The change before may be over by now without anybody having said so.
+      Handover before = Handover.ask(known, 0);
+      if (before.placement().equals(current) && before.over()) {
+        words.add(Release.sign(capsule, System.currentTimeMillis(), current.version(), owner));
+      }
     }
     Statement.Placement next =
         Statement.Placement.sign(
@@ -88,34 +106,74 @@ public final class Placing {
             current == null ? 1 : current.version() + 1,
             members,
             owner);
-    return tell(on, members, next, current);
+    words.addFirst(next);
+    return tell(on, members, words);
   }
 
-  /** Tells the members of a placement, and those of the one before that are members no more. */
-  private Placed tell(
-      List<Server> on,
-      List<Member> members,
-      Statement.Placement placement,
-      Statement.@Nullable Placement before) {
-    List<Told> told = new ArrayList<>();
-    for (int i = 0; i < on.size(); i++) {
-      told.add(tell(on.get(i), members.get(i), true, placement));
+  /**
+   * Says that a move is over: from then on the newest placement holds alone.
+   *
+   * @param source of the capsule
+   * @param needed members that have to hold the same; 0 for more than half of them
+   * @param givenUp whether the servers that left are released whatever they may have: for those
+   *     that are gone for good
+   * @return who was told: the members, and as far as they can be reached those that are released
+   * @throws HoldfastException {@link ErrorCode#BUSY} when a server that left may have something
+   *     that the members lack, and nothing is given up
+   */
+  public static Placed release(CapsuleReader source, int needed, boolean givenUp, SigningKey owner)
+      throws ProofException {
+    return new Placing(source).release(needed, givenUp, owner);
+  }
+
+  private Placed release(int needed, boolean givenUp, SigningKey owner) {
+    Handover now = Handover.ask(known, needed);
+    known.addAll(now.words());
+    List<Statement.Placement> joint = Release.joint(known);
+    Statement.Placement newest = joint.getLast();
+    if (!givenUp && !now.over()) {
+      throw new HoldfastException(
+          ErrorCode.BUSY,
+          "servers that left the placement may have what its members lack; they go on holding it"
+              + " jointly");
     }
-    for (Member member : before == null ? List.<Member>of() : before.members()) {
+    List<Statement> words = new ArrayList<>(List.of(newest));
+    if (joint.size() > 1 || !Release.complete(known)) {
+      words.add(Release.sign(capsule, System.currentTimeMillis(), newest.version(), owner));
+    }
+    return tell(List.of(), newest.members(), words);
+  }
+
+  /**
+   * Tells the members of a placement, and those of the ones that held before and name them no more.
+   *
+   * @param on the members, where they are connected already
+   * @param words the placement, and what is said with it
+   */
+  private Placed tell(List<Server> on, List<Member> members, List<Statement> words) {
+    Statement.Placement placement = (Statement.Placement) words.getFirst();
+    List<Told> told = new ArrayList<>();
+    for (int i = 0; i < members.size(); i++) {
+      if (on.isEmpty()) {
+        try (Server server = Replicas.connect(members.get(i))) {
+          told.add(tell(server, members.get(i), true, words));
+        }
+      } else {
+        told.add(tell(on.get(i), members.get(i), true, words));
+      }
+    }
+    Map<VerifyKey, Member> leaving = new LinkedHashMap<>();
+    for (Statement.Placement old : Release.joint(known).reversed()) {
+      old.members().forEach(member -> leaving.putIfAbsent(member.identity(), member));
+    }
+    for (Member member : leaving.values()) {
       if (!placement.names(member.identity())) {
         try (Server left = Replicas.connect(member)) {
-          told.add(tell(left, member, false, placement));
+          told.add(tell(left, member, false, words));
         }
       }
     }
     return new Placed(placement, List.copyOf(told));
-  }
-
-  private Statement.@Nullable Placement before(Statement.Placement later) {
-    return Statement.Placement.current(
-        known.stream()
-            .filter(s -> s instanceof Statement.Placement p && p.version() < later.version())
-            .toList());
   }
 
   private List<Statement> statements(Server server) throws ProofException {
@@ -125,7 +183,7 @@ public final class Placing {
     }
   }
 
-  private Told tell(Server server, Member member, boolean stays, Statement.Placement placement) {
+  private Told tell(Server server, Member member, boolean stays, List<Statement> words) {
     try (CapsuleSession session =
         CapsuleSession.open(server, capsule, 0, List.of(), TIMEOUT_MILLIS)) {
       Set<Statement> missing = new LinkedHashSet<>();
@@ -140,13 +198,15 @@ public final class Placing {
       session.declareAll(List.copyOf(missing));
       // With the placements before it: a new member that did not know them would not know who else
       // has something to bring.
-      List<Statement> history = new ArrayList<>(List.of(placement));
+      List<Statement> history = new ArrayList<>(words);
       known.stream()
           .filter(Statement.Placement.class::isInstance)
           .map(Statement.Placement.class::cast)
           .sorted(Statement.Placement.ORDER.reversed())
           .limit(HISTORY)
+          .filter(one -> !words.contains(one))
           .forEach(history::add);
+      known.stream().filter(Release.class::isInstance).forEach(history::add);
       return new Told(member, stays, session.declare(history), null);
     } catch (HoldfastException | ProofException e) {
       return new Told(member, stays, null, e);

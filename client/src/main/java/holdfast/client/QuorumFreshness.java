@@ -30,6 +30,9 @@ public record QuorumFreshness(List<Freshness> answers, List<Hash> heads, List<Gr
    * @param members how many there are: n
    */
   public record Group(int answered, int acknowledgements, int members) {
+    /** A placement that may hold and that nobody has shown; its servers could not be asked. */
+    public static final Group UNKNOWN = new Group(0, 0, 0);
+
     /** How many lying servers of this group the answer survives: f = k + r − n − 1. */
     public int survives() {
       return acknowledgements + answered - members - 1;

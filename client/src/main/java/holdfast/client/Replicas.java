@@ -8,6 +8,7 @@ import holdfast.capsule.ContentKey;
 import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -16,23 +17,47 @@ import java.util.Set;
 /**
  * The servers that a placement names, as a client sees them. Each must show the identity that the
  * owner signed; what a user has pinned plays no part.
+ *
+ * <p>While a capsule moves, the placements before hold jointly with the newest until the owner
+ * releases them ({@link holdfast.capsule.Release}), or until the new members are found to have all.
+ * Whoever opens a reader or writer then goes by all of them from the first moment: the new members
+ * alone may not have what was acknowledged.
  */
 public final class Replicas implements AutoCloseable {
+  private final Set<Statement> statements;
   private final Statement.Placement placement;
   private final List<Server> servers;
 
-  private Replicas(Statement.Placement placement) {
+  private Replicas(Set<Statement> statements, Statement.Placement placement) {
+    this.statements = statements;
     this.placement = placement;
     this.servers = placement.members().stream().map(Replicas::connect).toList();
   }
 
   /**
-   * The members of a placement; connects when first used.
+   * The members of the newest placement; connects when first used.
    *
-   * @param placement verified, as all statements are that a reader returns
+   * @param statements the owner's, as far as they are known, verified, as all are that a reader
+   *     returns; with the placements before, or the members are asked for them
+   * @throws IllegalArgumentException when no placement is among them
    */
-  public static Replicas of(Statement.Placement placement) {
-    return new Replicas(placement);
+  public static Replicas of(Collection<? extends Statement> statements) {
+    Statement.Placement newest = Statement.Placement.current(statements);
+    if (newest == null) {
+      throw new IllegalArgumentException("a capsule that is not placed has no members");
+    }
+    return new Replicas(Set.copyOf(statements), newest);
+  }
+
+  /** What is known now; asks the members in turn when a placement may hold that is not known. */
+  private KnownPlacements known() {
+    KnownPlacements known = new KnownPlacements(statements);
+    for (Server one : servers) {
+      if (!known.complete()) {
+        known.learn(JointPlacement.shownBy(one, placement.capsule()));
+      }
+    }
+    return known;
   }
 
   /** A member of a placement, which must be the server that the owner named. */
@@ -40,7 +65,7 @@ public final class Replicas implements AutoCloseable {
     return Server.at(holdfast.net.Endpoint.parse(member.address()), member.identity());
   }
 
-  /** What the owner has signed. */
+  /** The newest placement. */
   public Statement.Placement placement() {
     return placement;
   }
@@ -58,7 +83,7 @@ public final class Replicas implements AutoCloseable {
       SigningKey key, ContentKey contentKey, WriterOptions options, ReplicationOptions replication)
       throws ProofException {
     ReplicatedDelivery delivery =
-        new ReplicatedDelivery(placement, servers, key, options, replication);
+        new ReplicatedDelivery(known(), servers, key, options, replication);
     try {
       List<Replica.Start> starts = delivery.open();
       Replica.Start first = starts.getFirst();
@@ -88,7 +113,7 @@ public final class Replicas implements AutoCloseable {
    */
   public ReplicatedReader openReader(
       List<ContentKey> contentKeys, ReaderOptions options, int acknowledged) {
-    return ReplicatedReader.following(placement, servers, contentKeys, options, acknowledged);
+    return ReplicatedReader.following(known(), servers, contentKeys, options, acknowledged);
   }
 
   /**

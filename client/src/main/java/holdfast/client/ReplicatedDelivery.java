@@ -34,8 +34,10 @@ final class ReplicatedDelivery implements Outlet {
   private final WriterOptions options;
   private final ReplicationOptions bounds;
 
+  private final KnownPlacements known;
+
   /** The placements that hold jointly, by their order; the newest is the last. */
-  private final ArrayDeque<Statement.Placement> joint = new ArrayDeque<>();
+  private List<Statement.Placement> joint;
 
   /** The members of all of them. */
   private final Map<VerifyKey, Replica> replicas = new LinkedHashMap<>();
@@ -79,12 +81,12 @@ final class ReplicatedDelivery implements Outlet {
   }
 
   /**
-   * Prepares for a placement.
+   * Prepares for the placements that are known.
    *
-   * @param servers its members, in the same order; closed by whoever opened them
+   * @param servers the members of the newest, in the same order; closed by whoever opened them
    */
   ReplicatedDelivery(
-      Statement.Placement placement,
+      KnownPlacements known,
       List<Server> servers,
       SigningKey key,
       WriterOptions options,
@@ -92,29 +94,40 @@ final class ReplicatedDelivery implements Outlet {
     this.key = key;
     this.options = options;
     this.bounds = bounds;
-    bounds.neededOf(placement);
-    joint.add(placement);
+    this.known = known;
+    this.joint = known.joint();
+    Statement.Placement newest = joint.getLast();
+    bounds.neededOf(newest);
     for (int i = 0; i < servers.size(); i++) {
-      Statement.Placement.Member member = placement.members().get(i);
+      Statement.Placement.Member member = newest.members().get(i);
       replicas.put(member.identity(), replica(member, servers.get(i), false));
     }
-    this.watch = new PlacementWatch(this, placement.capsule(), bounds.lookMillis());
+    joiningMembers().forEach(one -> replicas.put(one.member().identity(), one));
+    this.watch = new PlacementWatch(this, newest.capsule(), bounds.lookMillis());
   }
 
   private Replica replica(Statement.Placement.Member member, Server server, boolean own) {
     return new Replica(this, member, server, own, joint.getLast().capsule(), key, options, bounds);
   }
 
-  /** Members of a placement that have to sign; more than it has are never reached. */
+  /**
+   * Members of a placement that have to sign. Of the newest more than it has are never reached; of
+   * an older one that has fewer, all.
+   */
   int needed(Statement.Placement placement) {
-    return bounds.needed() == 0 ? placement.majority() : bounds.needed();
+    if (bounds.needed() == 0) {
+      return placement.majority();
+    }
+    return placement.equals(joint.getLast())
+        ? bounds.needed()
+        : Math.min(bounds.needed(), placement.members().size());
   }
 
   // ---- Placements -------------------------------------------------------------------------------
 
   /** The placements that hold jointly, oldest first. */
   synchronized List<Statement.Placement> joint() {
-    return List.copyOf(joint);
+    return joint;
   }
 
   /** The members that can be asked something: those that are connected. */
@@ -123,37 +136,36 @@ final class ReplicatedDelivery implements Outlet {
   }
 
   /**
-   * Takes up a placement if it is newer than all before.
+   * Takes in what the owner has said: newer placements, older ones that hold jointly with them, and
+   * releases.
    *
-   * @param placement verified
+   * @param statements verified
    */
-  synchronized void adopt(Statement.Placement placement) {
-    if (Statement.Placement.ORDER.compare(placement, joint.getLast()) <= 0) {
+  synchronized void adopt(List<Statement> statements) {
+    known.learn(statements);
+    follow();
+  }
+
+  /** Goes on without a placement that holds no more. */
+  synchronized void leave(Statement.Placement placement) {
+    known.over(placement);
+    follow();
+  }
+
+  /** Brings the replicas in line with the placements that hold. */
+  private void follow() {
+    List<Statement.Placement> now = known.joint();
+    if (now.equals(joint)) {
       return;
     }
-    List<Replica> joining = new ArrayList<>();
-    for (Statement.Placement.Member member : placement.members()) {
-      Replica known = replicas.get(member.identity());
-      if (known == null || !known.member().equals(member)) {
-        joining.add(replica(member, Replicas.connect(member), true));
-      }
-    }
-    joint.add(placement);
-    for (Replica one : joining) {
+    joint = now;
+    for (Replica one : joiningMembers()) {
       Replica elsewhere = replicas.put(one.member().identity(), one);
       if (elsewhere != null) {
         leave(elsewhere);
       }
       one.start();
       undecided.forEach(one::offer);
-    }
-    notifyAll();
-  }
-
-  /** Goes on without a placement that holds no more. */
-  synchronized void leave(Statement.Placement placement) {
-    if (placement.equals(joint.getLast()) || !joint.remove(placement)) {
-      return;
     }
     for (Replica one : List.copyOf(replicas.values())) {
       VerifyKey identity = one.member().identity();
@@ -165,17 +177,34 @@ final class ReplicatedDelivery implements Outlet {
     notifyAll();
   }
 
+  /** A replica for each member that has none, or one at another address than it has now. */
+  private List<Replica> joiningMembers() {
+    // A later placement has the later address.
+    Map<VerifyKey, Statement.Placement.Member> members = new LinkedHashMap<>();
+    joint.forEach(one -> one.members().forEach(member -> members.put(member.identity(), member)));
+    List<Replica> joining = new ArrayList<>();
+    for (Statement.Placement.Member member : members.values()) {
+      Replica present = replicas.get(member.identity());
+      if (present == null || !present.member().equals(member)) {
+        joining.add(replica(member, Replicas.connect(member), true));
+      }
+    }
+    return joining;
+  }
+
   private void leave(Replica one) {
     left.add(one);
     one.finish();
   }
 
-  /** Connects, and waits for as many members as have to acknowledge; others come when they can. */
+  /**
+   * Connects, and waits for as many members of each placement as have to acknowledge; others come
+   * when they can.
+   */
   synchronized List<Replica.Start> open() throws ProofException {
-    int needed = needed(joint.getLast());
     replicas.values().forEach(Replica::start);
     try {
-      while (starts().size() < needed && !replicas.values().stream().allMatch(Replica::tried)) {
+      while (lacking() != null && !replicas.values().stream().allMatch(Replica::tried)) {
         wait();
       }
     } catch (InterruptedException e) {
@@ -194,14 +223,28 @@ final class ReplicatedDelivery implements Outlet {
         throw e;
       }
     }
-    if (starts().size() < needed) {
-      throw unopened(failures, needed);
+    Statement.Placement lacking = lacking();
+    if (lacking != null) {
+      throw unopened(failures, lacking);
     }
     watch.start();
     return starts();
   }
 
-  private HoldfastException unopened(List<Exception> failures, int needed) throws ProofException {
+  /** A placement of which too few can be written to; null when there is none. */
+  private Statement.@Nullable Placement lacking() {
+    return joint.stream().filter(one -> startsOf(one) < needed(one)).findFirst().orElse(null);
+  }
+
+  private long startsOf(Statement.Placement placement) {
+    return placement.members().stream()
+        .map(member -> replicas.get(member.identity()))
+        .filter(one -> one != null && one.started() != null)
+        .count();
+  }
+
+  private HoldfastException unopened(List<Exception> failures, Statement.Placement lacking)
+      throws ProofException {
     for (Exception failure : failures) {
       if (failure instanceof ProofException proof) {
         throw proof;
@@ -210,11 +253,13 @@ final class ReplicatedDelivery implements Outlet {
     Exception first = failures.getFirst();
     return new HoldfastException(
         first instanceof HoldfastException e ? e.code() : ErrorCode.UNREACHABLE,
-        starts().size()
+        startsOf(lacking)
             + " of "
-            + replicas.size()
-            + " servers can be written to, "
-            + needed
+            + lacking.members().size()
+            + " servers"
+            + ofVersion(lacking)
+            + " can be written to, "
+            + needed(lacking)
             + " are to acknowledge; "
             + first.getMessage(),
         first);
@@ -345,11 +390,15 @@ final class ReplicatedDelivery implements Outlet {
                 + " of "
                 + lacking.members().size()
                 + " servers"
-                + (joint.size() > 1 ? " of version " + lacking.version() + " of the placement" : "")
+                + ofVersion(lacking)
                 + " have acknowledged it, "
                 + needed(lacking)
                 + " were to"
                 + (why == null ? "" : "; " + why.getMessage())));
+  }
+
+  private String ofVersion(Statement.Placement placement) {
+    return joint.size() > 1 ? " of version " + placement.version() + " of the placement" : "";
   }
 
   /** Gives connected members a little time for what nobody waits for, and ends. */

@@ -76,15 +76,17 @@ public final class ReplicatedReader implements AutoCloseable {
    * @param acknowledged how many servers every write was acknowledged by; 0 for more than half
    */
   static ReplicatedReader following(
-      Statement.Placement placement,
+      KnownPlacements known,
       List<Server> servers,
       List<ContentKey> contentKeys,
       ReaderOptions options,
       int acknowledged) {
     ReplicatedReader reader =
-        new ReplicatedReader(servers, placement.capsule(), contentKeys, options);
+        new ReplicatedReader(servers, known.newest().capsule(), contentKeys, options);
     reader.acknowledged = acknowledged;
-    reader.followed = new FollowedPlacement(placement, servers, reader::acknowledging);
+    FollowedPlacement following = new FollowedPlacement(known, servers, reader::acknowledging);
+    reader.followed = following;
+    reader.servers = List.copyOf(following.servers());
     return reader;
   }
 
@@ -430,16 +432,20 @@ public final class ReplicatedReader implements AutoCloseable {
               + " were to"
               + (last == null ? "" : "; " + last.getMessage()));
     }
-    List<QuorumFreshness.Group> counted =
-        groups().stream()
-            .map(group ->
-                new QuorumFreshness.Group(
-                    Math.toIntExact(group.stream().filter(answers::containsKey).count()),
-                    acknowledgements == 0
-                        ? acknowledging(group.size())
-                        : Math.min(acknowledgements, group.size()),
-                    group.size()))
-            .toList();
+    List<QuorumFreshness.Group> counted = new ArrayList<>();
+    for (List<Server> group : groups()) {
+      counted.add(
+          new QuorumFreshness.Group(
+              Math.toIntExact(group.stream().filter(answers::containsKey).count()),
+              acknowledgements == 0
+                  ? acknowledging(group.size())
+                  : Math.min(acknowledgements, group.size()),
+              group.size()));
+    }
+    FollowedPlacement following = followed;
+    if (following != null && !following.complete()) {
+      counted.add(QuorumFreshness.Group.UNKNOWN);
+    }
     return new QuorumFreshness(all, topmost(all), counted);
   }
 

@@ -27,6 +27,8 @@ public enum Domain {
   SIGN_SUCCEED("hf1.succ"),
   /** The owner's signature under a placement. */
   SIGN_PLACE("hf1.plac"),
+  /** The owner's signature under a release of earlier placements. */
+  SIGN_RELEASE("hf1.rels"),
   /** Name of a statement: hash of its encoding. */
   STATEMENT("hf1.stat"),
   /** A writer's proof that it holds its key, bound to one server and session. */

@@ -8,6 +8,7 @@ import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Receipt;
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
@@ -31,8 +32,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Who keeps a capsule, by the placements that its owner signed. While a placement changes, the
- * servers of the one before go on meeting those of the new one, so that nothing is left behind.
+ * Who keeps a capsule, by the placements that its owner signed. While a capsule moves, the servers
+ * of all placements that hold jointly go on meeting, so that nothing is left behind.
  */
 final class PlacementDirectory implements Directory {
   private static final Logger LOG = LoggerFactory.getLogger(PlacementDirectory.class);
@@ -56,7 +57,7 @@ final class PlacementDirectory implements Directory {
       return List.of();
     }
     Map<VerifyKey, Member> members = new LinkedHashMap<>();
-    for (Statement.Placement placement : newest(capsule)) {
+    for (Statement.Placement placement : meeting(capsule)) {
       for (Statement.Placement.Member member : placement.members()) {
         try {
           members.putIfAbsent(
@@ -69,16 +70,22 @@ final class PlacementDirectory implements Directory {
     return List.copyOf(members.values());
   }
 
-  /** The placement that holds, and the one before it. */
-  private static List<Statement.Placement> newest(StoredCapsule capsule) {
+  /**
+   * The placements whose servers meet, the newest first: all that hold jointly, however many the
+   * owner has signed in a row, and in any case the one before the newest, so that what a writer
+   * with old knowledge brought its servers is not left behind.
+   */
+  private static List<Statement.Placement> meeting(StoredCapsule capsule) {
+    List<Statement> statements = capsule.ownerStatements();
     List<Statement.Placement> placements = new ArrayList<>();
-    for (Statement statement : capsule.ownerStatements()) {
+    for (Statement statement : statements) {
       if (statement instanceof Statement.Placement placement) {
         placements.add(placement);
       }
     }
     placements.sort(Statement.Placement.ORDER.reversed());
-    return placements.subList(0, Math.min(2, placements.size()));
+    int joint = Release.joint(statements).size();
+    return placements.subList(0, Math.min(Math.max(2, joint), placements.size()));
   }
 
   @Override
@@ -110,13 +117,33 @@ final class PlacementDirectory implements Directory {
     }
     placement.verify(metadata);
     if (!placement.names(self)) {
-      return null;
+      return learn(placement);
     }
     StoredCapsule capsule = ownership.create(metadata, about.getOwnerSignature().toByteArray());
     Statement.Placement known = capsule.placement();
     if (known == null || Statement.Placement.ORDER.compare(placement, known) > 0) {
       declare(capsule, placement);
     }
+    return capsule;
+  }
+
+  /**
+   * Takes in a placement that does not name this server, where one does that holds jointly with it:
+   * this server may have been left without having been told.
+   */
+  private @Nullable StoredCapsule learn(Statement.Placement placement) {
+    StoredCapsule capsule = store.capsule(placement.capsule());
+    if (capsule == null) {
+      return null;
+    }
+    Statement.Placement known = capsule.placement();
+    if (known == null || Statement.Placement.ORDER.compare(placement, known) <= 0) {
+      return null;
+    }
+    if (members(capsule).stream().noneMatch(one -> one.identity().equals(self))) {
+      return null;
+    }
+    declare(capsule, placement);
     return capsule;
   }
 

@@ -2,6 +2,7 @@ package holdfast.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.client.Handover;
@@ -46,7 +47,11 @@ class HandoverTest {
       assertThat(unknown.historyKnown()).isFalse();
       assertThat(unknown.over()).isFalse();
       fixture.server.declare(placement(fixture, 4));
-      assertThat(ask(fixture).over()).isTrue();
+      assertThat(ask(fixture).over()).isFalse();
+      fixture.server.declare(Release.sign(fixture.capsule, 4, 3, fixture.owner));
+      Handover known = ask(fixture);
+      assertThat(known.over()).isTrue();
+      assertThat(known.released()).isFalse();
     }
   }
 

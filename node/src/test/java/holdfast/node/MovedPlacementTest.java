@@ -7,150 +7,32 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
-import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
-import holdfast.client.Placing;
 import holdfast.client.QuorumFreshness;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
-import holdfast.client.ReplicaState;
 import holdfast.client.Replicas;
 import holdfast.client.ReplicatedReader;
-import holdfast.client.ReplicationOptions;
-import holdfast.client.Server;
 import holdfast.client.WriteResult;
-import holdfast.client.WriterOptions;
-import holdfast.net.Endpoint;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The owner places a capsule elsewhere while a writer or a reader is open. */
 @Timeout(120)
-class MovedPlacementTest {
-  private static final ReplicationOptions ATTENTIVE =
-      ReplicationOptions.majority().withLookMillis(20);
-
-  @TempDir Path folder;
-  private final List<NodeFixture> nodes = new ArrayList<>();
-  private final List<Meddler> meddlers = new ArrayList<>();
-  private NodeFixture first;
-  private Statement.Placement old;
-  private boolean meet;
-
-  /** Six nodes that have the capsule, which is placed on the first three. */
-  private void start(boolean meeting) throws ProofException {
-    meet = meeting;
-    for (int i = 0; i < 6; i++) {
-      nodes.add(
-          NodeFixture.start(
-              folder.resolve("node-" + i),
-              meet ? MovedPlacementTest::often : PlacedFixture::alone));
-      meddlers.add(Meddler.of(nodes.getLast()));
-    }
-    first = nodes.getFirst();
-    for (NodeFixture node : nodes) {
-      node.server.create(first.metadata, first.owner);
-    }
-    old = placement(1, 0, 1, 2);
-    for (int i = 0; i < 3; i++) {
-      nodes.get(i).server.declare(old);
-    }
-  }
-
-  /** Servers that meet each other do so directly: a meddler passes on what clients ask. */
-  private Endpoint endpoint(int node) {
-    return meet ? nodes.get(node).node.endpoint() : meddlers.get(node).endpoint();
-  }
-
-  private static NodeOptions often(NodeOptions options) {
-    return options.withReplication(options.replication().withPeriod(50, 20));
-  }
-
-  @AfterEach
-  void stop() {
-    meddlers.forEach(Meddler::close);
-    nodes.forEach(NodeFixture::close);
-  }
-
-  private Statement.Placement placement(long version, int... on) {
-    List<Statement.Placement.Member> members = new ArrayList<>();
-    for (int i : on) {
-      members.add(
-          new Statement.Placement.Member(nodes.get(i).node.identity(), endpoint(i).toString()));
-    }
-    return Statement.Placement.sign(first.capsule, version, version, members, first.owner);
-  }
-
-  private CapsuleWriter writer(Replicas replicas, WriterOptions how) throws ProofException {
-    return replicas.openWriter(first.owner, first.contentKey, how, ATTENTIVE);
-  }
-
-  private static WriterOptions patient() {
-    return WriterOptions.defaults().withBatchRecords(1).withRetry(30_000, 10_000);
-  }
-
-  private Set<String> members(CapsuleWriter writer) {
-    return writer.replicas().stream()
-        .map(ReplicaState::member)
-        .map(Statement.Placement.Member::address)
-        .collect(Collectors.toSet());
-  }
-
-  private Set<String> addresses(int... of) {
-    return placement(9, of).members().stream()
-        .map(Statement.Placement.Member::address)
-        .collect(Collectors.toSet());
-  }
-
-  private boolean has(int node, Hash name) {
-    return proven(node, List.of(name)) == 1;
-  }
-
-  private long proven(int node, List<Hash> names) {
-    try (CapsuleReader reader =
-        nodes.get(node).server.openReader(first.capsule, List.of(), ReaderOptions.withoutCache())) {
-      return reader.readHeaders(names).stream().filter(r -> r instanceof ReadResult.Proven).count();
-    } catch (ProofException e) {
-      throw new AssertionError("an honest server proves what it has", e);
-    }
-  }
-
-  private long having(Hash name, int... among) {
-    long count = 0;
-    for (int node : among) {
-      count += has(node, name) ? 1 : 0;
-    }
-    return count;
-  }
-
-  private void down(int node) {
-    Meddler meddler = meddlers.get(node);
-    meddler.requests(request -> {
-      meddler.cut();
-      return List.of();
-    });
-    meddler.cut();
-  }
-
-  private void up(int node) {
-    meddlers.get(node).requests(List::of);
-  }
-
+class MovedPlacementTest extends MovingCapsule {
   @Test
   void aWriterFollowsAMoveOfAllMembersWhileItStreams() throws Exception {
     start(true);
     List<Hash> names = new ArrayList<>();
     List<WriteResult> results = new ArrayList<>();
-    try (Replicas replicas = Replicas.of(old);
+    try (Replicas replicas = Replicas.of(List.of(old));
         CapsuleWriter writer = writer(replicas, patient())) {
       writer.onResult(results::add);
       for (int i = 0; i < 50; i++) {
@@ -179,39 +61,10 @@ class MovedPlacementTest {
     }
   }
 
-  /** Places the capsule on the other three. */
-  private void move() throws ProofException {
-    List<Server> on = new ArrayList<>();
-    try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
-      for (int i = 3; i < 6; i++) {
-        on.add(nodes.get(i).connect());
-      }
-      assertThat(Placing.place(reader, on, first.owner).complete()).isTrue();
-    } finally {
-      on.forEach(Server::close);
-    }
-  }
-
-  /** Tells the new servers, which hold one set then, and one of the old. */
-  private void declareMove() throws ProofException {
-    for (int i : List.of(3, 4, 5, 0)) {
-      nodes.get(i).server.declare(placement(2, 3, 4, 5));
-    }
-  }
-
-  private static void append(CapsuleWriter writer, List<Hash> names) {
-    try {
-      names.add(writer.append(("during " + names.size()).getBytes(UTF_8)));
-      writer.commit();
-    } catch (ProofException e) {
-      throw new AssertionError(e);
-    }
-  }
-
   @Test
   void whatIsInFlightGoesToTheNewMembersAndWantsEnoughOfBoth() throws Exception {
     start(false);
-    try (Replicas replicas = Replicas.of(old);
+    try (Replicas replicas = Replicas.of(List.of(old));
         CapsuleWriter writer = writer(replicas, patient())) {
       NodeFixture.eventually("all are connected", () -> connected(writer) == 3);
       down(1);
@@ -247,7 +100,7 @@ class MovedPlacementTest {
   void aReaderFollowsAMoveAndLeavesTheOldServersWhenTheNewOnesHaveAll() throws Exception {
     start(true);
     List<Hash> names = first.append(20, patient());
-    try (Replicas replicas = Replicas.of(old);
+    try (Replicas replicas = Replicas.of(List.of(old));
         ReplicatedReader reader =
             replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
       reader.lookEvery(1);
@@ -270,21 +123,12 @@ class MovedPlacementTest {
     }
   }
 
-  private static boolean allProven(ReplicatedReader reader, List<Hash> names) {
-    try {
-      return reader.readHeaders(names).stream()
-          .allMatch(r -> r instanceof ReadResult.Proven || r instanceof ReadResult.Cached);
-    } catch (ProofException e) {
-      throw new AssertionError(e);
-    }
-  }
-
   /** While nothing brings the new servers what the old ones have, heads want both. */
   @Test
   void headsWantEnoughOfEachPlacementWhileBothHold() throws Exception {
     start(false);
     List<Hash> names = first.append(1, patient());
-    try (Replicas replicas = Replicas.of(old);
+    try (Replicas replicas = Replicas.of(List.of(old));
         ReplicatedReader reader =
             replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
       reader.lookEvery(1);
@@ -312,7 +156,7 @@ class MovedPlacementTest {
     Statement.Placement one = placement(2, 3);
     nodes.get(0).server.declare(one);
     nodes.get(3).server.declare(one);
-    try (Replicas replicas = Replicas.of(old);
+    try (Replicas replicas = Replicas.of(List.of(old));
         ReplicatedReader reader =
             replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
       reader.lookEvery(1);
@@ -335,7 +179,7 @@ class MovedPlacementTest {
   void d11AnOldPlacementIsLeftByWhatWritesWereAcknowledgedBy() throws Exception {
     start(false);
     for (int i : List.of(0, 1, 3, 4, 5)) {
-      nodes.get(i).server.declare(placement(2, 3, 4, 5));
+      declare(i, old, placement(2, 3, 4, 5));
     }
     try (CapsuleWriter writer =
         nodes.get(2).server.openWriter(first.capsule, first.owner, first.contentKey, patient())) {
@@ -344,11 +188,12 @@ class MovedPlacementTest {
     }
     down(2);
     ReaderOptions how = new ReaderOptions(1 << 10, 2000);
-    try (Replicas replicas = Replicas.of(old);
+    try (Replicas replicas = Replicas.of(List.of(old));
         ReplicatedReader ofOne = replicas.openReader(List.of(), how, 1);
         ReplicatedReader ofMost = replicas.openReader(List.of(), how)) {
       ofOne.lookEvery(1);
       ofMost.lookEvery(1);
+      NodeFixture.eventually("both hold", () -> asks(ofMost) && ofMost.servers().size() == 6);
       NodeFixture.eventually(
           "two of three have nothing of their own: enough when two acknowledge",
           () -> asks(ofMost) && ofMost.servers().size() == 3);
@@ -365,21 +210,6 @@ class MovedPlacementTest {
     }
   }
 
-  /** Asks something, so that the reader looks at placements. */
-  private static boolean asks(ReplicatedReader reader) {
-    try {
-      return !reader.ask(one -> one.statements(true)).isEmpty();
-    } catch (ProofException e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private static long connected(CapsuleWriter writer) {
-    return writer.replicas().stream()
-        .filter(one -> one.standing() == ReplicaState.Standing.CONNECTED)
-        .count();
-  }
-
   private long acknowledged(CapsuleWriter writer, int... among) {
     Set<String> which = addresses(among);
     return writer.replicas().stream()
@@ -392,7 +222,7 @@ class MovedPlacementTest {
     start(false);
     // On the old servers alone, so that they are not left.
     first.append(1, patient());
-    try (Replicas replicas = Replicas.of(old);
+    try (Replicas replicas = Replicas.of(List.of(old));
         CapsuleWriter writer = writer(replicas, PlacedFixture.each())) {
       declareMove();
       NodeFixture.eventually("all are connected", () -> connected(writer) == 6);
@@ -416,7 +246,8 @@ class MovedPlacementTest {
   void aLowerVersionIsNeverTaken() throws Exception {
     start(false);
     Statement.Placement newer = placement(3, 0, 1, 3);
-    try (Replicas replicas = Replicas.of(newer);
+    Release released = Release.sign(first.capsule, 3, 3, first.owner);
+    try (Replicas replicas = Replicas.of(List.of(newer, released));
         CapsuleWriter writer = writer(replicas, PlacedFixture.each())) {
       NodeFixture.eventually("all are connected", () -> connected(writer) == 3);
       // All that the servers know is version 1, and 2 comes while they are asked.

@@ -43,7 +43,7 @@ final class PlacedFixture implements AutoCloseable {
       node.server.create(first.metadata, first.owner);
       node.server.declare(placement);
     }
-    replicas = Replicas.of(placement);
+    replicas = Replicas.of(List.of(placement));
   }
 
   /** Servers that repair each other would hide what a client has sent to which. */

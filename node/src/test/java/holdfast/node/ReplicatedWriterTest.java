@@ -242,7 +242,7 @@ class ReplicatedWriterTest {
         0, new Statement.Placement.Member(fixture.first.stranger.verifyKey(), one.address()));
     Statement.Placement wrong =
         Statement.Placement.sign(fixture.capsule, 1, 2, members, fixture.first.owner);
-    try (var replicas = holdfast.client.Replicas.of(wrong);
+    try (var replicas = holdfast.client.Replicas.of(List.of(wrong));
         CapsuleWriter writer =
             replicas.openWriter(
                 fixture.first.owner, fixture.first.contentKey, PlacedFixture.each(), MAJORITY)) {

@@ -9,6 +9,7 @@ import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -303,6 +304,7 @@ final class Staging {
       }
       case Statement.Grant grant -> keep(capsule, grant);
       case Statement.Placement placement -> keep(capsule, placement);
+      case Release release -> keep(capsule, release);
       case Statement.Succession closing -> {
         keep(capsule, closing);
         if (!graph.closed()) {
@@ -414,6 +416,8 @@ final class Staging {
                 new Receipt.Entry(Receipt.Kind.STATEMENT, closing.name(), Receipt.Outcome.PROVEN);
             case Statement.Placement placed ->
                 new Receipt.Entry(Receipt.Kind.STATEMENT, placed.name(), Receipt.Outcome.PROVEN);
+            case Release release ->
+                new Receipt.Entry(Receipt.Kind.STATEMENT, release.name(), Receipt.Outcome.PROVEN);
           });
     }
     return entries;

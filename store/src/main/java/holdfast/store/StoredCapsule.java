@@ -11,6 +11,7 @@ import holdfast.capsule.Metadata;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordGraph;
 import holdfast.capsule.RecordHeader;
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -145,6 +146,7 @@ public final class StoredCapsule implements ChainProof.Source {
         }
       }
       case Statement.Grant grant -> {}
+      case Release release -> {}
       case Statement.WriterSignature signature -> {}
     }
   }

@@ -4,6 +4,7 @@ import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
@@ -61,7 +62,6 @@ public final class Replication extends PeersGrpc.PeersImplBase
       Executors.newSingleThreadScheduledExecutor(
           Thread.ofPlatform().name("holdfast-meet").daemon(true).factory());
   private final Map<Hash, Map<VerifyKey, Link>> links = new ConcurrentHashMap<>();
-  private final Map<Hash, Statement.Placement> placed = new ConcurrentHashMap<>();
   private final Map<VerifyKey, Connection> connections = new ConcurrentHashMap<>();
   private final Slots opened;
   private final Slots answered;
@@ -101,7 +101,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
         refresh(capsule);
       }
     }
-    store.onChange((capsule, statements) -> news(capsule));
+    store.onChange(this::news);
     store.onDamage(this::hurry);
     ticking =
         timer.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -133,9 +133,10 @@ public final class Replication extends PeersGrpc.PeersImplBase
         .removeIf(key -> members.stream().noneMatch(member -> member.identity().equals(key)));
   }
 
-  private void news(StoredCapsule capsule) {
-    Statement.Placement placement = capsule.placement();
-    if (placement != null && !placement.equals(placed.put(capsule.name(), placement))) {
+  private void news(StoredCapsule capsule, List<Statement> statements) {
+    // Also placements that are older than the newest: they may hold jointly with it.
+    if (statements.stream()
+        .anyMatch(one -> one instanceof Statement.Placement || one instanceof Release)) {
       // Not on the store's thread, which tells the news.
       workers.execute(() -> refresh(capsule));
     }

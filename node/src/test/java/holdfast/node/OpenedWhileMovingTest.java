@@ -1,0 +1,229 @@
+package holdfast.node;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.capsule.Release;
+import holdfast.capsule.Statement;
+import holdfast.client.CapsuleReader;
+import holdfast.client.CapsuleWriter;
+import holdfast.client.Handover;
+import holdfast.client.Placing;
+import holdfast.client.QuorumFreshness;
+import holdfast.client.ReaderOptions;
+import holdfast.client.Replicas;
+import holdfast.client.ReplicatedReader;
+import holdfast.client.Server;
+import holdfast.client.WriteResult;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Readers and writers that are opened in the middle of a move, and moves one after the other. */
+@Timeout(120)
+class OpenedWhileMovingTest extends MovingCapsule {
+  private static final ReaderOptions PLAIN = new ReaderOptions(1 << 10, 2000);
+
+  /** One record, on each of the first three. */
+  private List<Hash> written() throws ProofException {
+    List<Hash> names = new ArrayList<>();
+    try (Replicas replicas = Replicas.of(List.of(old));
+        CapsuleWriter writer =
+            replicas.openWriter(
+                first.owner, first.contentKey, patient(), ATTENTIVE.withNeeded(3))) {
+      append(writer, names);
+    }
+    assertThat(having(names.getFirst(), 0, 1, 2)).isEqualTo(3);
+    return names;
+  }
+
+  @Test
+  void d22AReaderOpenedDuringAMoveFindsWhatTheOldServersAcknowledged() throws Exception {
+    start(false);
+    List<Hash> names = written();
+    declareMove();
+    try (Replicas replicas = Replicas.of(List.of(old, placement(2, 3, 4, 5)));
+        ReplicatedReader reader = replicas.openReader(List.of(), PLAIN)) {
+      QuorumFreshness heads = reader.heads(0, 0);
+      assertThat(heads.heads()).isEqualTo(names);
+      assertThat(heads.groups()).hasSize(2);
+      assertThat(heads.survives()).isGreaterThanOrEqualTo(0);
+      down(1);
+      down(2);
+      assertThatThrownBy(() -> reader.heads(0, 0))
+          .isInstanceOf(HoldfastException.class)
+          .hasMessageContaining("of each placement");
+    }
+  }
+
+  @Test
+  void whoKnowsTheNewestPlacementAloneAsksForTheOthersFirst() throws Exception {
+    start(false);
+    List<Hash> names = written();
+    Statement.Placement next = placement(2, 3, 4, 5);
+    declare(3, next);
+    try (Replicas replicas = Replicas.of(List.of(next));
+        ReplicatedReader nobodyShows = replicas.openReader(List.of(), PLAIN)) {
+      assertThat(nobodyShows.heads(3, 0).survives()).isEqualTo(-1);
+    }
+    declare(4, old, next);
+    try (Replicas replicas = Replicas.of(List.of(next));
+        ReplicatedReader reader = replicas.openReader(List.of(), PLAIN)) {
+      assertThat(reader.servers()).hasSize(6);
+      assertThat(reader.heads(0, 0).heads()).isEqualTo(names);
+    }
+  }
+
+  @Test
+  void d11AWriterOpenedDuringAMoveWantsEnoughOfBothAndFollowsWhatOldServersHave() throws Exception {
+    start(false);
+    List<Hash> names = written();
+    declareMove();
+    List<Statement> known = List.of(old, placement(2, 3, 4, 5));
+    try (Replicas replicas = Replicas.of(known);
+        CapsuleWriter writer = writer(replicas, PlacedFixture.each())) {
+      NodeFixture.eventually("all are connected", () -> connected(writer) == 6);
+      Hash name = writer.append("during".getBytes(UTF_8));
+      assertThat(writer.commit()).singleElement().isInstanceOf(WriteResult.Replicated.class);
+      assertThat(having(name, 0, 1, 2)).isGreaterThanOrEqualTo(2);
+      assertThat(having(name, 3, 4, 5)).isGreaterThanOrEqualTo(2);
+      assertThat(first.reader(ReaderOptions.withoutCache()).heads().heads()).containsExactly(name);
+      assertThat(names).doesNotContain(name);
+    }
+    down(1);
+    down(2);
+    try (Replicas replicas = Replicas.of(known)) {
+      assertThatThrownBy(() -> writer(replicas, PlacedFixture.each()))
+          .isInstanceOf(HoldfastException.class)
+          .hasMessageContaining("of version 1 of the placement");
+    }
+  }
+
+  /**
+   * The servers of the one in the middle never had anything; those of the first are told nothing.
+   */
+  @Test
+  void threePlacementsInARowLoseNothing() throws Exception {
+    start(true);
+    List<Hash> names = first.append(20, patient());
+    Statement.Placement middle = placement(2, 3);
+    Statement.Placement last = placement(3, 4, 5);
+    nodes.get(3).stop();
+    // One after the other to both: once they know the last they tell each other.
+    for (Statement one : List.of(old, middle, last)) {
+      declare(4, one);
+      declare(5, one);
+    }
+    for (int i : List.of(4, 5)) {
+      NodeFixture.eventually("a server of the last has all", () -> proven(i, names) == 20);
+    }
+    try (Replicas replicas = Replicas.of(List.of(last));
+        ReplicatedReader reader = replicas.openReader(List.of(), PLAIN)) {
+      assertThat(reader.servers()).hasSize(6);
+    }
+  }
+
+  private Placing.Placed place(int... on) throws ProofException {
+    List<Server> servers = new ArrayList<>();
+    try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+      IntStream.of(on)
+          .forEach(i -> servers.add(Server.at(endpoint(i), nodes.get(i).node.identity())));
+      return Placing.place(reader, servers, first.owner);
+    } finally {
+      servers.forEach(Server::close);
+    }
+  }
+
+  private List<Statement> known() throws ProofException {
+    try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+      return reader.statements(true);
+    }
+  }
+
+  @Test
+  void aSecondChangeHoldsJointlyWithTheFirstUntilThatIsOver() throws Exception {
+    start(false);
+    down(2);
+    place(0, 1, 3);
+    // One of those that left does not say what it has.
+    place(0, 3, 4);
+    assertThat(versions()).containsExactly(1L, 2L, 3L);
+    Handover asked = Handover.ask(known(), 0);
+    assertThat(asked.asked()).hasSize(5);
+    assertThat(asked.over()).isFalse();
+    up(2);
+    // Told again, to those also that left two placements ago.
+    assertThat(place(0, 3, 4).told()).hasSize(5).allMatch(one -> one.receipt() != null);
+    assertThat(over()).isTrue();
+    place(3, 4, 5);
+    assertThat(versions()).containsExactly(3L, 4L);
+  }
+
+  private List<Long> versions() throws ProofException {
+    return Release.joint(known()).stream().map(Statement.Placement::version).toList();
+  }
+
+  private boolean over() {
+    try {
+      return Handover.ask(known(), 0).over();
+    } catch (ProofException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void aReleaseEndsAMoveForWhoeverIsOpenedLater() throws Exception {
+    start(true);
+    List<Hash> names = first.append(5, patient());
+    Statement.Placement next = placement(2, 3, 4, 5);
+    for (Statement one : List.of(old, next)) {
+      for (int i = 0; i < 6; i++) {
+        declare(i, one);
+      }
+    }
+    NodeFixture.eventually("all hold the same", this::over);
+    try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+      assertThat(Placing.release(reader, 0, false, first.owner).told())
+          .hasSize(6)
+          .allMatch(one -> one.receipt() != null);
+    }
+    List<Statement> after = known();
+    assertThat(Release.joint(after)).containsExactly(next);
+    for (int i = 0; i < 3; i++) {
+      nodes.get(i).close();
+    }
+    try (Replicas replicas = Replicas.of(after);
+        ReplicatedReader reader = replicas.openReader(List.of(), PLAIN);
+        CapsuleWriter writer = writer(replicas, patient())) {
+      assertThat(reader.heads(2, 0).heads()).containsExactly(names.getLast());
+      writer.append("after".getBytes(UTF_8));
+      assertThat(writer.commit()).singleElement().isInstanceOf(WriteResult.Replicated.class);
+    }
+  }
+
+  @Test
+  void whatOnlyServersThatAreGoneMayHaveIsGivenUpByTheOwnerAlone() throws Exception {
+    start(false);
+    declareMove();
+    nodes.get(1).stop();
+    nodes.get(2).stop();
+    try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+      assertThatThrownBy(() -> Placing.release(reader, 0, false, first.owner))
+          .isInstanceOf(HoldfastException.class)
+          .hasMessageContaining("may have what its members lack");
+      assertThat(Release.joint(known())).hasSize(2);
+      assertThat(Placing.release(reader, 0, true, first.owner).complete()).isTrue();
+    }
+    try (Replicas replicas = Replicas.of(known());
+        CapsuleWriter writer = writer(replicas, patient())) {
+      writer.append("goes on".getBytes(UTF_8));
+      assertThat(writer.commit()).singleElement().isInstanceOf(WriteResult.Replicated.class);
+    }
+  }
+}
