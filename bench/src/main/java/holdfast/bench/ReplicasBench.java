@@ -114,7 +114,7 @@ final class ReplicasBench implements Callable<Integer> {
       List<Server> on = beds.stream().map(Bed::server).toList();
       placement = Placing.place(reader, on, first.owner).placement();
     }
-    try (Replicas replicas = Replicas.of(placement);
+    try (Replicas replicas = Replicas.of(List.of(placement));
         CapsuleWriter writer =
             replicas.openWriter(
                 first.owner,

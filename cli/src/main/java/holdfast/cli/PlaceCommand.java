@@ -44,7 +44,8 @@ import picocli.CommandLine.Parameters;
       "",
       "JSON: capsule, version, statement, complete, servers (server, identity, member, acknowledged,",
       "reason); with --status or --wait: capsule, version, agreeing, needed, historyKnown, over,",
-      "released, servers (server, identity, member, version, entries, digest, agrees, mayStop, reason)"
+      "released, servers (server, identity, member, version, entries, digest, agrees, unsigned,",
+      "mayStop, reason)"
     })
 final class PlaceCommand extends ServerCommand {
   private static final long AGAIN_MILLIS = 500;
@@ -256,7 +257,10 @@ final class PlaceCommand extends ServerCommand {
                   ? (held != null && held.version() < now.placement().version()
                       ? ", does not know the placement yet"
                       : "")
-                  : now.mayStop(one) ? ", may stop" : ", must NOT stop yet"));
+                  : now.mayStop(one)
+                      ? ", may stop"
+                      : ", must NOT stop yet"
+                          + (one.tail() ? ": has records that their writer has to sign" : "")));
       objects.add(
           Json.object()
               .put("server", one.member().address())
@@ -266,6 +270,7 @@ final class PlaceCommand extends ServerCommand {
               .put("entries", held == null ? null : held.count())
               .put("digest", held == null ? null : held.digest())
               .put("agrees", agrees)
+              .put("unsigned", held == null ? null : one.tail())
               .put("mayStop", one.stays() ? null : now.mayStop(one))
               .put("reason", reason));
     }

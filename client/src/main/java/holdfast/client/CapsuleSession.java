@@ -255,6 +255,16 @@ final class CapsuleSession implements AutoCloseable {
     return answer;
   }
 
+  /**
+   * Whether the server has records that nothing proves: they are in no set that is compared, and no
+   * round brings them elsewhere. In a closed capsule such records belong to it no more. Asked
+   * before {@link #holding}, so that what is signed in between shows in one of the two.
+   */
+  boolean unsignedTail() throws ProofException {
+    return !fresh().tips().isEmpty()
+        && statements(true).stream().noneMatch(Statement.Succession.class::isInstance);
+  }
+
   Receipt declare(List<Statement> statements) throws ProofException {
     Declare.Builder declare = Declare.newBuilder();
     List<Hash> names = new ArrayList<>();

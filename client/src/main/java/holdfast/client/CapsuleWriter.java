@@ -70,6 +70,9 @@ public final class CapsuleWriter implements AutoCloseable {
     if (writer.options.signing() instanceof SigningPolicy.EveryT) {
       SigningTimer.start(writer);
     }
+    if (writer.outlet instanceof ReplicatedDelivery replicated) {
+      replicated.onMove(() -> Thread.ofVirtual().start(writer::signForMove));
+    }
     return writer;
   }
 
@@ -89,6 +92,17 @@ public final class CapsuleWriter implements AutoCloseable {
   synchronized void signAndSend() throws ProofException {
     sign();
     send();
+  }
+
+  /** The capsule moves: what was acknowledged and not signed yet can move only once it is. */
+  private synchronized void signForMove() {
+    if (!closed) {
+      try {
+        send();
+      } catch (ProofException | RuntimeException e) {
+        failed(e);
+      }
+    }
   }
 
   /** What the timer met is told to whoever calls next. */
@@ -175,7 +189,11 @@ public final class CapsuleWriter implements AutoCloseable {
 
   /** Signs the newest record, which proves all records before it; sent with the next batch. */
   public synchronized void sign() {
-    maker.sign();
+    if (outlet.moving()) {
+      maker.signWhole();
+    } else {
+      maker.sign();
+    }
   }
 
   /**
@@ -184,6 +202,10 @@ public final class CapsuleWriter implements AutoCloseable {
    * @return the number of batches sent so far; see {@link #await}
    */
   public synchronized long send() throws ProofException {
+    if (outlet.moving()) {
+      // What nothing proves would stay on the servers that the capsule leaves.
+      maker.signWhole();
+    }
     Batch batch = maker.take();
     if (batch != null) {
       sentBatches++;

@@ -55,10 +55,16 @@ public record Handover(
    *
    * @param stays whether it is a member of the placement that holds
    * @param holding what it signed, verified; null when it did not answer
+   * @param tail whether it has records that no signature proves; they are not part of what it
+   *     signed, and stay there alone until their writer signs
    * @param failure why not; null when it did
    */
   public record Asked(
-      Member member, boolean stays, @Nullable Holding holding, @Nullable Exception failure) {}
+      Member member,
+      boolean stays,
+      @Nullable Holding holding,
+      boolean tail,
+      @Nullable Exception failure) {}
 
   private record Answer(Asked asked, List<Statement> statements) {}
 
@@ -143,9 +149,10 @@ public record Handover(
         CapsuleSession session =
             CapsuleSession.open(server, capsule, 0, List.of(), TIMEOUT_MILLIS)) {
       List<Statement> statements = session.statements(true);
-      return new Answer(new Asked(member, stays, session.holding(salt), null), statements);
+      boolean tail = session.unsignedTail();
+      return new Answer(new Asked(member, stays, session.holding(salt), tail, null), statements);
     } catch (HoldfastException | ProofException e) {
-      return new Answer(new Asked(member, stays, null, e), List.of());
+      return new Answer(new Asked(member, stays, null, false, e), List.of());
     }
   }
 
@@ -181,10 +188,13 @@ public record Handover(
     return agreed != null && agreeing(agreed) >= needed;
   }
 
-  /** Whether a server that is no member any more may stop: enough members sign what it signs. */
+  /**
+   * Whether a server that is no member any more may stop: enough members sign what it signs, and it
+   * has nothing beside that.
+   */
   public boolean mayStop(Asked one) {
     Holding own = one.holding();
-    return !one.stays() && own != null && agreeing(own) >= needed;
+    return !one.stays() && own != null && !one.tail() && agreeing(own) >= needed;
   }
 
   /** Whether the change is over: enough members agree, and every old server may stop. */

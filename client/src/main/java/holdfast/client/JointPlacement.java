@@ -24,13 +24,21 @@ import java.util.function.ToIntFunction;
  * <p>All members are asked, under one fresh salt, what they hold. An old placement is over when
  * enough new members sign the same set, and so many of the old ones sign it too that among any
  * members which were enough for a receipt there is one of them: then nothing that the old placement
- * acknowledged is on old servers alone. With two of three needed, one old server may be gone for
+ * acknowledged is on old servers alone. Records that no signature proves are in no such set, so an
+ * old server that has any does not count. With two of three needed, one old server may be gone for
  * good.
  */
 final class JointPlacement {
   private static final long TIMEOUT_MILLIS = 10_000;
 
   private JointPlacement() {}
+
+  /**
+   * What a server says that it holds.
+   *
+   * @param tail whether it has records that nothing proves
+   */
+  private record Held(Holding holding, boolean tail) {}
 
   /** The owner's statements, as far as a server shows them; none when it does not answer. */
   static List<Statement> shownBy(Server server, Hash capsule) {
@@ -53,12 +61,12 @@ final class JointPlacement {
       List<Statement.Placement> joint, ToIntFunction<Statement.Placement> needed)
       throws InterruptedException {
     Statement.Placement newest = joint.getLast();
-    Map<VerifyKey, Holding> held = held(joint);
+    Map<VerifyKey, Held> held = held(joint);
     List<Holding> members = new ArrayList<>();
     for (Statement.Placement.Member member : newest.members()) {
-      Holding one = held.get(member.identity());
-      if (one != null && one.version() >= newest.version()) {
-        members.add(one);
+      Held one = held.get(member.identity());
+      if (one != null && one.holding().version() >= newest.version()) {
+        members.add(one.holding());
       }
     }
     for (Holding one : members) {
@@ -71,30 +79,29 @@ final class JointPlacement {
     return List.of();
   }
 
-  private static long agreeing(
-      Statement.Placement old, Map<VerifyKey, Holding> held, Holding agreed) {
+  private static long agreeing(Statement.Placement old, Map<VerifyKey, Held> held, Holding agreed) {
     return old.members().stream()
         .map(member -> held.get(member.identity()))
-        .filter(one -> one != null && one.agrees(agreed))
+        .filter(one -> one != null && !one.tail() && one.holding().agrees(agreed))
         .count();
   }
 
-  private static Map<VerifyKey, Holding> held(List<Statement.Placement> joint)
+  private static Map<VerifyKey, Held> held(List<Statement.Placement> joint)
       throws InterruptedException {
     Hash salt = CapsuleSession.freshNonce();
     Hash capsule = joint.getLast().capsule();
     Map<VerifyKey, Statement.Placement.Member> members = new HashMap<>();
     // A later placement has the later address.
     joint.forEach(one -> one.members().forEach(member -> members.put(member.identity(), member)));
-    Map<VerifyKey, Holding> held = new HashMap<>();
+    Map<VerifyKey, Held> held = new HashMap<>();
     ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     try {
-      List<Future<Optional<Holding>>> asked = new ArrayList<>();
+      List<Future<Optional<Held>>> asked = new ArrayList<>();
       members
           .values()
           .forEach(member -> asked.add(threads.submit(() -> holding(member, capsule, salt))));
-      for (Future<Optional<Holding>> one : asked) {
-        one.get().ifPresent(answer -> held.put(answer.server(), answer));
+      for (Future<Optional<Held>> one : asked) {
+        one.get().ifPresent(answer -> held.put(answer.holding().server(), answer));
       }
     } catch (ExecutionException e) {
       throw new AssertionError("a question that fails is an answer", e);
@@ -104,12 +111,13 @@ final class JointPlacement {
     return held;
   }
 
-  private static Optional<Holding> holding(
+  private static Optional<Held> holding(
       Statement.Placement.Member member, Hash capsule, Hash salt) {
     try (Server server = Replicas.connect(member);
         CapsuleSession session =
             CapsuleSession.open(server, capsule, 0, List.of(), TIMEOUT_MILLIS)) {
-      return Optional.of(session.holding(salt));
+      boolean tail = session.unsignedTail();
+      return Optional.of(new Held(session.holding(salt), tail));
     } catch (HoldfastException | ProofException e) {
       // Who does not say what it holds counts as holding nothing.
       return Optional.empty();

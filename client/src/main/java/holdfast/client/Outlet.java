@@ -15,4 +15,9 @@ sealed interface Outlet permits Delivery, ReplicatedDelivery {
 
   /** Ends what is open; what is under way has no known fate then. */
   void close();
+
+  /** Whether the capsule moves, so that what is sent has to be signed. */
+  default boolean moving() {
+    return false;
+  }
 }

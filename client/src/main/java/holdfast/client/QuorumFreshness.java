@@ -1,8 +1,12 @@
 package holdfast.client;
 
 import holdfast.base.Hash;
+import holdfast.base.ProofException;
 import holdfast.capsule.Freshness;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What several servers say is newest.
@@ -12,6 +16,9 @@ import java.util.List;
  * @param groups the placements that hold jointly, the newest first; one when nothing changes
  */
 public record QuorumFreshness(List<Freshness> answers, List<Hash> heads, List<Group> groups) {
+  /** Headers looked at to find out whether one head lies below another. */
+  private static final int WALKED = 4096;
+
   /** Checks that there is a group. */
   public QuorumFreshness {
     answers = List.copyOf(answers);
@@ -47,5 +54,30 @@ public record QuorumFreshness(List<Freshness> answers, List<Hash> heads, List<Gr
    */
   public int survives() {
     return groups.stream().mapToInt(Group::survives).min().orElseThrow();
+  }
+
+  /**
+   * The heads of all answers, without those met on the way back from others. Only headers decide:
+   * that a server does not list a record which it has shows nothing.
+   */
+  static List<Hash> topmost(ReplicatedReader reader, List<Freshness> answers)
+      throws ProofException {
+    Set<Hash> heads = new LinkedHashSet<>();
+    answers.forEach(answer -> heads.addAll(answer.heads()));
+    boolean agreed = answers.stream().allMatch(a -> heads.equals(new HashSet<>(a.heads())));
+    Set<Hash> seen = new HashSet<>(heads);
+    List<Hash> next = agreed ? List.of() : List.copyOf(heads);
+    while (!next.isEmpty() && seen.size() < WALKED) {
+      Set<Hash> below = new LinkedHashSet<>();
+      for (ReadResult result : reader.readHeaders(next)) {
+        if (result instanceof ReadResult.Proven one) {
+          below.addAll(one.record().header().pointers());
+        }
+      }
+      heads.removeAll(below);
+      below.removeIf(name -> !seen.add(name));
+      next = List.copyOf(below);
+    }
+    return List.copyOf(heads);
   }
 }

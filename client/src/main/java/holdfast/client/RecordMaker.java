@@ -32,7 +32,7 @@ final class RecordMaker {
   private final List<Record> batch = new ArrayList<>();
   private final List<Statement.WriterSignature> signatures = new ArrayList<>();
   private int batchBytes;
-  private @Nullable Hash unsigned;
+  private @Nullable Record unsigned;
   private int sinceSignature;
   private long signedAtMillis = System.currentTimeMillis();
 
@@ -74,7 +74,7 @@ final class RecordMaker {
   void add(Record record) {
     batch.add(record);
     batchBytes += record.encodedSize();
-    unsigned = record.name();
+    unsigned = record;
     sinceSignature++;
     if (due()) {
       sign();
@@ -93,13 +93,26 @@ final class RecordMaker {
 
   /** Signs the newest record, unless it is signed. */
   void sign() {
-    Hash newest = unsigned;
+    Record newest = unsigned;
     if (newest != null) {
-      signatures.add(Statement.WriterSignature.sign(capsule, newest, writer, key));
+      signatures.add(Statement.WriterSignature.sign(capsule, newest.name(), writer, key));
       unsigned = null;
       sinceSignature = 0;
       signedAtMillis = System.currentTimeMillis();
     }
+  }
+
+  /**
+   * Signs the newest record for servers that may not have it: it goes with its signature, also when
+   * it was sent before. What it points at comes from the servers that have it.
+   */
+  void signWhole() {
+    Record newest = unsigned;
+    if (newest != null && batch.isEmpty()) {
+      batch.add(newest);
+      batchBytes += newest.encodedSize();
+    }
+    sign();
   }
 
   /** Milliseconds until the newest record is to be signed; very many if none is. */

@@ -48,6 +48,7 @@ final class ReplicatedDelivery implements Outlet {
   private final ArrayDeque<Undecided> undecided = new ArrayDeque<>();
   private final PlacementWatch watch;
   private volatile @Nullable Consumer<WriteResult.Stored> listener;
+  private @Nullable Runnable mover;
 
   /** A batch whose fate is not known yet, or was not when it was sent. */
   static final class Undecided {
@@ -152,13 +153,33 @@ final class ReplicatedDelivery implements Outlet {
     follow();
   }
 
+  @Override
+  public synchronized boolean moving() {
+    return joint.size() > 1;
+  }
+
+  /**
+   * Names who hears when the capsule begins to move; must be quick. At once if it moves already.
+   */
+  synchronized void onMove(Runnable hearing) {
+    mover = hearing;
+    if (moving()) {
+      hearing.run();
+    }
+  }
+
   /** Brings the replicas in line with the placements that hold. */
   private void follow() {
     List<Statement.Placement> now = known.joint();
     if (now.equals(joint)) {
       return;
     }
+    boolean begins = joint.size() == 1 && now.size() > 1;
     joint = now;
+    Runnable told = mover;
+    if (begins && told != null) {
+      told.run();
+    }
     for (Replica one : joiningMembers()) {
       Replica elsewhere = replicas.put(one.member().identity(), one);
       if (elsewhere != null) {

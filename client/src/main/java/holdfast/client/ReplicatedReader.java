@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -32,9 +31,6 @@ import org.jspecify.annotations.Nullable;
  * only they may have what was written last.
  */
 public final class ReplicatedReader implements AutoCloseable {
-  /** Headers looked at to find out whether one head lies below another. */
-  private static final int WALKED = 4096;
-
   /** Those of the newest placement first. */
   private List<Server> servers;
 
@@ -446,7 +442,7 @@ public final class ReplicatedReader implements AutoCloseable {
     if (following != null && !following.complete()) {
       counted.add(QuorumFreshness.Group.UNKNOWN);
     }
-    return new QuorumFreshness(all, topmost(all), counted);
+    return new QuorumFreshness(all, QuorumFreshness.topmost(this, all), counted);
   }
 
   private List<List<Server>> groups() {
@@ -481,30 +477,6 @@ public final class ReplicatedReader implements AutoCloseable {
                 + acknowledgements);
       }
     }
-  }
-
-  /**
-   * The heads of all answers, without those met on the way back from others. Only headers decide:
-   * that a server does not list a record which it has shows nothing.
-   */
-  private List<Hash> topmost(List<Freshness> answers) throws ProofException {
-    Set<Hash> heads = new LinkedHashSet<>();
-    answers.forEach(answer -> heads.addAll(answer.heads()));
-    boolean agreed = answers.stream().allMatch(a -> heads.equals(new HashSet<>(a.heads())));
-    Set<Hash> seen = new HashSet<>(heads);
-    List<Hash> next = agreed ? List.of() : List.copyOf(heads);
-    while (!next.isEmpty() && seen.size() < WALKED) {
-      Set<Hash> below = new LinkedHashSet<>();
-      for (ReadResult result : readHeaders(next)) {
-        if (result instanceof ReadResult.Proven one) {
-          below.addAll(one.record().header().pointers());
-        }
-      }
-      heads.removeAll(below);
-      below.removeIf(name -> !seen.add(name));
-      next = List.copyOf(below);
-    }
-    return List.copyOf(heads);
   }
 
   @Override

@@ -1,6 +1,10 @@
 package holdfast.client;
 
-/** When a writer signs. Signing late is cheap; until then the server cannot prove a record. */
+/**
+ * When a writer signs. Signing late is cheap; until then the server cannot prove a record. While
+ * the capsule moves to other servers every batch is signed, whatever the policy: only what is
+ * proven is brought from server to server.
+ */
 public sealed interface SigningPolicy {
   /** Every record. */
   record Each() implements SigningPolicy {}

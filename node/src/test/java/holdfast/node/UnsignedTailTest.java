@@ -1,0 +1,88 @@
+package holdfast.node;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.client.CapsuleReader;
+import holdfast.client.CapsuleWriter;
+import holdfast.client.Handover;
+import holdfast.client.Placing;
+import holdfast.client.ReaderOptions;
+import holdfast.client.Replicas;
+import holdfast.client.ReplicationOptions;
+import holdfast.client.SigningPolicy;
+import holdfast.client.WriterOptions;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What was acknowledged and is not signed yet, while the capsule moves. */
+@Timeout(120)
+class UnsignedTailTest extends MovingCapsule {
+  private static final WriterOptions LATE = patient().withSigning(new SigningPolicy.OnDemand());
+
+  private static List<Hash> appended(CapsuleWriter writer) throws ProofException {
+    List<Hash> names = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      names.add(writer.append(("unsigned " + i).getBytes(UTF_8)));
+    }
+    writer.commitOrThrow();
+    return names;
+  }
+
+  private Handover asked() {
+    try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+      return Handover.ask(reader.statements(true), 0);
+    } catch (ProofException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void d11AServerDoesNotLeaveWithWhatItAcknowledgedAndNothingProves() throws Exception {
+    start(true);
+    // It does not hear of the move while this goes on.
+    ReplicationOptions deaf = ReplicationOptions.majority().withNeeded(3).withLookMillis(1L << 30);
+    try (Replicas replicas = Replicas.of(List.of(old));
+        CapsuleWriter writer = replicas.openWriter(first.owner, first.contentKey, LATE, deaf)) {
+      List<Hash> names = appended(writer);
+      move();
+      NodeFixture.eventually("the proven sets are the same", () -> asked().settled());
+      Handover now = asked();
+      assertThat(now.asked())
+          .filteredOn(one -> !one.stays())
+          .hasSize(3)
+          .allMatch(one -> one.tail());
+      assertThat(now.asked()).noneMatch(now::mayStop);
+      assertThat(now.over()).isFalse();
+      try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+        assertThatThrownBy(() -> Placing.release(reader, 0, false, first.owner))
+            .isInstanceOf(HoldfastException.class);
+      }
+      writer.sign();
+      writer.commitOrThrow();
+      NodeFixture.eventually("the old servers may stop", () -> asked().over());
+      assertThat(proven(3, names) + proven(4, names) + proven(5, names)).isGreaterThanOrEqualTo(10);
+    }
+  }
+
+  @Test
+  void d45AnIdleWriterSignsWhenTheCapsuleMovesAndThenTheOldServersAreLeft() throws Exception {
+    start(true);
+    try (Replicas replicas = Replicas.of(List.of(old));
+        CapsuleWriter writer = writer(replicas, LATE)) {
+      List<Hash> names = appended(writer);
+      assertThat(proven(0, names)).isZero();
+      move();
+      NodeFixture.eventually(
+          "the old servers are left", () -> members(writer).equals(addresses(3, 4, 5)));
+      assertThat(proven(3, names) + proven(4, names) + proven(5, names)).isGreaterThanOrEqualTo(10);
+      assertThat(writer.commit()).isNotNull();
+    }
+  }
+}
