@@ -98,8 +98,8 @@ class ReplicaFaultsTest {
       workload.place(replica.server(), replicas.members());
     }
     boolean disks = replicas.all().stream().allMatch(replica -> replica.disk() != null);
-    try (Replicas writing = Replicas.of(workload.placement(replicas.members()));
-        Replicas reading = Replicas.of(workload.placement(replicas.members()));
+    try (Replicas writing = Replicas.of(List.of(workload.placement(replicas.members())));
+        Replicas reading = Replicas.of(List.of(workload.placement(replicas.members())));
         ReplicaChecks checks = new ReplicaChecks(workload, seed)) {
       ReplicatedStream stream = new ReplicatedStream(workload, writing, seed);
       for (int i = 0; i < FaultyReplicas.COUNT; i++) {
