@@ -71,7 +71,7 @@ class ErasedLeavesTest {
     live.users.keySet().forEach(name -> leaves.add(ErasureWatch.userAgain(flush, name)));
     live.devices("", device -> leaves.add(ErasureWatch.deviceAgain(flush, device.name())));
     live.spaces.keySet().forEach(space -> leaves.add(flush.limitsNow(space)));
-    return leaves.stream().filter(Objects::nonNull).map(leaf -> (EdgeLeaf) leaf).toList();
+    return leaves.stream().filter(Objects::nonNull).toList();
   }
 
   /** All that is not a value. */
