@@ -261,7 +261,7 @@ class PlacedTest {
     cli.ok("place", capsule, "--wait");
     assertThat(cli.ok("place", capsule, "--status")).contains("--wait --key FILE");
     assertThat(cli.json("place", capsule, "--status")).containsEntry("released", false);
-    assertThat(cli.ok("place", capsule, "--wait", "--key", key)).contains("The change is over.\n");
+    assertThat(cli.ok("place", capsule, "--wait", "--key", key)).endsWith("The change is over.");
     assertThat(cli.json("place", capsule, "--status"))
         .containsEntry("released", true)
         .containsEntry("over", true);
@@ -392,7 +392,9 @@ class PlacedTest {
   @Test
   void aCapsuleIsNotClosedWhileItMoves() {
     cli.ok("place", capsule, "--on", on(0, 1), "--key", key);
-    cli.ok("place", capsule, "--on", on(1, 2), "--key", key, "--wait");
+    cli.ok("place", capsule, "--on", on(1, 2), "--key", key);
+    // All is there, and the owner has not released the server that left.
+    cli.ok("place", capsule, "--wait");
     String next = cli.ok("create", "--key", key, "--server", addresses.getLast());
     servers.getFirst().close();
     assertThat(cli.run("succeed", capsule, "--to", next, "--key", key).failsWith(1).err())
