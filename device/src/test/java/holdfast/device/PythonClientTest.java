@@ -180,9 +180,13 @@ class PythonClientTest {
       assertThat(new DeviceFolder(path).rejectedChanges()).isEqualTo(3);
       Ran status = python("-m", "holdfast_device", "status", "--json", "--queue", path.toString());
       assertThat(status.out()).contains("\"rejectedKept\": 3");
-      // Once the right is there, both read the file again.
+      // Once the right is there, the file can be read again, though not where more is added to it.
       edge.edge.forbidden.clear();
-      Ran run = python(reaching(edge, "run", new DeviceFolder(path).rejected().toString()));
+      Path kept = new DeviceFolder(path).rejected();
+      Ran inPlace = python(reaching(edge, "run", kept.toString()));
+      assertThat(inPlace.exitCode()).as(inPlace.out()).isEqualTo(2);
+      Path again = Files.move(kept, folder.resolve("again"));
+      Ran run = python(reaching(edge, "run", again.toString()));
       assertThat(run.exitCode()).as(run.out()).isZero();
       assertThat(edge.edge.values).containsKeys("attic/b", "attic/e", "attic/f");
     }
