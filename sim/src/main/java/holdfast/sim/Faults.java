@@ -127,8 +127,8 @@ final class Faults {
 
   private boolean holdsLastCopy(Server server) {
     for (Server damaged : world.servers()) {
-      for (long arrival : damaged.replica().damaged()) {
-        if (copiesBeside(server, damaged.replica().nameOf(arrival)) == 0) {
+      for (Hash name : damaged.rotten()) {
+        if (copiesBeside(server, name) == 0) {
           return true;
         }
       }

@@ -276,6 +276,18 @@ final class Server {
         .anyMatch(write -> write.change() instanceof Change.Rot(Hash one) && one.equals(record));
   }
 
+  /** Records that are damaged, whether it shows yet or not. */
+  Set<Hash> rotten() {
+    Set<Hash> names = new LinkedHashSet<>();
+    replica.damaged().stream().sorted().forEach(arrival -> names.add(replica.nameOf(arrival)));
+    for (Write write : log.subList(applied, log.size())) {
+      if (write.change() instanceof Change.Rot(Hash record)) {
+        names.add(record);
+      }
+    }
+    return names;
+  }
+
   /** Records that are on the disk for certain. */
   Set<Hash> durableRecords() {
     Set<Hash> names = new HashSet<>();

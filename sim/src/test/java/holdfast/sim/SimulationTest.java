@@ -39,7 +39,7 @@ class SimulationTest {
 
   /** Worlds beyond the smoke that once did not end well. */
   @ParameterizedTest
-  @ValueSource(longs = {5483})
+  @ValueSource(longs = {5483, 73117})
   void d31AWorldThatOnceFailedEndsWell(long seed) {
     Outcome outcome = Simulation.run(seed, Bug.NONE);
     assertThat(outcome.well()).as(outcome.toString()).isTrue();
