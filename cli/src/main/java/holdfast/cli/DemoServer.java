@@ -93,13 +93,20 @@ final class DemoServer implements AutoCloseable {
     watch.interrupt();
     Matcher said = SERVING.matcher(line == null ? "" : line);
     if (!said.find()) {
-      String log = Files.readString(folder.resolve("log")).strip();
       throw Failure.failed(
-          "a server does not start: " + log.substring(log.lastIndexOf('\n') + 1),
+          "a server does not start: " + lastWords(Files.readString(folder.resolve("log"))),
           "HOLDFAST_DEBUG=1 says more.");
     }
     identity = VerifyKey.parse(said.group(1));
     endpoint = Endpoint.parse(said.group(2));
+  }
+
+  /** The last line of a log that is not from within a stack trace. */
+  static String lastWords(String log) {
+    return log.lines()
+        .filter(line -> !line.isBlank() && !Character.isWhitespace(line.charAt(0)))
+        .reduce((before, line) -> line)
+        .orElse("it says nothing");
   }
 
   private Process running() {
