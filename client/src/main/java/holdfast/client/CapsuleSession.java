@@ -51,6 +51,7 @@ final class CapsuleSession implements AutoCloseable {
   private final int cacheEntries;
   private final List<Hash> resumed;
   private final long records;
+  private final long placement;
   private @Nullable Closing closing;
 
   /**
@@ -86,6 +87,7 @@ final class CapsuleSession implements AutoCloseable {
     this.serverNonce = ServerSession.names(opened.getServerNonce()).getFirst();
     this.cacheEntries = opened.getCacheEntries();
     this.records = opened.getRecords();
+    this.placement = opened.getPlacement();
     this.closing =
         opened.getSuccession().isEmpty()
             ? null
@@ -170,6 +172,14 @@ final class CapsuleSession implements AutoCloseable {
 
   long records() {
     return records;
+  }
+
+  /**
+   * The version of the newest placement that the server says it knows; 0 for none. What is written
+   * with it in mind is written to this server and no other.
+   */
+  long placement() {
+    return placement;
   }
 
   /** The succession that closed the capsule, as far as the server has shown one by now. */
@@ -260,9 +270,34 @@ final class CapsuleSession implements AutoCloseable {
    * round brings them elsewhere. In a closed capsule such records belong to it no more. Asked
    * before {@link #holding}, so that what is signed in between shows in one of the two.
    */
-  boolean unsignedTail() throws ProofException {
+  private boolean unsignedTail() throws ProofException {
     return !fresh().tips().isEmpty()
         && statements(true).stream().noneMatch(Statement.Succession.class::isInstance);
+  }
+
+  /**
+   * What a server says that it holds.
+   *
+   * @param tail whether it has records that nothing proves, or may have taken some since it was
+   *     asked for them
+   */
+  record Held(Holding holding, boolean tail) {}
+
+  /**
+   * Asks how much of the capsule the server holds, and whether it has anything beside that.
+   *
+   * @param shown what the server shows of the owner's statements, asked for before this
+   */
+  Held held(Hash salt, List<Statement> shown, Statement.Placement newest) throws ProofException {
+    boolean tail = unsignedTail();
+    Holding holding = holding(salt);
+    Statement.Placement known = Statement.Placement.current(shown);
+    // Until it heard of the newest placement it went on taking such records from writers who have
+    // not heard of it, also behind the answer on them.
+    boolean heardSince =
+        holding.version() >= newest.version()
+            && (known == null || known.version() < newest.version());
+    return new Held(holding, tail || heardSince);
   }
 
   Receipt declare(List<Statement> statements) throws ProofException {

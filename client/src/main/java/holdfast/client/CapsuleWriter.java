@@ -50,7 +50,7 @@ public final class CapsuleWriter implements AutoCloseable {
   static CapsuleWriter open(
       Server server, Hash capsule, SigningKey key, ContentKey contentKey, WriterOptions options)
       throws ProofException {
-    Delivery delivery = new Delivery(server, capsule, key, options, null);
+    Delivery delivery = new Delivery(server, capsule, key, options, null, null);
     try {
       List<Hash> heads = delivery.headsToFollow();
       return started(

@@ -28,6 +28,12 @@ import org.jspecify.annotations.Nullable;
  * Sends batches to one server and settles them by its receipts, in order. When the session breaks
  * it opens a new one and sends every batch again that has no receipt, the same bytes. For use by
  * one thread at a time.
+ *
+ * <p>With each batch it states the newest placement that is gone by, and the server refuses it when
+ * it knows a newer one: or it would acknowledge, for a placement that is over, what nobody takes
+ * elsewhere any more. Where the batch goes to several servers, they all go by what this one shows
+ * of the owner's word, which verifies, and the batch is sent again. A writer to this server alone
+ * goes by what the server says it knows, since its receipts count for nothing but this server.
  */
 final class Delivery implements Outlet {
   private static final long FIRST_BACKOFF_MILLIS = 20;
@@ -37,6 +43,7 @@ final class Delivery implements Outlet {
   private final Hash capsule;
   private final SigningKey key;
   private final WriterOptions options;
+  private final @Nullable ReplicatedDelivery whole;
   private final @Nullable Runnable woken;
   private final int writer;
   private final ArrayDeque<Sent> sent = new ArrayDeque<>();
@@ -52,6 +59,10 @@ final class Delivery implements Outlet {
   /** A batch under way. */
   private static final class Sent {
     final Batch batch;
+
+    /** The version of the placement that was stated when it was sent last. */
+    long goneBy;
+
     ServerSession.@Nullable Pending pending;
     @Nullable Share share;
     long firstFailureNanos;
@@ -67,16 +78,23 @@ final class Delivery implements Outlet {
   /**
    * Opens a session as a writer.
    *
+   * @param whole what it is a part of; null when this server alone is written to
    * @param woken is run on an I/O thread when something comes that may settle a batch; null when
    *     nobody waits for that
    */
   Delivery(
-      Server server, Hash capsule, SigningKey key, WriterOptions options, @Nullable Runnable woken)
+      Server server,
+      Hash capsule,
+      SigningKey key,
+      WriterOptions options,
+      @Nullable ReplicatedDelivery whole,
+      @Nullable Runnable woken)
       throws ProofException {
     this.server = server;
     this.capsule = capsule;
     this.key = key;
     this.options = options;
+    this.whole = whole;
     this.woken = woken;
     this.session = CapsuleSession.open(server, capsule, 0, List.of(), options.timeoutMillis());
     try {
@@ -166,9 +184,16 @@ final class Delivery implements Outlet {
     return sent.size();
   }
 
+  /** The version of the newest placement that is gone by. */
+  private long goesBy() {
+    ReplicatedDelivery all = whole;
+    return all == null ? session.placement() : all.version();
+  }
+
   private void transmit(Sent one) throws ProofException {
+    one.goneBy = goesBy();
     for (Request request : one.batch.requests()) {
-      one.pending = session.session().send(request.toBuilder());
+      one.pending = session.session().send(request.toBuilder().setPlacement(one.goneBy));
     }
     one.sinceNanos = System.nanoTime();
     ServerSession.Pending last = one.pending;
@@ -220,7 +245,7 @@ final class Delivery implements Outlet {
 
   private static boolean passing(HoldfastException e) {
     return switch (e.code()) {
-      case UNREACHABLE, STOPPING, BUSY -> true;
+      case UNREACHABLE, STOPPING, BUSY, SUPERSEDED -> true;
       default -> false;
     };
   }
@@ -238,6 +263,9 @@ final class Delivery implements Outlet {
     if (first) {
       oldest.firstFailureNanos = now;
     }
+    if (e.code() == ErrorCode.SUPERSEDED && caughtUp(oldest)) {
+      return true;
+    }
     long spentMillis = (now - oldest.firstFailureNanos) / 1_000_000;
     if (spentMillis >= options.retryMillis()) {
       return false;
@@ -247,7 +275,12 @@ final class Delivery implements Outlet {
     // The hint is a stranger's: it may not make the writer wait beyond its own patience.
     pause(Math.min(wait, options.retryMillis() - spentMillis));
     try {
-      if ((e.code() == ErrorCode.BUSY || overtook) && !session.session().broken()) {
+      // A writer to this server alone hears at the opening what the server knows by now.
+      boolean here =
+          e.code() == ErrorCode.BUSY
+              || overtook
+              || (e.code() == ErrorCode.SUPERSEDED && whole != null);
+      if (here && !session.session().broken()) {
         transmit(oldest);
       } else {
         reconnect();
@@ -256,6 +289,31 @@ final class Delivery implements Outlet {
       oldest.pending = null;
     }
     return true;
+  }
+
+  /**
+   * Goes by what the owner has said since, and sends a batch again. False when nothing newer has
+   * come out than what was stated with it: the server may say so falsely, and waits then for as
+   * long as a busy one.
+   */
+  private boolean caughtUp(Sent one) throws ProofException {
+    ReplicatedDelivery all = whole;
+    if (all == null) {
+      return false;
+    }
+    try {
+      if (all.version() <= one.goneBy) {
+        all.adopt(session.statements(true));
+      }
+      boolean newer = all.version() > one.goneBy;
+      if (newer) {
+        transmit(one);
+      }
+      return newer;
+    } catch (HoldfastException e) {
+      // It is tried as after any failure that may pass.
+      return false;
+    }
   }
 
   private static void pause(long millis) {

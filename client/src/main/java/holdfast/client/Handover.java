@@ -130,7 +130,7 @@ public record Handover(
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       for (Member member : members.values()) {
         boolean stays = placement.names(member.identity());
-        asked.add(threads.submit(() -> one(member, stays, placement.capsule(), salt)));
+        asked.add(threads.submit(() -> one(member, stays, placement, salt)));
       }
       for (Future<Answer> one : asked) {
         answers.add(one.get());
@@ -144,13 +144,14 @@ public record Handover(
     return answers;
   }
 
-  private static Answer one(Member member, boolean stays, Hash capsule, Hash salt) {
+  private static Answer one(
+      Member member, boolean stays, Statement.Placement placement, Hash salt) {
     try (Server server = Replicas.connect(member);
         CapsuleSession session =
-            CapsuleSession.open(server, capsule, 0, List.of(), TIMEOUT_MILLIS)) {
+            CapsuleSession.open(server, placement.capsule(), 0, List.of(), TIMEOUT_MILLIS)) {
       List<Statement> statements = session.statements(true);
-      boolean tail = session.unsignedTail();
-      return new Answer(new Asked(member, stays, session.holding(salt), tail, null), statements);
+      CapsuleSession.Held held = session.held(salt, statements, placement);
+      return new Answer(new Asked(member, stays, held.holding(), held.tail(), null), statements);
     } catch (HoldfastException | ProofException e) {
       return new Answer(new Asked(member, stays, null, false, e), List.of());
     }
@@ -190,11 +191,16 @@ public record Handover(
 
   /**
    * Whether a server that is no member any more may stop: enough members sign what it signs, and it
-   * has nothing beside that.
+   * has nothing beside that. It knew of the newest placement when it signed, so that it takes in
+   * nothing since from a writer who has not heard of it.
    */
   public boolean mayStop(Asked one) {
     Holding own = one.holding();
-    return !one.stays() && own != null && !one.tail() && agreeing(own) >= needed;
+    return !one.stays()
+        && own != null
+        && own.version() >= placement.version()
+        && !one.tail()
+        && agreeing(own) >= needed;
   }
 
   /** Whether the change is over: enough members agree, and every old server may stop. */

@@ -25,20 +25,14 @@ import java.util.function.ToIntFunction;
  * enough new members sign the same set, and so many of the old ones sign it too that among any
  * members which were enough for a receipt there is one of them: then nothing that the old placement
  * acknowledged is on old servers alone. Records that no signature proves are in no such set, so an
- * old server that has any does not count. With two of three needed, one old server may be gone for
- * good.
+ * old server that has any does not count, and neither does one that does not know of the newest
+ * placement when it signs: it goes on taking what comes from writers who have not heard of it. With
+ * two of three needed, one old server may be gone for good.
  */
 final class JointPlacement {
   private static final long TIMEOUT_MILLIS = 10_000;
 
   private JointPlacement() {}
-
-  /**
-   * What a server says that it holds.
-   *
-   * @param tail whether it has records that nothing proves
-   */
-  private record Held(Holding holding, boolean tail) {}
 
   /** The owner's statements, as far as a server shows them; none when it does not answer. */
   static List<Statement> shownBy(Server server, Hash capsule) {
@@ -61,10 +55,10 @@ final class JointPlacement {
       List<Statement.Placement> joint, ToIntFunction<Statement.Placement> needed)
       throws InterruptedException {
     Statement.Placement newest = joint.getLast();
-    Map<VerifyKey, Held> held = held(joint);
+    Map<VerifyKey, CapsuleSession.Held> held = held(joint);
     List<Holding> members = new ArrayList<>();
     for (Statement.Placement.Member member : newest.members()) {
-      Held one = held.get(member.identity());
+      CapsuleSession.Held one = held.get(member.identity());
       if (one != null && one.holding().version() >= newest.version()) {
         members.add(one.holding());
       }
@@ -72,35 +66,42 @@ final class JointPlacement {
     for (Holding one : members) {
       if (members.stream().filter(one::agrees).count() >= needed.applyAsInt(newest)) {
         return joint.subList(0, joint.size() - 1).stream()
-            .filter(old -> agreeing(old, held, one) > old.members().size() - needed.applyAsInt(old))
+            .filter(old ->
+                agreeing(newest, old, held, one) > old.members().size() - needed.applyAsInt(old))
             .toList();
       }
     }
     return List.of();
   }
 
-  private static long agreeing(Statement.Placement old, Map<VerifyKey, Held> held, Holding agreed) {
+  private static long agreeing(
+      Statement.Placement newest,
+      Statement.Placement old,
+      Map<VerifyKey, CapsuleSession.Held> held,
+      Holding agreed) {
     return old.members().stream()
         .map(member -> held.get(member.identity()))
         .filter(one -> one != null && !one.tail() && one.holding().agrees(agreed))
+        // Before it knew, it took what comes from writers who have not heard of the newest.
+        .filter(one -> one.holding().version() >= newest.version())
         .count();
   }
 
-  private static Map<VerifyKey, Held> held(List<Statement.Placement> joint)
+  private static Map<VerifyKey, CapsuleSession.Held> held(List<Statement.Placement> joint)
       throws InterruptedException {
     Hash salt = CapsuleSession.freshNonce();
-    Hash capsule = joint.getLast().capsule();
     Map<VerifyKey, Statement.Placement.Member> members = new HashMap<>();
     // A later placement has the later address.
     joint.forEach(one -> one.members().forEach(member -> members.put(member.identity(), member)));
-    Map<VerifyKey, Held> held = new HashMap<>();
+    Map<VerifyKey, CapsuleSession.Held> held = new HashMap<>();
     ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     try {
-      List<Future<Optional<Held>>> asked = new ArrayList<>();
+      List<Future<Optional<CapsuleSession.Held>>> asked = new ArrayList<>();
       members
           .values()
-          .forEach(member -> asked.add(threads.submit(() -> holding(member, capsule, salt))));
-      for (Future<Optional<Held>> one : asked) {
+          .forEach(
+              member -> asked.add(threads.submit(() -> holding(member, joint.getLast(), salt))));
+      for (Future<Optional<CapsuleSession.Held>> one : asked) {
         one.get().ifPresent(answer -> held.put(answer.holding().server(), answer));
       }
     } catch (ExecutionException e) {
@@ -111,13 +112,12 @@ final class JointPlacement {
     return held;
   }
 
-  private static Optional<Held> holding(
-      Statement.Placement.Member member, Hash capsule, Hash salt) {
+  private static Optional<CapsuleSession.Held> holding(
+      Statement.Placement.Member member, Statement.Placement newest, Hash salt) {
     try (Server server = Replicas.connect(member);
         CapsuleSession session =
-            CapsuleSession.open(server, capsule, 0, List.of(), TIMEOUT_MILLIS)) {
-      boolean tail = session.unsignedTail();
-      return Optional.of(new Held(session.holding(salt), tail));
+            CapsuleSession.open(server, newest.capsule(), 0, List.of(), TIMEOUT_MILLIS)) {
+      return Optional.of(session.held(salt, session.statements(true), newest));
     } catch (HoldfastException | ProofException e) {
       // Who does not say what it holds counts as holding nothing.
       return Optional.empty();

@@ -188,7 +188,8 @@ final class Replica implements Runnable {
         backoff = Math.min(2 * backoff, MOST_BACKOFF_MILLIS)) {
       Delivery delivery = null;
       try {
-        delivery = new Delivery(server, capsule, key, options, () -> LockSupport.unpark(thread));
+        delivery =
+            new Delivery(server, capsule, key, options, whole, () -> LockSupport.unpark(thread));
         connected(delivery);
         return delivery;
       } catch (HoldfastException e) {

@@ -27,7 +27,9 @@ import org.jspecify.annotations.Nullable;
  * placements hold <em>jointly</em>: members that are new get what is undecided, in its order, and
  * all that follows; every batch wants enough receipts from each placement by itself. Once the new
  * members have signed that they hold what the old ones hold, the old placement holds no more, and
- * members that are in it alone are sent nothing and end when their queue is empty.
+ * members that are in it alone are sent nothing and end when their queue is empty. A server that
+ * knows of a newer placement sooner says so when it is written to ({@link Delivery}), and refuses
+ * what does not go by it; what is undecided then goes to the new members as well.
  */
 final class ReplicatedDelivery implements Outlet {
   private final SigningKey key;
@@ -49,6 +51,7 @@ final class ReplicatedDelivery implements Outlet {
   private final PlacementWatch watch;
   private volatile @Nullable Consumer<WriteResult.Stored> listener;
   private @Nullable Runnable mover;
+  private boolean closed;
 
   /** A batch whose fate is not known yet, or was not when it was sent. */
   static final class Undecided {
@@ -131,6 +134,11 @@ final class ReplicatedDelivery implements Outlet {
     return joint;
   }
 
+  /** The version of the newest placement that is gone by; the members of it get what is sent. */
+  synchronized long version() {
+    return joint.getLast().version();
+  }
+
   /** The members that can be asked something: those that are connected. */
   synchronized List<Server> connected() {
     return replicas.values().stream().filter(Replica::connected).map(Replica::server).toList();
@@ -171,7 +179,7 @@ final class ReplicatedDelivery implements Outlet {
   /** Brings the replicas in line with the placements that hold. */
   private void follow() {
     List<Statement.Placement> now = known.joint();
-    if (now.equals(joint)) {
+    if (closed || now.equals(joint)) {
       return;
     }
     boolean begins = joint.size() == 1 && now.size() > 1;
@@ -429,6 +437,7 @@ final class ReplicatedDelivery implements Outlet {
     long deadline = System.nanoTime() + bounds.lingerMillis() * 1_000_000;
     List<Replica> all;
     synchronized (this) {
+      closed = true;
       all = new ArrayList<>(left);
       all.addAll(replicas.values());
       all.forEach(Replica::finish);

@@ -228,8 +228,8 @@ final class Session implements StreamObserver<Request> {
       case CREATE -> writing.create(id, request.getCreate());
       case INIT -> init(id, request.getInit());
       case POSSESS -> possess(request);
-      case WRITE -> writing.write(id, request.getWrite());
-      case COMMIT -> writing.commit(id, request.getCommit());
+      case WRITE -> writing.write(id, request.getWrite(), request.getPlacement());
+      case COMMIT -> writing.commit(id, request.getCommit(), request.getPlacement());
       case DECLARE -> writing.declare(id, request.getDeclare());
       case READ -> reading.read(id, request.getRead());
       case READ_BODY -> reading.body(id, request.getReadBody());
@@ -297,6 +297,7 @@ final class Session implements StreamObserver<Request> {
     byte[] random = new byte[Hash.SIZE];
     RANDOM.nextBytes(random);
     serverNonce = Hash.of(random);
+    Statement.Placement placement = found.placement();
     byte[] taken = mirror.begin(found, init.getCacheEntries(), cached);
     send(
         Reply.newBuilder()
@@ -309,6 +310,7 @@ final class Session implements StreamObserver<Request> {
                     .setCacheEntries(mirror.capacity())
                     .setCached(bytes(taken))
                     .setSuccession(bytes(mirror.toldSuccession()))
+                    .setPlacement(placement == null ? 0 : placement.version())
                     .setRecords(found.withGraph(graph -> graph.size()))));
   }
 

@@ -65,11 +65,11 @@ final class Writing {
     session.whenSynced(() -> receipts.add(id, made.name(), Receipt.Level.SYNCED, entries));
   }
 
-  void write(long id, Write write) throws ProofException {
+  void write(long id, Write write, long goesBy) throws ProofException {
     byte[] encoded = write.getRecords().toByteArray();
     List<Record> records = Record.readAll(encoded, Limits.RECORDS_PER_BATCH);
     List<Statement> signatures = signatures(write.getSignaturesList(), Limits.RECORDS_PER_BATCH);
-    submit(id, records, signatures, write.getLevel(), encoded.length);
+    submit(id, records, signatures, write.getLevel(), encoded.length, goesBy);
   }
 
   private List<Statement> signatures(List<ByteString> encoded, int limit) throws ProofException {
@@ -96,7 +96,12 @@ final class Writing {
   }
 
   private void submit(
-      long id, List<Record> records, List<Statement> statements, Level level, long bytes)
+      long id,
+      List<Record> records,
+      List<Statement> statements,
+      Level level,
+      long bytes,
+      long goesBy)
       throws ProofException {
     StoredCapsule capsule = session.capsule();
     if (records.isEmpty() && statements.isEmpty()) {
@@ -115,7 +120,12 @@ final class Writing {
     try {
       service.store.submit(
           new StoreBatch(
-              capsule, records, statements, weight, new Completion(id, capsule, level, weight)));
+              capsule,
+              records,
+              statements,
+              weight,
+              session.isWriter() ? goesBy : StoreBatch.ANY_PLACEMENT,
+              new Completion(id, capsule, level, weight)));
     } catch (HoldfastException e) {
       pendingBytes.addAndGet(-weight);
       session.batchEnds();
@@ -204,7 +214,7 @@ final class Writing {
     return arrival >= 0 ? graph.witness(arrival).proven() : graph.awaitedByProven(name);
   }
 
-  void commit(long id, CommitPart part) throws ProofException {
+  void commit(long id, CommitPart part, long goesBy) throws ProofException {
     if (part.getAbort()) {
       abort();
       session.send(Reply.newBuilder().setId(id).setDone(Done.getDefaultInstance()));
@@ -247,7 +257,8 @@ final class Writing {
         List.of(new Record(header, state, body)),
         signatures(part.getSignaturesList(), Limits.WRITERS),
         part.getLevel(),
-        all.length);
+        all.length,
+        goesBy);
   }
 
   /** Parts of a record take memory before it is known, so strangers must first prove its header. */
@@ -293,7 +304,13 @@ final class Writing {
 
   void declare(long id, Declare declare) throws ProofException {
     List<Statement> statements = signatures(declare.getStatementsList(), STATEMENTS_PER_BATCH);
-    submit(id, List.of(), statements, Level.SYNCED, declare.getSerializedSize());
+    submit(
+        id,
+        List.of(),
+        statements,
+        Level.SYNCED,
+        declare.getSerializedSize(),
+        StoreBatch.ANY_PLACEMENT);
   }
 
   void close() {

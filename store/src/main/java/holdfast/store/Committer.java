@@ -266,7 +266,7 @@ final class Committer implements AutoCloseable {
 
   private static boolean isRefusal(HoldfastException e) {
     return switch (e.code()) {
-      case NOT_FOUND, SUCCEEDED, INVALID, QUOTA -> true;
+      case NOT_FOUND, SUCCEEDED, SUPERSEDED, INVALID, QUOTA -> true;
       default -> false;
     };
   }

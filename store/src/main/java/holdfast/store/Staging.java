@@ -108,6 +108,7 @@ final class Staging {
 
   /** Everything that can be refused is refused here, before anything changes. */
   private void refuse(StoreBatch batch, RecordGraph graph) {
+    refuseOutrun(batch);
     batch.records().forEach(record -> refuseUnlessErased(batch.capsule(), record));
     Statement.Succession before = succession(batch.capsule());
     for (Statement statement : batch.statements()) {
@@ -141,6 +142,37 @@ final class Staging {
       refuseOutsiders(batch, graph);
     }
     usage.refuseBeyondLimit(batch, used);
+  }
+
+  /**
+   * Refuses a writer who has not heard of the newest placement. Decided here, in the order in which
+   * batches are applied: whatever was taken before a placement is seen by whoever counts what is
+   * held under it.
+   */
+  private void refuseOutrun(StoreBatch batch) {
+    if (batch.ownersAlone()) {
+      return;
+    }
+    long known = version(batch.capsule().placement());
+    for (Statement statement : kept.getOrDefault(batch.capsule(), List.of())) {
+      if (statement instanceof Statement.Placement placement) {
+        known = Math.max(known, placement.version());
+      }
+    }
+    if (batch.goesBy() < known) {
+      throw new HoldfastException(
+          ErrorCode.SUPERSEDED,
+          "version "
+              + known
+              + " of the placement is known here, and the writer goes by "
+              + (batch.goesBy() == 0 ? "none" : "version " + batch.goesBy())
+              + "; it has to ask for the owner's statements and to send this again to all servers"
+              + " that they name");
+    }
+  }
+
+  private static long version(Statement.@Nullable Placement placement) {
+    return placement == null ? 0 : placement.version();
   }
 
   /** The statement that closed the capsule, also one that this group brings. */

@@ -13,6 +13,8 @@ import java.util.List;
  * @param records whole records, in any order
  * @param statements signatures and owner's statements
  * @param bytes about how much memory it holds
+ * @param goesBy the version of the newest placement that whoever writes it knows; it is refused
+ *     when a newer one was applied before it. {@link #ANY_PLACEMENT} for what is not refused so
  * @param completion is told what became of it
  */
 public record StoreBatch(
@@ -20,7 +22,20 @@ public record StoreBatch(
     List<Record> records,
     List<Statement> statements,
     long bytes,
+    long goesBy,
     Completion completion) {
+  /** Of what is no writer's: copies of what is proven, and the owner's statements. */
+  public static final long ANY_PLACEMENT = Long.MAX_VALUE;
+
+  /** A batch that is taken whatever placements are known. */
+  public StoreBatch(
+      StoredCapsule capsule,
+      List<Record> records,
+      List<Statement> statements,
+      long bytes,
+      Completion completion) {
+    this(capsule, records, statements, bytes, ANY_PLACEMENT, completion);
+  }
 
   /**
    * Hears what becomes of a batch: exactly one of {@link #synced} and {@link #failed}, also when
