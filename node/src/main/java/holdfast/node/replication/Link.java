@@ -42,6 +42,7 @@ final class Link {
   private long lastFullMillis;
   private @Nullable String trouble;
   private boolean liar;
+  private boolean gone;
   private @Nullable Progress lastProgress;
   private final BacklogMeter meter = new BacklogMeter();
 
@@ -82,9 +83,9 @@ final class Link {
     return markers;
   }
 
-  /** Takes the link for a meeting; false when it is taken. */
+  /** Takes the link for a meeting; false when it is taken, or there is no such link any more. */
   synchronized boolean take(Meeting by) {
-    if (meeting != null) {
+    if (gone || meeting != null) {
       return false;
     }
     meeting = by;
@@ -117,6 +118,20 @@ final class Link {
       current.refuse(
           new HoldfastException(
               ErrorCode.BUSY, "nothing of use has happened in this round for too long", 200));
+    }
+  }
+
+  /** There is no such link any more: no placement names both servers. Its meeting ends. */
+  void leave() {
+    Meeting current;
+    synchronized (this) {
+      gone = true;
+      current = meeting;
+    }
+    if (current != null) {
+      current.refuse(
+          new HoldfastException(
+              ErrorCode.DENIED, "no placement says any more that both servers keep this capsule"));
     }
   }
 

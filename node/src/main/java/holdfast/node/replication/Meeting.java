@@ -15,11 +15,9 @@ import holdfast.sync.Progress;
 import holdfast.sync.Round;
 import holdfast.wire.Frame;
 import io.grpc.stub.CallStreamObserver;
-import io.grpc.stub.ClientCallStreamObserver;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -43,9 +41,6 @@ final class Meeting implements HeldBytes.Holder {
   /** Bytes that wait to be durable while more is asked for from the peer. */
   private static final long STORING_BYTES = 16 << 20;
 
-  /** How long a peer may take to end a stream when the round is over. */
-  private static final long LINGER_SECONDS = 10;
-
   /** Hears how a meeting ended; exactly one of these is called, once. */
   interface Ending {
     void finished(Marker marker, Progress progress);
@@ -66,8 +61,7 @@ final class Meeting implements HeldBytes.Holder {
   private final ArrayDeque<Input> inputs = new ArrayDeque<>();
   private final ArrayDeque<Effect.Store> toStore = new ArrayDeque<>();
   private @Nullable ScheduledFuture<?> retry;
-  private volatile @Nullable ScheduledFuture<?> hangingUp;
-  private @Nullable CallStreamObserver<Frame> out;
+  private volatile @Nullable Line out;
   private @Nullable String leaving;
   private volatile long heardNanos = System.nanoTime();
   private volatile long advancedNanos = System.nanoTime();
@@ -88,9 +82,6 @@ final class Meeting implements HeldBytes.Holder {
   /** Whether it is about to end, since there is no room for it. */
   private boolean givesWay;
 
-  /** Whether nothing is to be said any more; guarded by the stream. */
-  private boolean silent;
-
   Meeting(
       CapsuleStore store,
       StoredCapsule capsule,
@@ -110,9 +101,20 @@ final class Meeting implements HeldBytes.Holder {
 
   /** Begins; frames of the peer come only from here on, one for each that was asked for. */
   void begin(CallStreamObserver<Frame> stream) {
-    out = stream;
-    input(new Input.Begin());
-    stream.request(1);
+    Line line = new Line(stream, timer);
+    boolean over;
+    synchronized (this) {
+      out = line;
+      over = ended;
+    }
+    if (over) {
+      // Its link went while the stream was being opened.
+      line.completeIfAnswering();
+      line.hangUp();
+    } else {
+      input(new Input.Begin());
+      line.request();
+    }
   }
 
   Progress progress() {
@@ -151,7 +153,7 @@ final class Meeting implements HeldBytes.Holder {
 
   /** Notes what is held, and asks for the next frame if there is room for it. */
   private void account() {
-    CallStreamObserver<Frame> ready = null;
+    Line ready = null;
     synchronized (heldBytes) {
       long all;
       synchronized (this) {
@@ -167,7 +169,7 @@ final class Meeting implements HeldBytes.Holder {
       }
     }
     if (ready != null) {
-      ready.request(1);
+      ready.request();
     }
   }
 
@@ -220,14 +222,18 @@ final class Meeting implements HeldBytes.Holder {
   void lost(String reason) {
     if (end()) {
       ending.failed(reason);
+      Line line = out;
+      if (line != null) {
+        line.completeIfAnswering();
+      }
     }
   }
 
   /** The peer has ended the stream, or it broke: nothing has to be done for that any more. */
   void streamEnded() {
-    ScheduledFuture<?> waiting = hangingUp;
-    if (waiting != null) {
-      waiting.cancel(false);
+    Line line = out;
+    if (line != null) {
+      line.ended();
     }
   }
 
@@ -236,13 +242,9 @@ final class Meeting implements HeldBytes.Holder {
     if (end()) {
       // First what this means here, so that a peer that calls again at once finds it so.
       ending.failed(String.valueOf(reason.getMessage()));
-      CallStreamObserver<Frame> stream = out;
-      if (stream != null) {
-        synchronized (stream) {
-          silent = true;
-          stream.onNext(Frames.error(reason));
-          stream.onCompleted();
-        }
+      Line line = out;
+      if (line != null) {
+        line.refuse(reason);
       }
     }
   }
@@ -259,24 +261,11 @@ final class Meeting implements HeldBytes.Holder {
       }
     }
     account();
-    if (first) {
-      hangUp();
+    Line line = out;
+    if (first && line != null) {
+      line.hangUp();
     }
     return first;
-  }
-
-  /** Ends a stream that this side has opened, in a while, should the peer not do so. */
-  private void hangUp() {
-    if (out instanceof ClientCallStreamObserver<Frame> opened) {
-      try {
-        hangingUp =
-            timer.schedule(
-                () -> opened.cancel("the round is over", null), LINGER_SECONDS, TimeUnit.SECONDS);
-      } catch (RejectedExecutionException e) {
-        // This server is stopping.
-        opened.cancel("the round is over", e);
-      }
-    }
   }
 
   private void input(Input input) {
@@ -344,18 +333,12 @@ final class Meeting implements HeldBytes.Holder {
   }
 
   private void perform(Effect effect) {
-    CallStreamObserver<Frame> stream = out;
-    if (stream == null) {
+    Line line = out;
+    if (line == null) {
       throw new AssertionError("a meeting begins before anything happens");
     }
     switch (effect) {
-      case Effect.Send send -> {
-        synchronized (stream) {
-          if (!silent) {
-            Frames.split(send.message(), stream::onNext);
-          }
-        }
-      }
+      case Effect.Send send -> line.send(send.message());
       case Effect.Store one -> {
         synchronized (this) {
           storing++;
@@ -369,28 +352,21 @@ final class Meeting implements HeldBytes.Holder {
       case Effect.Finished finished -> {
         if (end()) {
           ending.finished(finished.marker(), finished.progress());
-          complete(stream);
+          line.complete();
         }
       }
       case Effect.Lied lied -> {
         if (end()) {
           ending.lied(lied.evidence());
-          complete(stream);
+          line.complete();
         }
       }
       case Effect.GaveUp gaveUp -> {
         if (end()) {
           ending.failed(gaveUp.reason());
-          complete(stream);
+          line.complete();
         }
       }
-    }
-  }
-
-  private void complete(CallStreamObserver<Frame> stream) {
-    synchronized (stream) {
-      silent = true;
-      stream.onCompleted();
     }
   }
 

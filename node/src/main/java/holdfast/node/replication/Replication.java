@@ -61,7 +61,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
   private final ScheduledExecutorService timer =
       Executors.newSingleThreadScheduledExecutor(
           Thread.ofPlatform().name("holdfast-meet").daemon(true).factory());
-  private final Map<Hash, Map<VerifyKey, Link>> links = new ConcurrentHashMap<>();
+  private final Links links;
   private final Map<VerifyKey, Connection> connections = new ConcurrentHashMap<>();
   private final Slots opened;
   private final Slots answered;
@@ -88,6 +88,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
     this.directory = directory;
     this.liars = liars;
     this.workers = workers;
+    this.links = new Links(identity.verifyKey(), directory, liars);
     this.opened = new Slots(options.meetings());
     this.answered = new Slots(options.meetings());
     this.heldBytes = new HeldBytes(options.heldBytes());
@@ -109,28 +110,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
 
   /** Brings the links of a capsule in line with its placement. */
   public void refresh(StoredCapsule capsule) {
-    List<Member> members = directory.members(capsule);
-    VerifyKey self = identity.verifyKey();
-    if (members.stream().noneMatch(member -> member.identity().equals(self))) {
-      links.remove(capsule.name());
-      return;
-    }
-    Statement.Placement placement = capsule.placement();
-    Map<VerifyKey, Link> known =
-        links.computeIfAbsent(capsule.name(), none -> new ConcurrentHashMap<>());
-    for (Member member : members) {
-      if (!member.identity().equals(self)) {
-        Link link =
-            known.computeIfAbsent(
-                member.identity(),
-                none -> new Link(capsule, member, liars.of(capsule.name(), member.identity())));
-        link.member = member;
-        link.stays = placement == null || placement.names(member.identity());
-      }
-    }
-    known
-        .keySet()
-        .removeIf(key -> members.stream().noneMatch(member -> member.identity().equals(key)));
+    links.refresh(capsule);
   }
 
   private void news(StoredCapsule capsule, List<Statement> statements) {
@@ -145,7 +125,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
 
   private void hurry(Hash capsule) {
     long soon = System.nanoTime() + NEWS_NANOS;
-    links.getOrDefault(capsule, Map.of()).values().forEach(link -> link.hurry(soon));
+    links.of(capsule).values().forEach(link -> link.hurry(soon));
   }
 
   /** What is known of the peers of a capsule. */
@@ -154,7 +134,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
     StoredCapsule stored = store.capsule(capsule);
     if (stored != null) {
       links
-          .getOrDefault(capsule, Map.of())
+          .of(capsule)
           .forEach((peer, link) -> {
             PeerStatus.Builder status = link.status(stored);
             liars.of(capsule, peer).forEach(lie -> status.addLies(lie.toStatus()));
@@ -186,7 +166,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
     }
     return Backlog.toReach(
         copies,
-        links.getOrDefault(capsule, Map.of()).values().stream()
+        links.of(capsule).values().stream()
             .filter(link -> link.stays)
             .map(link -> link.backlog(stored))
             .toList());
@@ -194,7 +174,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
 
   /** Capsules that are kept here by a placement, in the order of their names. */
   public List<Hash> kept(Hash after, int limit) {
-    return links.keySet().stream()
+    return links.capsules().stream()
         .filter(name -> name.compareTo(after) > 0)
         .sorted()
         .limit(limit)
@@ -204,23 +184,22 @@ public final class Replication extends PeersGrpc.PeersImplBase
   @Override
   public Map<VerifyKey, Hash> all() {
     Map<VerifyKey, Hash> peers = new HashMap<>();
-    links.forEach((capsule, known) ->
-        known.forEach((who, link) -> {
-          if (link.stays) {
-            peers.put(who, capsule);
-          }
-        }));
+    links.forEach(link -> {
+      if (link.stays) {
+        peers.put(link.member.identity(), link.capsule);
+      }
+    });
     return peers;
   }
 
   @Override
   public boolean share(Hash capsule, VerifyKey peer) {
-    return links.getOrDefault(capsule, Map.of()).containsKey(peer);
+    return links.to(peer, capsule) != null;
   }
 
   @Override
   public Connection connection(VerifyKey peer, Hash capsule) {
-    Link link = links.getOrDefault(capsule, Map.of()).get(peer);
+    Link link = links.to(peer, capsule);
     if (link == null) {
       throw new HoldfastException(ErrorCode.NOT_FOUND, "no placement names both servers");
     }
@@ -236,15 +215,13 @@ public final class Replication extends PeersGrpc.PeersImplBase
   private void tick() {
     try {
       long now = System.nanoTime();
-      for (Map<VerifyKey, Link> ofCapsule : links.values()) {
-        for (Link link : ofCapsule.values()) {
-          link.dropIfSilent(now - SILENCE_NANOS);
-          link.dropIfStalled(now - TimeUnit.MILLISECONDS.toNanos(options.patienceMillis()));
-          if (link.due(now)) {
-            meet(link);
-          }
+      links.forEach(link -> {
+        link.dropIfSilent(now - SILENCE_NANOS);
+        link.dropIfStalled(now - TimeUnit.MILLISECONDS.toNanos(options.patienceMillis()));
+        if (link.due(now)) {
+          meet(link);
         }
-      }
+      });
     } catch (RuntimeException e) {
       LOG.error("looking for peers to meet failed", e);
     }
@@ -429,12 +406,12 @@ public final class Replication extends PeersGrpc.PeersImplBase
       }
       Hash name = Hash.of(frame.getMeeting().getCapsule().toByteArray());
       StoredCapsule capsule = store.capsule(name);
-      Link link = capsule == null ? null : linkOf(capsule, who);
+      Link link = links.to(who, name);
       if (link == null) {
         capsule = directory.admit(frame.getMeeting(), who);
         if (capsule != null) {
           refresh(capsule);
-          link = linkOf(capsule, who);
+          link = links.to(who, name);
         }
       }
       if (capsule == null || link == null) {
@@ -460,10 +437,6 @@ public final class Replication extends PeersGrpc.PeersImplBase
       }
       meeting = made;
       made.begin(out);
-    }
-
-    private @Nullable Link linkOf(StoredCapsule capsule, VerifyKey who) {
-      return links.getOrDefault(capsule.name(), Map.of()).get(who);
     }
 
     private void lost(String reason) {

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import holdfast.base.Bytes;
 import holdfast.base.Encoder;
+import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Metadata;
 import holdfast.crypto.SigningKey;
@@ -222,6 +224,23 @@ class MeetingTest {
     meeting.lost("the stream broke");
     assertThat(held.all()).isZero();
     assertThat(endings).containsExactly("the stream broke");
+  }
+
+  @Test
+  void aStreamThatThePeerEndsByAnErrorIsCompletedHereToo() {
+    meeting.frame(Frames.error(new HoldfastException(ErrorCode.BUSY, "not now", 200)));
+    assertThat(endings).containsExactly("not now");
+    assertThat(stream.completed).isTrue();
+  }
+
+  @Test
+  void aStreamThatIsOpenedWhenTheMeetingIsOverEnds() {
+    Meeting over = meeting();
+    over.lost("its link is gone");
+    Stream late = new Stream();
+    over.begin(late);
+    assertThat(late.completed).isTrue();
+    assertThat(late.asked).isZero();
   }
 
   @Test

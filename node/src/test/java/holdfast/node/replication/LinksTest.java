@@ -1,0 +1,181 @@
+package holdfast.node.replication;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import holdfast.base.Bytes;
+import holdfast.base.Hash;
+import holdfast.base.ProofException;
+import holdfast.capsule.Metadata;
+import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
+import holdfast.net.Endpoint;
+import holdfast.store.CapsuleStore;
+import holdfast.store.StoreOptions;
+import holdfast.store.StoredCapsule;
+import holdfast.sync.Marker;
+import holdfast.sync.Progress;
+import holdfast.sync.Round;
+import holdfast.sync.RoundOptions;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Links follow the placements, and nothing is left of one that is gone. */
+class LinksTest {
+  private static final VerifyKey SELF = key(1).verifyKey();
+  private static final VerifyKey OLD = key(2).verifyKey();
+  private static final VerifyKey NEW = key(3).verifyKey();
+
+  @TempDir Path folder;
+
+  private final List<String> endings = new ArrayList<>();
+  private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+  private CapsuleStore store;
+  private StoredCapsule capsule;
+  private Supplier<List<Member>> members;
+  private Links links;
+
+  private static SigningKey key(int number) {
+    byte[] seed = new byte[32];
+    Arrays.fill(seed, (byte) number);
+    return SigningKey.ofSeed(seed);
+  }
+
+  private static List<Member> members(VerifyKey... keys) {
+    return Arrays.stream(keys).map(one -> new Member(one, Endpoint.parse("127.0.0.1:1"))).toList();
+  }
+
+  /** Says who keeps the capsule as the test does. */
+  private final class Said implements Directory {
+    @Override
+    public List<Member> members(StoredCapsule about) {
+      return members.get();
+    }
+
+    @Override
+    public holdfast.wire.Meeting introduce(StoredCapsule about) {
+      throw new AssertionError("nobody is introduced");
+    }
+
+    @Override
+    public StoredCapsule admit(holdfast.wire.Meeting about, VerifyKey peer) {
+      throw new AssertionError("nobody is admitted");
+    }
+
+    @Override
+    public Endpoint route(Member member) {
+      return member.endpoint();
+    }
+  }
+
+  private final class Noting implements Meeting.Ending {
+    @Override
+    public void finished(Marker marker, Progress progress) {
+      endings.add("finished");
+    }
+
+    @Override
+    public void lied(ProofException evidence) {
+      endings.add("lied");
+    }
+
+    @Override
+    public void failed(String reason) {
+      endings.add(reason);
+    }
+  }
+
+  @BeforeEach
+  void open() throws Exception {
+    store = CapsuleStore.open(folder.resolve("store"), StoreOptions.defaults());
+    SigningKey owner = key(9);
+    Metadata metadata =
+        new Metadata(
+            owner.verifyKey(),
+            List.of(new Metadata.Writer(owner.verifyKey(), "owner")),
+            "test",
+            1,
+            "",
+            Bytes.wrap(new byte[16]),
+            new TreeMap<>());
+    capsule = store.create(metadata, metadata.signCreation(owner));
+    links = new Links(SELF, new Said(), new Liars(folder.resolve("liars")));
+  }
+
+  @AfterEach
+  void close() {
+    timer.shutdownNow();
+    store.close();
+  }
+
+  private Meeting meeting() {
+    Round round =
+        new Round(
+            new StoredReplica(capsule),
+            false,
+            RoundOptions.defaults(),
+            List.of(),
+            Hash.of(new byte[32]));
+    return new Meeting(
+        store, capsule, round, Runnable::run, timer, new HeldBytes(64 << 20), new Noting());
+  }
+
+  private Link linkTo(VerifyKey peer) {
+    Link link = links.to(peer, capsule.name());
+    assertThat(link).isNotNull();
+    return link;
+  }
+
+  @Test
+  void aMeetingEndsWithItsLink() {
+    members = () -> members(SELF, OLD);
+    links.refresh(capsule);
+    Link link = linkTo(OLD);
+    assertThat(link.take(meeting())).isTrue();
+    members = () -> members(SELF, NEW);
+    links.refresh(capsule);
+    assertThat(links.of(capsule.name())).containsOnlyKeys(NEW);
+    assertThat(endings).hasSize(1);
+    assertThat(endings.getFirst()).contains("no placement says any more");
+    assertThat(link.take(meeting())).as("one that was about to begin").isFalse();
+  }
+
+  @Test
+  void allMeetingsEndWhenThisServerIsLeft() {
+    members = () -> members(SELF, OLD);
+    links.refresh(capsule);
+    assertThat(linkTo(OLD).take(meeting())).isTrue();
+    members = () -> members(OLD, NEW);
+    links.refresh(capsule);
+    assertThat(links.capsules()).isEmpty();
+    assertThat(endings).hasSize(1);
+  }
+
+  @Test
+  void whoReadTheMembersBeforeAPlacementDoesNotUndoWhatCameOfIt() throws Exception {
+    Thread later = Thread.ofPlatform().unstarted(() -> links.refresh(capsule));
+    members =
+        () -> {
+          List<Member> before = members(SELF, OLD);
+          members = () -> members(SELF, OLD, NEW);
+          later.start();
+          // Either it has to wait for this one, or it is through.
+          while (later.isAlive() && later.getState() != Thread.State.BLOCKED) {
+            Thread.onSpinWait();
+          }
+          return before;
+        };
+    links.refresh(capsule);
+    later.join();
+    assertThat(links.of(capsule.name())).containsOnlyKeys(OLD, NEW);
+  }
+}
