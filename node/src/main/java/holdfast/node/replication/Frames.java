@@ -15,7 +15,7 @@ final class Frames {
   private static final int PART = 1 << 20;
 
   /** The largest record there is, and the batch that it closes. */
-  private static final int MESSAGE = Limits.BODY_BYTES + 4 * Limits.LEAVES + (16 << 20);
+  static final int MESSAGE_BYTES = Limits.BODY_BYTES + 4 * Limits.LEAVES + (16 << 20);
 
   private ByteString gathered = ByteString.EMPTY;
 
@@ -48,9 +48,9 @@ final class Frames {
 
   /** Takes a frame; the message that it completes, or null. */
   byte @Nullable [] take(Frame frame) {
-    if (gathered.size() + frame.getPart().size() > MESSAGE) {
+    if (gathered.size() + frame.getPart().size() > MESSAGE_BYTES) {
       throw new HoldfastException(
-          ErrorCode.TOO_LARGE, "a message of a round has at most " + MESSAGE + " bytes");
+          ErrorCode.TOO_LARGE, "a message of a round has at most " + MESSAGE_BYTES + " bytes");
     }
     gathered = gathered.concat(frame.getPart());
     if (!frame.getLast()) {

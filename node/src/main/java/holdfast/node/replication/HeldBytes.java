@@ -1,6 +1,10 @@
 package holdfast.node.replication;
 
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -8,10 +12,20 @@ import org.jspecify.annotations.Nullable;
  * What a server holds of what peers have sent and that is not stored yet, in bytes, of all rounds
  * together. When it is more than there is room for, rounds are ended until it is not: first the one
  * for which the product of what it holds and of the time since it last came nearer to its end is
- * greatest. A round that is alone goes on, so that a record of any size comes through; what one
- * round can hold is bounded by the round.
+ * greatest. If there is room for that one alone, and enough is held by others that have not come
+ * nearer to their ends for longer, then these go first: a large record that is coming in would else
+ * be ended for the sake of a few bytes, again and again, by whoever lets a round lie. A round that
+ * is alone goes on, so that a record of any size comes through; what one round can hold is bounded
+ * by the round.
  */
 final class HeldBytes {
+  /** What one round holds, and for how long it has not come nearer to its end. */
+  private record Share(Holder by, long bytes, long idleNanos) {
+    double weight() {
+      return (double) bytes * idleNanos;
+    }
+  }
+
   private final long limit;
   private final Map<Holder, Long> held = new HashMap<>();
   private long all;
@@ -58,19 +72,23 @@ final class HeldBytes {
       return null;
     }
     long now = System.nanoTime();
-    Holder worst = null;
-    double most = -1;
-    for (Map.Entry<Holder, Long> one : held.entrySet()) {
-      double weight = (double) one.getValue() * Math.max(1, now - one.getKey().advancedNanos());
-      if (weight > most) {
-        most = weight;
-        worst = one.getKey();
+    List<Share> shares = new ArrayList<>();
+    held.forEach((by, bytes) ->
+        shares.add(new Share(by, bytes, Math.max(1, now - by.advancedNanos()))));
+    Share worst = heaviest(shares);
+    if (worst.bytes() <= limit) {
+      long idleNanos = worst.idleNanos();
+      List<Share> idler = shares.stream().filter(one -> one.idleNanos() > idleNanos).toList();
+      if (all - idler.stream().mapToLong(Share::bytes).sum() <= limit) {
+        worst = heaviest(idler);
       }
     }
-    if (worst != null) {
-      Long freed = held.remove(worst);
-      all -= freed == null ? 0 : freed;
-    }
-    return worst;
+    held.remove(worst.by());
+    all -= worst.bytes();
+    return worst.by();
+  }
+
+  private static Share heaviest(List<Share> shares) {
+    return Collections.max(shares, Comparator.comparingDouble(Share::weight));
   }
 }

@@ -37,9 +37,17 @@ public record MeetingOptions(
         100,
         500,
         600_000,
-        Math.max(64L << 20, Runtime.getRuntime().maxMemory() / 8),
+        heldBytes(Runtime.getRuntime().maxMemory()),
         RoundOptions.defaults(),
         Routes.NONE);
+  }
+
+  /**
+   * What a server has room for: two of the largest messages at least, so that one can come in
+   * beside what other rounds hold, unless that were more than half of the memory.
+   */
+  static long heldBytes(long memoryBytes) {
+    return Math.max(Math.min(2L * Frames.MESSAGE_BYTES, memoryBytes / 2), memoryBytes / 8);
   }
 
   /** The same, meeting more or less often. */

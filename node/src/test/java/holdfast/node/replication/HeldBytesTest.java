@@ -51,6 +51,38 @@ class HeldBytesTest {
   }
 
   @Test
+  void aFewBytesThatLieForLongDoNotOutlastALargeRecord() {
+    HeldBytes.Holder few = round("few", 600);
+    HeldBytes.Holder record = round("record", 5);
+    held.set(few, 6);
+    held.set(record, 995);
+    assertThat(ended).containsExactly("few");
+    assertThat(held.all()).isEqualTo(995);
+  }
+
+  @Test
+  void whoHoldsFarTooMuchEndsNobodyElse() {
+    held.set(round("small", 60), 10);
+    held.set(round("greedy", 5), 2000);
+    assertThat(ended).containsExactly("greedy");
+  }
+
+  @Test
+  void thoseThatLieGoOnWhereTheirBytesMakeNoRoom() {
+    held.set(round("small", 60), 10);
+    held.set(round("busy", 1), 600);
+    held.set(round("large", 5), 600);
+    assertThat(ended).containsExactly("large");
+  }
+
+  @Test
+  void thereIsRoomForTwoOfTheLargestMessages() {
+    assertThat(MeetingOptions.heldBytes(1L << 30)).isEqualTo(2L * Frames.MESSAGE_BYTES);
+    assertThat(MeetingOptions.heldBytes(256L << 20)).isEqualTo(128L << 20);
+    assertThat(MeetingOptions.heldBytes(16L << 30)).isEqualTo(2L << 30);
+  }
+
+  @Test
   void oneThatIsAloneGoesOn() {
     HeldBytes.Holder alone = round("alone", 60);
     held.set(alone, 5000);
