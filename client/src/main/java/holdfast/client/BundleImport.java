@@ -187,8 +187,9 @@ public final class BundleImport {
     Statement.Placement placed = Statement.Placement.current(known);
     placements.removeIf(p -> placed != null && Statement.Placement.ORDER.compare(p, placed) <= 0);
     placements.sort(Statement.Placement.ORDER);
-    session.declareAll(placements);
+    // Placements that were released since do not count among those that a server takes at once.
     session.declareAll(releases);
+    session.declareAll(placements);
     for (Statement statement : known) {
       if (statement instanceof Statement.Erasure erasure) {
         erasures.add(erasure);

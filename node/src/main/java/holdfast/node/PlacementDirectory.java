@@ -21,8 +21,10 @@ import holdfast.store.StoredCapsule;
 import holdfast.wire.Meeting;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -38,6 +40,9 @@ import org.slf4j.LoggerFactory;
 final class PlacementDirectory implements Directory {
   private static final Logger LOG = LoggerFactory.getLogger(PlacementDirectory.class);
   private static final long DECLARE_SECONDS = 20;
+
+  /** Placements that hold jointly at most: each may have this server meet 64 others. */
+  static final int JOINT = 8;
 
   private final CapsuleStore store;
   private final Ownership ownership;
@@ -73,7 +78,8 @@ final class PlacementDirectory implements Directory {
   /**
    * The placements whose servers meet, the newest first: all that hold jointly, however many the
    * owner has signed in a row, and in any case the one before the newest, so that what a writer
-   * with old knowledge brought its servers is not left behind.
+   * with old knowledge brought its servers is not left behind. Rounds may bring more placements
+   * than this server takes from a client; then only the newest count.
    */
   private static List<Statement.Placement> meeting(StoredCapsule capsule) {
     List<Statement> statements = capsule.ownerStatements();
@@ -85,7 +91,26 @@ final class PlacementDirectory implements Directory {
     }
     placements.sort(Statement.Placement.ORDER.reversed());
     int joint = Release.joint(statements).size();
-    return placements.subList(0, Math.min(Math.max(2, joint), placements.size()));
+    return placements.subList(0, Math.min(Math.clamp(joint, 2, JOINT), placements.size()));
+  }
+
+  /** Refuses statements by which more placements would hold jointly than are allowed, and did. */
+  static void refuseTooMany(StoredCapsule capsule, List<Statement> added) {
+    if (added.stream().noneMatch(Statement.Placement.class::isInstance)) {
+      return;
+    }
+    List<Statement> known = capsule.ownerStatements();
+    Set<Statement> all = new LinkedHashSet<>(known);
+    all.addAll(added);
+    int joint = Release.joint(all).size();
+    if (joint > JOINT && joint > Release.joint(known).size()) {
+      throw new HoldfastException(
+          ErrorCode.TOO_LARGE,
+          joint
+              + " placements of the capsule would hold at once, and a server takes "
+              + JOINT
+              + ": release the earlier ones first, with holdfast place CAPSULE --wait --key FILE");
+    }
   }
 
   @Override
@@ -148,6 +173,7 @@ final class PlacementDirectory implements Directory {
   }
 
   private void declare(StoredCapsule capsule, Statement.Placement placement) {
+    refuseTooMany(capsule, List.of(placement));
     CompletableFuture<Void> stored = new CompletableFuture<>();
     store.submit(
         new StoreBatch(

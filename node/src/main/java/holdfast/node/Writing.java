@@ -111,6 +111,7 @@ final class Writing {
       check(capsule, record);
     }
     refuseSuperseded(capsule, statements);
+    PlacementDirectory.refuseTooMany(capsule, statements);
     if (!session.isWriter() && !records.isEmpty()) {
       requireProven(capsule, records, statements);
     }

@@ -6,6 +6,7 @@ import holdfast.crypto.VerifyKey;
 import holdfast.store.StoredCapsule;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -37,8 +38,10 @@ final class Links {
   /**
    * Brings the links of a capsule in line with its placements. A meeting over a link that is gone
    * ends, since nothing else watches it any more.
+   *
+   * @return whether links are gone
    */
-  void refresh(StoredCapsule capsule) {
+  boolean refresh(StoredCapsule capsule) {
     List<Link> gone;
     // Whoever reads the members first also acts on them first: what was read before a placement
     // came would else undo what was read after it.
@@ -47,6 +50,7 @@ final class Links {
     }
     // Under no lock: a meeting that ends tells its peer and those who wait for it.
     gone.forEach(Link::leave);
+    return !gone.isEmpty();
   }
 
   private List<Link> bringInLine(StoredCapsule capsule) {
@@ -89,6 +93,13 @@ final class Links {
   /** The capsules that are kept here by a placement. */
   Set<Hash> capsules() {
     return all.keySet();
+  }
+
+  /** The servers that any link leads to. */
+  Set<VerifyKey> peers() {
+    Set<VerifyKey> peers = new HashSet<>();
+    forEach(link -> peers.add(link.member.identity()));
+    return peers;
   }
 
   /** Does something with every link. */

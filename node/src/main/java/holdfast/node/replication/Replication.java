@@ -29,7 +29,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -62,7 +62,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
       Executors.newSingleThreadScheduledExecutor(
           Thread.ofPlatform().name("holdfast-meet").daemon(true).factory());
   private final Links links;
-  private final Map<VerifyKey, Connection> connections = new ConcurrentHashMap<>();
+  private final PeerConnections connections;
   private final Slots opened;
   private final Slots answered;
   private final HeldBytes heldBytes;
@@ -89,6 +89,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
     this.liars = liars;
     this.workers = workers;
     this.links = new Links(identity.verifyKey(), directory, liars);
+    this.connections = new PeerConnections(directory, identity);
     this.opened = new Slots(options.meetings());
     this.answered = new Slots(options.meetings());
     this.heldBytes = new HeldBytes(options.heldBytes());
@@ -110,7 +111,16 @@ public final class Replication extends PeersGrpc.PeersImplBase
 
   /** Brings the links of a capsule in line with its placement. */
   public void refresh(StoredCapsule capsule) {
-    links.refresh(capsule);
+    if (links.refresh(capsule)) {
+      connections
+          .keepOnly(links.peers())
+          .forEach(unused -> workers.execute(unused::close));
+    }
+  }
+
+  /** Connections to peers. */
+  int connections() {
+    return connections.count();
   }
 
   private void news(StoredCapsule capsule, List<Statement> statements) {
@@ -203,13 +213,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
     if (link == null) {
       throw new HoldfastException(ErrorCode.NOT_FOUND, "no placement names both servers");
     }
-    return connection(link.member);
-  }
-
-  private Connection connection(Member member) {
-    return connections.computeIfAbsent(
-        member.identity(),
-        key -> Connection.asPeer(directory.route(member), Connection.Pin.exactly(key), identity));
+    return connections.to(link.member);
   }
 
   private void tick() {
@@ -243,25 +247,29 @@ public final class Replication extends PeersGrpc.PeersImplBase
 
   private void meet(Link link) {
     StoredCapsule capsule = store.capsule(link.capsule);
+    if (capsule == null) {
+      return;
+    }
     VerifyKey peer = link.member.identity();
-    if (capsule == null || !opened.take(peer)) {
+    VerifyKey owner = capsule.metadata().owner();
+    if (!opened.take(peer, owner)) {
       return;
     }
     Meeting meeting = null;
     try {
       meeting = meeting(link, capsule, true);
       if (!link.take(meeting)) {
-        opened.free(peer);
+        opened.free(peer, owner);
         return;
       }
-      Connection connection = connection(link.member);
+      Connection connection = connections.to(link.member);
       ClientCallStreamObserver<Frame> out = connection.openRound(new Opened(meeting, connection));
       out.onNext(Frame.newBuilder().setMeeting(directory.introduce(capsule)).build());
       meeting.begin(out);
     } catch (RuntimeException e) {
       LOG.error("a round could not be opened", e);
       if (meeting == null) {
-        opened.free(peer);
+        opened.free(peer, owner);
       } else {
         meeting.lost("it could not be opened: " + e.getMessage());
       }
@@ -294,13 +302,13 @@ public final class Replication extends PeersGrpc.PeersImplBase
 
     @Override
     public void finished(Marker marker, Progress progress) {
-      slots.free(link.member.identity());
+      slots.free(link.member.identity(), capsule.metadata().owner());
       link.finished(capsule, marker, progress, next());
     }
 
     @Override
     public void lied(ProofException evidence) {
-      slots.free(link.member.identity());
+      slots.free(link.member.identity(), capsule.metadata().owner());
       LOG.error(
           "peer {} sent what is false about capsule {}: {}",
           link.member.identity(),
@@ -316,7 +324,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
 
     @Override
     public void failed(String reason) {
-      slots.free(link.member.identity());
+      slots.free(link.member.identity(), capsule.metadata().owner());
       int failures = Math.min(MOST_FAILURES, link.failed(reason));
       LOG.debug("no round with {}: {}", link.member.identity(), reason);
       long period = TimeUnit.MILLISECONDS.toNanos(options.retryMillis()) << failures;
@@ -427,12 +435,12 @@ public final class Replication extends PeersGrpc.PeersImplBase
                 + " more seconds");
       }
       Meeting made = meeting(link, capsule, false);
-      if (!answered.take(who)) {
+      if (!answered.take(who, capsule.metadata().owner())) {
         throw new HoldfastException(
-            ErrorCode.BUSY, "this server holds enough rounds with this peer now", 200);
+            ErrorCode.BUSY, "this server holds enough rounds with this peer, or of this owner, now", 200);
       }
       if (!link.take(made)) {
-        answered.free(who);
+        answered.free(who, capsule.metadata().owner());
         throw new HoldfastException(ErrorCode.BUSY, "a round with this peer is under way", 50);
       }
       meeting = made;
@@ -468,6 +476,6 @@ public final class Replication extends PeersGrpc.PeersImplBase
       ticks.cancel(false);
     }
     timer.shutdownNow();
-    connections.values().forEach(Connection::close);
+    connections.keepOnly(Set.of()).forEach(Connection::close);
   }
 }

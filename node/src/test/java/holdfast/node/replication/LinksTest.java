@@ -8,6 +8,7 @@ import holdfast.base.ProofException;
 import holdfast.capsule.Metadata;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
+import holdfast.net.Connection;
 import holdfast.net.Endpoint;
 import holdfast.store.CapsuleStore;
 import holdfast.store.StoreOptions;
@@ -158,6 +159,31 @@ class LinksTest {
     links.refresh(capsule);
     assertThat(links.capsules()).isEmpty();
     assertThat(endings).hasSize(1);
+  }
+
+  @Test
+  void aConnectionThatNoLinkUsesIsClosed() {
+    members = () -> members(SELF, OLD, NEW);
+    try (Replication replication =
+        new Replication(
+            MeetingOptions.defaults(),
+            key(1),
+            store,
+            new Said(),
+            new Liars(folder.resolve("liars")),
+            Runnable::run)) {
+      replication.refresh(capsule);
+      Connection old = replication.connection(OLD, capsule.name());
+      Connection kept = replication.connection(NEW, capsule.name());
+      assertThat(replication.connections()).isEqualTo(2);
+      members = () -> members(SELF, NEW);
+      replication.refresh(capsule);
+      assertThat(replication.connections()).isEqualTo(1);
+      assertThat(replication.connection(NEW, capsule.name())).isSameAs(kept);
+      members = () -> members(SELF, OLD, NEW);
+      replication.refresh(capsule);
+      assertThat(replication.connection(OLD, capsule.name())).isNotSameAs(old);
+    }
   }
 
   @Test

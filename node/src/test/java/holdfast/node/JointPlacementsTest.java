@@ -1,0 +1,125 @@
+package holdfast.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
+import holdfast.capsule.Receipt;
+import holdfast.capsule.Release;
+import holdfast.capsule.Statement;
+import holdfast.client.BundleExport;
+import holdfast.client.BundleFile;
+import holdfast.client.BundleImport;
+import holdfast.client.CapsuleReader;
+import holdfast.client.ReaderOptions;
+import holdfast.crypto.SigningKey;
+import holdfast.store.StoreBatch;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** An owner cannot have a server meet as many others as it likes. */
+@Timeout(120)
+class JointPlacementsTest {
+  @TempDir Path folder;
+
+  private NodeFixture node;
+
+  @BeforeEach
+  void start() throws ProofException {
+    node = NodeFixture.start(folder.resolve("node"), PlacedFixture::alone);
+  }
+
+  @AfterEach
+  void stop() {
+    node.close();
+  }
+
+  /** On this server and on one that no other placement names. */
+  private Statement.Placement placement(int version) {
+    SigningKey other = SigningKey.ofSeed(ByteBuffer.allocate(32).putInt(version).array());
+    return Statement.Placement.sign(
+        node.capsule,
+        version,
+        version,
+        List.of(
+            new Statement.Placement.Member(node.node.identity(), node.node.endpoint().toString()),
+            new Statement.Placement.Member(other.verifyKey(), "127.0.0.1:1")),
+        node.owner);
+  }
+
+  private void declare(int from, int to) throws ProofException {
+    for (int version = from; version <= to; version++) {
+      node.server.declare(placement(version));
+    }
+  }
+
+  @Test
+  void moreThanEightPlacementsAreRefusedUntilEarlierOnesAreReleased() throws Exception {
+    declare(1, 8);
+    assertThatThrownBy(() -> node.server.declare(placement(9)))
+        .isInstanceOfSatisfying(
+            HoldfastException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.TOO_LARGE))
+        .hasMessageContaining("release the earlier ones first");
+    // What is known already is told again.
+    node.server.declare(placement(8));
+    node.server.declare(Release.sign(node.capsule, 9, 8, node.owner));
+    declare(9, 15);
+    assertThatThrownBy(() -> node.server.declare(placement(16))).hasMessageContaining("--wait");
+  }
+
+  @Test
+  void whatRoundsBringBesidesHasThisServerMeetNoMore() {
+    List<Statement> many = new ArrayList<>();
+    for (int version = 1; version <= 12; version++) {
+      many.add(placement(version));
+    }
+    node.node
+        .store()
+        .submit(
+            new StoreBatch(
+                node.node.store().capsule(node.capsule),
+                List.of(),
+                many,
+                4096,
+                new StoreBatch.Completion() {
+                  @Override
+                  public void received(List<Receipt.Entry> entries) {}
+
+                  @Override
+                  public void synced(List<Receipt.Entry> entries) {}
+
+                  @Override
+                  public void failed(HoldfastException reason) {
+                    throw new AssertionError(reason);
+                  }
+                }));
+    NodeFixture.eventually("the peers are known",
+        () -> node.node.peers(node.capsule).size() >= PlacementDirectory.JOINT);
+    assertThat(node.node.peers(node.capsule)).hasSize(PlacementDirectory.JOINT);
+  }
+
+  @Test
+  void aBundleWithManyReleasedPlacementsIsImported() throws Exception {
+    declare(1, 8);
+    node.server.declare(Release.sign(node.capsule, 9, 8, node.owner));
+    declare(9, 12);
+    Path file = folder.resolve("moved.capsule");
+    try (CapsuleReader reader = node.reader(ReaderOptions.withoutCache())) {
+      BundleExport.write(reader, file, written -> {});
+    }
+    try (NodeFixture target = NodeFixture.start(folder.resolve("target"), PlacedFixture::alone)) {
+      BundleImport.bring(target.server, BundleFile.verify(file), stored -> {});
+      assertThat(Release.joint(target.node.store().capsule(node.capsule).ownerStatements()))
+          .hasSize(5);
+    }
+  }
+}
