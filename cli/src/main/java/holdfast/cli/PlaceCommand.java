@@ -10,7 +10,9 @@ import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
 import holdfast.net.Endpoint;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -122,7 +124,7 @@ final class PlaceCommand extends ServerCommand {
         throw Failure.usage("--status changes nothing", "Leave out --on, --copies and --give-up.");
       }
       try (Target target = open(capsule)) {
-        return handover(target, null);
+        return handover(target, null, List.of());
       }
     }
     if (givenUp && places) {
@@ -149,14 +151,14 @@ final class PlaceCommand extends ServerCommand {
       for (Endpoint one : members(target)) {
         servers.add(Server.at(one, terminal.home().trust()));
       }
-      Placing.Placed placed = Placing.place(reader, servers, owner);
+      Placing.Placed placed = Placing.place(reader, kept(target), none -> false, servers, owner);
       target.home().keep(placed.placement());
       report(target, placed);
       if (!placed.complete()) {
         throw Failure.failed(
             "not every member has acknowledged the placement", "Run the same command again.");
       }
-      return wait ? handover(target, owner) : 0;
+      return wait ? handover(target, owner, List.of(placed.placement())) : 0;
     } finally {
       servers.forEach(Server::close);
     }
@@ -169,7 +171,7 @@ final class PlaceCommand extends ServerCommand {
     SigningKey owner = key == null ? null : terminal.home().key(key);
     try (Target target = open(capsule)) {
       if (!givenUp) {
-        return handover(target, owner);
+        return handover(target, owner, List.of());
       }
       if (owner == null) {
         throw Failure.usage(
@@ -185,7 +187,7 @@ final class PlaceCommand extends ServerCommand {
       Placing.Placed told =
           source.ask(reader -> {
             OwnerKey.require(reader, owner);
-            return Placing.release(reader, agree, gone, owner);
+            return Placing.release(reader, kept(target), agree, gone, owner);
           });
       if (told.told().stream().noneMatch(one -> one.receipt() != null)) {
         report(target, told);
@@ -199,14 +201,29 @@ final class PlaceCommand extends ServerCommand {
    * Asks until the change is over, or once.
    *
    * @param owner releases the old servers then; null when nobody does
+   * @param signed the placement that was signed just now, which a server may keep back; or nothing
    */
-  private int handover(Target target, @Nullable SigningKey owner) throws Exception {
+  private int handover(
+      Target target, @Nullable SigningKey owner, List<Statement.Placement> signed)
+      throws Exception {
     while (true) {
-      List<Statement> statements;
+      Set<Statement> statements = new HashSet<>(signed);
+      statements.addAll(kept(target));
       try (Source source = source(target)) {
-        statements = source.ask(reader -> reader.statements(true));
+        statements.addAll(source.ask(reader -> reader.statements(true)));
       }
       Handover now = Handover.ask(statements, agree);
+      if (!signed.isEmpty() && !signed.contains(now.placement())) {
+        throw Failure.failed(
+            "version "
+                + now.placement().version()
+                + " of the placement came while version "
+                + signed.getFirst().version()
+                + " was waited for",
+            "Look who else places this capsule; 'holdfast place "
+                + target.capsule().brief()
+                + " --status' says how far that is.");
+      }
       if (now.over() && !now.released() && owner != null) {
         release(target, owner, false);
         continue;
@@ -298,6 +315,11 @@ final class PlaceCommand extends ServerCommand {
             .put("released", now.released())
             .put("servers", objects),
         String.join("\n", lines));
+  }
+
+  /** The placement that is remembered here, whatever servers show. */
+  private static List<Statement.Placement> kept(Target target) {
+    return target.home().placement(target.capsule()).stream().toList();
   }
 
   private List<Endpoint> members(Target target) {

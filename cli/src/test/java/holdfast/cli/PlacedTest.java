@@ -302,6 +302,16 @@ class PlacedTest {
     cli.run("place", capsule, "--status", "--agree", "2").failsWith(1);
   }
 
+  @Test
+  void aServerThatWasNotToldOfThePlacementHasNoSecondOneSignedWithItsVersion() {
+    cli.ok("place", capsule, "--on", on(1, 2), "--key", key);
+    // It has the capsule, and nobody told it where that is kept.
+    Map<String, Object> placed =
+        cli.json("place", capsule, "--on", on(0), "--server", on(0), "--key", key);
+    assertThat(placed).containsEntry("version", 2.0);
+    assertThat((List<?>) placed.get("servers")).hasSize(3);
+  }
+
   /** The server that commands would ask first: members stand in the order of their keys. */
   private int firstAsked() {
     List<String> members =

@@ -11,11 +11,13 @@ import holdfast.capsule.Statement.Placement.Member;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,10 +40,12 @@ public final class Placing {
   private final CapsuleReader source;
   private final Set<Statement> known;
 
-  private Placing(CapsuleReader source) throws ProofException {
+  private Placing(CapsuleReader source, Collection<? extends Statement> kept)
+      throws ProofException {
     this.source = source;
     this.capsule = source.metadata().name();
     this.known = new LinkedHashSet<>(source.statements(true));
+    kept.stream().filter(one -> one.capsule().equals(capsule)).forEach(known::add);
   }
 
   /**
@@ -63,26 +67,46 @@ public final class Placing {
     }
   }
 
-  /**
-   * Places the capsule that a reader reads.
-   *
-   * @param on the servers that are to keep it; connected by whoever trusts them to be the right
-   *     ones
-   * @throws HoldfastException when one of them cannot be reached or does not take the capsule;
-   *     nothing has been placed then
-   */
+  /** The same for a caller who knows of no placement, and of no server that is gone. */
   public static Placed place(CapsuleReader source, List<Server> on, SigningKey owner)
       throws ProofException {
-    return new Placing(source).place(on, owner);
+    return place(source, List.of(), none -> false, on, owner);
   }
 
-  private Placed place(List<Server> on, SigningKey owner) throws ProofException {
+  /**
+   * Places the capsule that a reader reads. What the server of that reader shows is not taken for
+   * all: the members of every placement that holds jointly are asked, and of each n − k + 1 have to
+   * answer. One that hides a placement, or never heard of it, would have a second one signed with
+   * the same version otherwise, and the servers of the first would be forgotten.
+   *
+   * @param kept placements of the capsule that the caller knows of, verified
+   * @param gone members of the placements before that need not answer
+   * @param on the servers that are to keep it; connected by whoever trusts them to be the right
+   *     ones
+   * @throws HoldfastException when one of them cannot be reached or does not take the capsule, or
+   *     UNREACHABLE when too few of the members before answer; nothing has been placed then
+   */
+  public static Placed place(
+      CapsuleReader source,
+      Collection<? extends Statement> kept,
+      Predicate<Member> gone,
+      List<Server> on,
+      SigningKey owner)
+      throws ProofException {
+    return new Placing(source, kept).place(gone, on, owner);
+  }
+
+  private Placed place(Predicate<Member> gone, List<Server> on, SigningKey owner)
+      throws ProofException {
     List<Member> members = new ArrayList<>();
     for (Server server : on) {
       server.create(source.metadata(), source.ownerSignature());
       members.add(new Member(server.identity(), server.endpoint().toString()));
       known.addAll(statements(server));
     }
+    AskedMembers asked = AskedMembers.ask(capsule, known);
+    asked.requireEnough(gone);
+    known.addAll(asked.statements());
     Statement.Placement current = Statement.Placement.current(known);
     // Placed so already, and told again to those who have not heard: another version would hide
     // the placement before from the members, and with it whoever still has something to bring.
@@ -114,6 +138,7 @@ public final class Placing {
    * Says that a move is over: from then on the newest placement holds alone.
    *
    * @param source of the capsule
+   * @param kept placements of the capsule that the caller knows of, verified
    * @param needed members that have to hold the same; 0 for more than half of them
    * @param givenUp whether the servers that left are released whatever they may have: for those
    *     that are gone for good
@@ -121,9 +146,14 @@ public final class Placing {
    * @throws HoldfastException {@link ErrorCode#BUSY} when a server that left may have something
    *     that the members lack, and nothing is given up
    */
-  public static Placed release(CapsuleReader source, int needed, boolean givenUp, SigningKey owner)
+  public static Placed release(
+      CapsuleReader source,
+      Collection<? extends Statement> kept,
+      int needed,
+      boolean givenUp,
+      SigningKey owner)
       throws ProofException {
-    return new Placing(source).release(needed, givenUp, owner);
+    return new Placing(source, kept).release(needed, givenUp, owner);
   }
 
   private Placed release(int needed, boolean givenUp, SigningKey owner) {

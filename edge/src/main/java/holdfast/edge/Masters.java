@@ -46,7 +46,9 @@ public final class Masters {
           own.openReader(capsule, List.of(), ReaderOptions.withoutCache())) {
         requireOwner(reader.metadata(), owner.verifyKey());
         if (!placedOn(reader, members)) {
-          placed.add(Placing.place(reader, members, owner));
+          // Who is gone stays away: masters are replaced, and an edge is restored, because servers
+          // are lost. All are asked for what they know, and every server named now has to answer.
+          placed.add(Placing.place(reader, List.of(), lost -> true, members, owner));
         }
       }
     }

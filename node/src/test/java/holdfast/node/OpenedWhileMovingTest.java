@@ -130,11 +130,15 @@ class OpenedWhileMovingTest extends MovingCapsule {
   }
 
   private Placing.Placed place(int... on) throws ProofException {
+    return place(List.of(), on);
+  }
+
+  private Placing.Placed place(List<Statement.Placement> kept, int... on) throws ProofException {
     List<Server> servers = new ArrayList<>();
     try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
       IntStream.of(on)
           .forEach(i -> servers.add(Server.at(endpoint(i), nodes.get(i).node.identity())));
-      return Placing.place(reader, servers, first.owner);
+      return Placing.place(reader, kept, none -> false, servers, first.owner);
     } finally {
       servers.forEach(Server::close);
     }
@@ -165,6 +169,39 @@ class OpenedWhileMovingTest extends MovingCapsule {
     assertThat(versions()).containsExactly(3L, 4L);
   }
 
+  /** The server that is asked first was told of nothing, or of the first placement alone. */
+  @Test
+  void noServerThatHidesAPlacementHasASecondOneSignedWithItsVersion() throws Exception {
+    start(false);
+    Statement.Placement hidden = placement(2, 1, 2, 3);
+    for (int i = 1; i < 4; i++) {
+      declare(i, old, hidden);
+    }
+    // The others of the first placement show the second, and its members are asked too.
+    Placing.Placed placed = place(3, 4, 5);
+    assertThat(placed.placement().version()).isEqualTo(3);
+    assertThat(placed.told()).hasSize(6);
+    assertThat(versions()).containsExactly(1L, 2L, 3L);
+  }
+
+  @Test
+  void whatIsKnownHereCountsThoughTheServerThatIsAskedWasNotTold() throws Exception {
+    start(false);
+    Statement.Placement elsewhere = placement(2, 1, 2, 3);
+    for (int i = 1; i < 4; i++) {
+      declare(i, old, elsewhere);
+    }
+    down(1);
+    down(2);
+    // Of the first placement the server that was told of nothing newer answers alone.
+    assertThatThrownBy(() -> place(4, 5))
+        .isInstanceOf(HoldfastException.class)
+        .hasMessageContaining("1 of 3 servers of version 1")
+        .hasMessageContaining("2 have to; no answer from " + endpoint(1));
+    up(1);
+    assertThat(place(List.of(elsewhere), 4, 5).placement().version()).isEqualTo(3);
+  }
+
   private List<Long> versions() throws ProofException {
     return Release.joint(known()).stream().map(Statement.Placement::version).toList();
   }
@@ -189,7 +226,7 @@ class OpenedWhileMovingTest extends MovingCapsule {
     }
     NodeFixture.eventually("all hold the same", this::over);
     try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
-      assertThat(Placing.release(reader, 0, false, first.owner).told())
+      assertThat(Placing.release(reader, List.of(), 0, false, first.owner).told())
           .hasSize(6)
           .allMatch(one -> one.receipt() != null);
     }
@@ -214,11 +251,11 @@ class OpenedWhileMovingTest extends MovingCapsule {
     nodes.get(1).stop();
     nodes.get(2).stop();
     try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
-      assertThatThrownBy(() -> Placing.release(reader, 0, false, first.owner))
+      assertThatThrownBy(() -> Placing.release(reader, List.of(), 0, false, first.owner))
           .isInstanceOf(HoldfastException.class)
           .hasMessageContaining("may have what its members lack");
       assertThat(Release.joint(known())).hasSize(2);
-      assertThat(Placing.release(reader, 0, true, first.owner).complete()).isTrue();
+      assertThat(Placing.release(reader, List.of(), 0, true, first.owner).complete()).isTrue();
     }
     try (Replicas replicas = Replicas.of(known());
         CapsuleWriter writer = writer(replicas, patient())) {

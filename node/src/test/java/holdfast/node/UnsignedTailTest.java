@@ -61,7 +61,7 @@ class UnsignedTailTest extends MovingCapsule {
       assertThat(now.asked()).noneMatch(now::mayStop);
       assertThat(now.over()).isFalse();
       try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
-        assertThatThrownBy(() -> Placing.release(reader, 0, false, first.owner))
+        assertThatThrownBy(() -> Placing.release(reader, List.of(), 0, false, first.owner))
             .isInstanceOf(HoldfastException.class);
       }
       writer.sign();
