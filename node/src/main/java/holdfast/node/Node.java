@@ -74,10 +74,7 @@ public final class Node implements AutoCloseable {
     try {
       this.scrubber = store.scrubber();
       store.bindIdentity(identity.verifyKey().bytes().toArray());
-      store.onFailure(reason -> {
-        failure = reason;
-        failed.countDown();
-      });
+      store.onFailure(this::fail);
       store.onRot(reason -> {
         rotten = true;
         if (failure == null) {
@@ -107,6 +104,7 @@ public final class Node implements AutoCloseable {
                   store, made.ownership, identity.verifyKey(), options.replication().routes()),
               new Liars(options.data().resolve("liars")),
               pool);
+      peers.onFailure(this::fail);
       made.replication = peers;
       beats = new Heartbeats(options.heartbeatMillis(), peers, new CapsuleService.Speaking(store));
       beats.onLost(metrics.peersLost::increment);
@@ -154,6 +152,11 @@ public final class Node implements AutoCloseable {
       store.close();
       throw e;
     }
+  }
+
+  private void fail(String reason) {
+    failure = reason;
+    failed.countDown();
   }
 
   /** Starts a node; it serves when this returns. */
@@ -322,8 +325,9 @@ public final class Node implements AutoCloseable {
   }
 
   /**
-   * Waits until the store fails, or a table of its database is found rotten; returns why. After the
-   * latter, reading goes on, and mostly writing too.
+   * Waits until the store fails, a table of its database is found rotten, or the rounds meet an
+   * error of the process, such as a lack of memory; returns why. After a rotten table, reading goes
+   * on, and mostly writing too.
    */
   public String awaitFailure() throws InterruptedException {
     failed.await();

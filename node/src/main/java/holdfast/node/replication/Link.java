@@ -191,9 +191,15 @@ final class Link {
     dueNanos = System.nanoTime() + nanos;
   }
 
-  /** How long the peer is still avoided, since it lied; in nanoseconds, 0 when it is not. */
-  synchronized long avoidedNanos(long nowNanos) {
-    return liar ? Math.max(0, dueNanos - nowNanos) : 0;
+  /** Refuses a peer that is still avoided, since it lied. */
+  synchronized void refuseAvoided(long nowNanos) {
+    if (liar && dueNanos - nowNanos > 0) {
+      throw new HoldfastException(
+          ErrorCode.DENIED,
+          "this server avoids whoever sent what is false, for "
+              + TimeUnit.NANOSECONDS.toSeconds(dueNanos - nowNanos)
+              + " more seconds");
+    }
   }
 
   /** What a client is told of the peer. */

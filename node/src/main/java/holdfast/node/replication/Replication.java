@@ -35,6 +35,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,7 +53,6 @@ public final class Replication extends PeersGrpc.PeersImplBase
   private static final int MOST_FAILURES = 6;
 
   private final MeetingOptions options;
-  private final SigningKey identity;
   private final CapsuleStore store;
   private final Directory directory;
   private final Executor workers;
@@ -67,6 +67,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
   private final Slots answered;
   private final HeldBytes heldBytes;
   private volatile @Nullable ScheduledFuture<?> ticking;
+  private volatile @Nullable Consumer<String> onFailure;
   private volatile boolean closed;
 
   /**
@@ -83,7 +84,6 @@ public final class Replication extends PeersGrpc.PeersImplBase
       Liars liars,
       Executor workers) {
     this.options = options;
-    this.identity = identity;
     this.store = store;
     this.directory = directory;
     this.liars = liars;
@@ -93,6 +93,11 @@ public final class Replication extends PeersGrpc.PeersImplBase
     this.opened = new Slots(options.meetings());
     this.answered = new Slots(options.meetings());
     this.heldBytes = new HeldBytes(options.heldBytes());
+  }
+
+  /** Tells of an error after which the process is not to be relied on. */
+  public void onFailure(Consumer<String> listener) {
+    onFailure = listener;
   }
 
   /** Looks up all capsules and begins to meet. */
@@ -112,9 +117,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
   /** Brings the links of a capsule in line with its placement. */
   public void refresh(StoredCapsule capsule) {
     if (links.refresh(capsule)) {
-      connections
-          .keepOnly(links.peers())
-          .forEach(unused -> workers.execute(unused::close));
+      connections.keepOnly(links.peers()).forEach(unused -> workers.execute(unused::close));
     }
   }
 
@@ -219,15 +222,35 @@ public final class Replication extends PeersGrpc.PeersImplBase
   private void tick() {
     try {
       long now = System.nanoTime();
-      links.forEach(link -> {
-        link.dropIfSilent(now - SILENCE_NANOS);
-        link.dropIfStalled(now - TimeUnit.MILLISECONDS.toNanos(options.patienceMillis()));
-        if (link.due(now)) {
-          meet(link);
-        }
-      });
-    } catch (RuntimeException e) {
-      LOG.error("looking for peers to meet failed", e);
+      links.forEach(link -> look(link, now));
+    } catch (RuntimeException | Error e) {
+      broken("looking for peers to meet failed", e);
+    }
+  }
+
+  /** What is wrong with one link keeps no other from being met. */
+  private void look(Link link, long now) {
+    try {
+      link.dropIfSilent(now - SILENCE_NANOS);
+      link.dropIfStalled(now - TimeUnit.MILLISECONDS.toNanos(options.patienceMillis()));
+      if (link.due(now)) {
+        meet(link);
+      }
+    } catch (RuntimeException | Error e) {
+      broken("looking after a peer failed", e);
+    }
+  }
+
+  /**
+   * Notes what should not happen, and goes on: a timer that lets an error out never ticks again. An
+   * impossible state is a matter of one capsule, as in a session; after any other error the process
+   * is not to be relied on.
+   */
+  private void broken(String what, Throwable e) {
+    LOG.error(what, e);
+    Consumer<String> listener = onFailure;
+    if (e instanceof Error && !(e instanceof AssertionError) && listener != null) {
+      listener.accept(what + ": " + e);
     }
   }
 
@@ -266,13 +289,13 @@ public final class Replication extends PeersGrpc.PeersImplBase
       ClientCallStreamObserver<Frame> out = connection.openRound(new Opened(meeting, connection));
       out.onNext(Frame.newBuilder().setMeeting(directory.introduce(capsule)).build());
       meeting.begin(out);
-    } catch (RuntimeException e) {
-      LOG.error("a round could not be opened", e);
+    } catch (RuntimeException | Error e) {
       if (meeting == null) {
         opened.free(peer, owner);
       } else {
         meeting.lost("it could not be opened: " + e.getMessage());
       }
+      broken("a round could not be opened", e);
     }
   }
 
@@ -309,17 +332,15 @@ public final class Replication extends PeersGrpc.PeersImplBase
     @Override
     public void lied(ProofException evidence) {
       slots.free(link.member.identity(), capsule.metadata().owner());
+      VerifyKey peer = link.member.identity();
       LOG.error(
           "peer {} sent what is false about capsule {}: {}",
-          link.member.identity(),
+          peer,
           link.capsule.brief(),
           evidence.getMessage());
-      liars.note(
-          System.currentTimeMillis(),
-          link.capsule,
-          link.member.identity(),
-          evidence.violation() + ": " + evidence.getMessage());
-      link.lied(evidence.violation() + ": " + evidence.getMessage());
+      String what = evidence.violation() + ": " + evidence.getMessage();
+      liars.note(System.currentTimeMillis(), link.capsule, peer, what);
+      link.lied(what);
     }
 
     @Override
@@ -426,14 +447,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
         throw new HoldfastException(
             ErrorCode.DENIED, "no placement here says that both servers keep this capsule");
       }
-      long avoided = link.avoidedNanos(System.nanoTime());
-      if (avoided > 0) {
-        throw new HoldfastException(
-            ErrorCode.DENIED,
-            "this server avoids whoever sent what is false, for "
-                + TimeUnit.NANOSECONDS.toSeconds(avoided)
-                + " more seconds");
-      }
+      link.refuseAvoided(System.nanoTime());
       Meeting made = meeting(link, capsule, false);
       if (!answered.take(who, capsule.metadata().owner())) {
         throw new HoldfastException(

@@ -22,9 +22,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,6 +44,9 @@ class LinksTest {
 
   private final List<String> endings = new ArrayList<>();
   private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+  private final CountDownLatch routed = new CountDownLatch(2);
+  private final CompletableFuture<String> failure = new CompletableFuture<>();
+  private @Nullable Error planted;
   private CapsuleStore store;
   private StoredCapsule capsule;
   private Supplier<List<Member>> members;
@@ -74,6 +81,11 @@ class LinksTest {
 
     @Override
     public Endpoint route(Member member) {
+      Error error = planted;
+      if (error != null) {
+        routed.countDown();
+        throw error;
+      }
       return member.endpoint();
     }
   }
@@ -184,6 +196,36 @@ class LinksTest {
       replication.refresh(capsule);
       assertThat(replication.connection(OLD, capsule.name())).isNotSameAs(old);
     }
+  }
+
+  /** Whether rounds are still opened after one that met an error. */
+  private boolean goesOnAfter(Error error) throws Exception {
+    planted = error;
+    members = () -> members(SELF, OLD);
+    try (Replication replication =
+        new Replication(
+            MeetingOptions.defaults().withPeriod(1, 1).withMeetings(1),
+            key(1),
+            store,
+            new Said(),
+            new Liars(folder.resolve("liars")),
+            Runnable::run)) {
+      replication.onFailure(failure::complete);
+      replication.start();
+      return routed.await(20, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void anErrorStopsNoRoundsSilently() throws Exception {
+    assertThat(goesOnAfter(new LinkageError("planted"))).isTrue();
+    assertThat(failure.get(20, TimeUnit.SECONDS)).contains("planted");
+  }
+
+  @Test
+  void anImpossibleStateEndsOneRoundAlone() throws Exception {
+    assertThat(goesOnAfter(new AssertionError("planted"))).isTrue();
+    assertThat(failure).isNotDone();
   }
 
   @Test
