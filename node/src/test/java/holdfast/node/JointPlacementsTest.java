@@ -102,7 +102,8 @@ class JointPlacementsTest {
                     throw new AssertionError(reason);
                   }
                 }));
-    NodeFixture.eventually("the peers are known",
+    NodeFixture.eventually(
+        "the peers are known",
         () -> node.node.peers(node.capsule).size() >= PlacementDirectory.JOINT);
     assertThat(node.node.peers(node.capsule)).hasSize(PlacementDirectory.JOINT);
   }

@@ -73,8 +73,8 @@ final class HeldBytes {
     }
     long now = System.nanoTime();
     List<Share> shares = new ArrayList<>();
-    held.forEach((by, bytes) ->
-        shares.add(new Share(by, bytes, Math.max(1, now - by.advancedNanos()))));
+    held.forEach(
+        (by, bytes) -> shares.add(new Share(by, bytes, Math.max(1, now - by.advancedNanos()))));
     Share worst = heaviest(shares);
     if (worst.bytes() <= limit) {
       long idleNanos = worst.idleNanos();

@@ -451,7 +451,9 @@ public final class Replication extends PeersGrpc.PeersImplBase
       Meeting made = meeting(link, capsule, false);
       if (!answered.take(who, capsule.metadata().owner())) {
         throw new HoldfastException(
-            ErrorCode.BUSY, "this server holds enough rounds with this peer, or of this owner, now", 200);
+            ErrorCode.BUSY,
+            "this server holds enough rounds with this peer, or of this owner, now",
+            200);
       }
       if (!link.take(made)) {
         answered.free(who, capsule.metadata().owner());

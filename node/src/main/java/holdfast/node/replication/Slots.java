@@ -39,10 +39,7 @@ final class Slots {
   synchronized boolean take(VerifyKey peer, VerifyKey owner) {
     int taken = ofPeers.getOrDefault(peer, 0);
     boolean free = taken == 0 || (all < shared && taken < Math.max(1, shared / PARTS));
-    if (shared == 0
-        || !free
-        || all >= IN_ALL
-        || ofOwners.getOrDefault(owner, 0) >= OF_AN_OWNER) {
+    if (shared == 0 || !free || all >= IN_ALL || ofOwners.getOrDefault(owner, 0) >= OF_AN_OWNER) {
       return false;
     }
     ofPeers.merge(peer, 1, Integer::sum);
