@@ -4,13 +4,16 @@ import holdfast.base.ErrorCode;
 import holdfast.capsule.Holding;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
+import holdfast.client.GivenUp;
 import holdfast.client.Handover;
 import holdfast.client.Placing;
 import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -35,19 +38,20 @@ import picocli.CommandLine.Parameters;
       "readers go by the old placement too, until the change is over and the owner says so. It is over",
       "when enough new ones sign that they hold what it holds: --status says so, --wait waits for it, and",
       "with --key signs the release, after which it may be stopped. Broken off, it is asked again; exit",
-      "code 1 while it is not over. --give-up releases servers that are gone for good, with what they may",
-      "have had alone.",
+      "code 1 while it is not over. For servers that are gone for good there is --give-up: those named",
+      "are not waited for, and what only they may have had is lost then; all others still are.",
       "",
       "Examples:",
       "  holdfast place 3f2a --on one.example:7420,two.example:7420,three.example:7420 --key me.pem",
       "  holdfast place 3f2a --copies 3 --key me.pem",
       "  holdfast place 3f2a --status",
       "  holdfast place 3f2a --wait --key me.pem",
+      "  holdfast place 3f2a --give-up two.example:7420 --key me.pem",
       "",
       "JSON: capsule, version, statement, complete, servers (server, identity, member, acknowledged,",
       "reason); with --status or --wait: capsule, version, agreeing, needed, historyKnown, over,",
       "released, servers (server, identity, member, version, entries, digest, agrees, unsigned,",
-      "mayStop, reason)"
+      "mayStop, reason); with --give-up also givenUp (server, identity, unsigned, reason)"
     })
 final class PlaceCommand extends ServerCommand {
   private static final long AGAIN_MILLIS = 500;
@@ -86,17 +90,32 @@ final class PlaceCommand extends ServerCommand {
 
   @Option(
       names = "--give-up",
+      paramLabel = "HOST:PORT|KEY",
+      arity = "1..*",
+      split = ",",
       description =
-          "Release the servers that left, whatever only they may have. For those that are gone for"
-              + " good.")
-  boolean givenUp;
+          "Servers that left and are gone for good: release them whatever only they may have. With"
+              + " --on or --copies they need not answer either.")
+  List<String> gone = new ArrayList<>();
+
+  @Option(
+      names = "--give-up-unsigned",
+      description =
+          "Release servers that left though they have records which their writers have not signed.")
+  boolean unsignedGone;
+
+  @Option(
+      names = "--give-up-unknown",
+      description = "Release placements of which no server knows any more what they were.")
+  boolean unknownGone;
 
   @Option(
       names = "--agree",
       paramLabel = "K",
       description =
-          "How many members have to hold the same before an old server may stop. Default: more than"
-              + " half of them.")
+          "How many members have to hold the same before an old server may stop; no fewer than"
+              + " --replicas of the writers. Default, and least for a release: more than half of"
+              + " them.")
   int agree;
 
   @Option(
@@ -112,26 +131,27 @@ final class PlaceCommand extends ServerCommand {
   @Override
   @Nullable String next(ErrorCode code) {
     return code == ErrorCode.UNREACHABLE
-        ? "Every server of --on has to answer: start it there with 'holdfast up', or leave it out."
+        ? "Every server of --on has to answer: start it there with 'holdfast up', or leave it out. Of"
+            + " servers that left, name those that are gone for good: --give-up."
         : null;
   }
 
   @Override
   int run() throws Exception {
     boolean places = !on.isEmpty() || copies != null;
+    boolean givesUp = !gone.isEmpty() || unsignedGone || unknownGone;
     if (status) {
-      if (places || givenUp) {
+      if (places || givesUp) {
         throw Failure.usage("--status changes nothing", "Leave out --on, --copies and --give-up.");
       }
       try (Target target = open(capsule)) {
-        return handover(target, null, List.of());
+        return handover(target, null, GivenUp.NOTHING, List.of());
       }
     }
-    if (givenUp && places) {
-      throw Failure.usage(
-          "--give-up is about servers that left before", "Place first, and then give up.");
+    if (givesUp && key == null) {
+      throw Failure.usage("only its owner gives something up", "Name the owner's key: --key FILE");
     }
-    if (!places && (wait || givenUp)) {
+    if (!places && (wait || givesUp)) {
       return release();
     }
     if (on.isEmpty() == (copies == null)) {
@@ -146,19 +166,20 @@ final class PlaceCommand extends ServerCommand {
     List<Server> servers = new ArrayList<>();
     try (Target target = openNamed(capsule);
         Source source = source(target)) {
+      GivenUp givenUp = givenUp(target);
       CapsuleReader reader = source.ask(one -> one);
       OwnerKey.require(reader, owner);
       for (Endpoint one : members(target)) {
         servers.add(Server.at(one, terminal.home().trust()));
       }
-      Placing.Placed placed = Placing.place(reader, kept(target), none -> false, servers, owner);
+      Placing.Placed placed = Placing.place(reader, kept(target), givenUp::names, servers, owner);
       target.home().keep(placed.placement());
-      report(target, placed);
+      report(target, placed, List.of());
       if (!placed.complete()) {
         throw Failure.failed(
             "not every member has acknowledged the placement", "Run the same command again.");
       }
-      return wait ? handover(target, owner, List.of(placed.placement())) : 0;
+      return wait ? handover(target, owner, givenUp, List.of(placed.placement())) : 0;
     } finally {
       servers.forEach(Server::close);
     }
@@ -170,27 +191,37 @@ final class PlaceCommand extends ServerCommand {
   private int release() throws Exception {
     SigningKey owner = key == null ? null : terminal.home().key(key);
     try (Target target = open(capsule)) {
-      if (!givenUp) {
-        return handover(target, owner, List.of());
+      GivenUp givenUp = givenUp(target);
+      if (wait || owner == null) {
+        return handover(target, owner, givenUp, List.of());
       }
-      if (owner == null) {
-        throw Failure.usage(
-            "only its owner gives something up", "Name the owner's key: --key FILE");
-      }
-      report(target, release(target, owner, true));
+      List<Handover.Asked> lost = handover(target, List.of()).lost(givenUp);
+      report(target, release(target, owner, givenUp), lost);
     }
     return 0;
   }
 
-  private Placing.Placed release(Target target, SigningKey owner, boolean gone) throws Exception {
+  private GivenUp givenUp(Target target) {
+    Set<String> named = new LinkedHashSet<>();
+    for (String one : gone) {
+      named.add(
+          one.startsWith("ed25519:")
+              ? VerifyKey.parse(one).toString()
+              : Contexts.resolve(target.home(), one).toString());
+    }
+    return new GivenUp(named, unsignedGone, unknownGone);
+  }
+
+  private Placing.Placed release(Target target, SigningKey owner, GivenUp givenUp)
+      throws Exception {
     try (Source source = source(target)) {
       Placing.Placed told =
           source.ask(reader -> {
             OwnerKey.require(reader, owner);
-            return Placing.release(reader, kept(target), agree, gone, owner);
+            return Placing.release(reader, kept(target), agree, givenUp, owner);
           });
       if (told.told().stream().noneMatch(one -> one.receipt() != null)) {
-        report(target, told);
+        report(target, told, List.of());
         throw Failure.failed("no server has acknowledged the release", "Run the same again.");
       }
       return told;
@@ -201,18 +232,14 @@ final class PlaceCommand extends ServerCommand {
    * Asks until the change is over, or once.
    *
    * @param owner releases the old servers then; null when nobody does
+   * @param givenUp what the owner does without
    * @param signed the placement that was signed just now, which a server may keep back; or nothing
    */
   private int handover(
-      Target target, @Nullable SigningKey owner, List<Statement.Placement> signed)
+      Target target, @Nullable SigningKey owner, GivenUp givenUp, List<Statement.Placement> signed)
       throws Exception {
     while (true) {
-      Set<Statement> statements = new HashSet<>(signed);
-      statements.addAll(kept(target));
-      try (Source source = source(target)) {
-        statements.addAll(source.ask(reader -> reader.statements(true)));
-      }
-      Handover now = Handover.ask(statements, agree);
+      Handover now = handover(target, signed);
       if (!signed.isEmpty() && !signed.contains(now.placement())) {
         throw Failure.failed(
             "version "
@@ -224,8 +251,10 @@ final class PlaceCommand extends ServerCommand {
                 + target.capsule().brief()
                 + " --status' says how far that is.");
       }
-      if (now.over() && !now.released() && owner != null) {
-        release(target, owner, false);
+      now.requireLeft(givenUp);
+      if (now.over(givenUp) && !now.released() && owner != null) {
+        now.lost(givenUp).forEach(one -> terminal.note("holdfast: " + givenUp(one)));
+        release(target, owner, givenUp);
         continue;
       }
       if (now.over() || !wait) {
@@ -238,6 +267,37 @@ final class PlaceCommand extends ServerCommand {
               + (now.settled() ? " has more, or does not answer" : " hold the same yet"));
       Thread.sleep(AGAIN_MILLIS);
     }
+  }
+
+  /** Asks once. */
+  private Handover handover(Target target, List<Statement.Placement> signed) throws Exception {
+    Set<Statement> statements = new HashSet<>(signed);
+    statements.addAll(kept(target));
+    try (Source source = source(target)) {
+      statements.addAll(source.ask(reader -> reader.statements(true)));
+    }
+    return Handover.ask(statements, agree);
+  }
+
+  private static String givenUp(Handover.Asked one) {
+    return "given up: "
+        + one.member().address()
+        + " "
+        + one.member().identity()
+        + (one.failure() != null
+            ? ", which does not answer"
+            : one.tail()
+                ? ", which has records that their writer has not signed"
+                : ", which may have more than the members");
+  }
+
+  private static Json lost(Handover.Asked one) {
+    Exception failure = one.failure();
+    return Json.object()
+        .put("server", one.member().address())
+        .put("identity", one.member().identity())
+        .put("unsigned", one.tail())
+        .put("reason", failure == null ? null : Failures.account(failure).message());
   }
 
   private void report(Target target, Handover now) {
@@ -328,7 +388,7 @@ final class PlaceCommand extends ServerCommand {
         : Choice.among(target.home()).choose(target.capsule(), copies);
   }
 
-  private void report(Target target, Placing.Placed placed) {
+  private void report(Target target, Placing.Placed placed, List<Handover.Asked> lost) {
     List<String> lines = new ArrayList<>();
     List<Json> objects = new ArrayList<>();
     lines.add(
@@ -351,13 +411,15 @@ final class PlaceCommand extends ServerCommand {
               .put("acknowledged", failure == null)
               .put("reason", reason));
     }
+    lost.forEach(one -> lines.add("  " + givenUp(one)));
     print(
         Json.object()
             .put("capsule", target.capsule())
             .put("version", placed.placement().version())
             .put("statement", placed.placement().name())
             .put("complete", placed.complete())
-            .put("servers", objects),
+            .put("servers", objects)
+            .put("givenUp", lost.stream().map(PlaceCommand::lost).toList()),
         String.join("\n", lines));
   }
 }

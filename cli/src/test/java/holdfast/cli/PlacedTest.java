@@ -282,12 +282,42 @@ class PlacedTest {
     cli.run("heads", capsule).failsWith(1);
     assertThat(cli.input("x", "append", capsule, "--key", key).failsWith(1).err())
         .contains("of version 1 of the placement");
-    cli.run("place", capsule, "--give-up").failsWith(2);
-    cli.run("place", capsule, "--status", "--give-up", "--key", key).failsWith(2);
-    cli.run("place", capsule, "--on", on(0), "--give-up", "--key", key).failsWith(2);
-    assertThat(cli.ok("place", capsule, "--give-up", "--key", key)).contains("acknowledged");
+    cli.run("place", capsule, "--give-up", "--key", key).failsWith(2);
+    cli.run("place", capsule, "--give-up", addresses.get(0)).failsWith(2);
+    cli.run("place", capsule, "--status", "--give-up", addresses.get(0), "--key", key).failsWith(2);
+    assertThat(cli.run("place", capsule, "--give-up", on(1), "--key", key).failsWith(2).err())
+        .contains(on(1) + " is none of the servers that left");
+    assertThat(cli.run("place", capsule, "--give-up-unsigned", "--key", key).failsWith(1).err())
+        .contains("may have what its members lack", addresses.get(0));
+    assertThat(cli.ok("place", capsule, "--give-up", addresses.get(0), "--key", key))
+        .contains("acknowledged", "given up: " + addresses.get(0), "which does not answer");
+    // Said again, whoever was not reached is told again.
+    cli.ok("place", capsule, "--give-up", addresses.get(0), "--key", key);
     cli.input("x", "append", capsule, "--key", key).failsWith(0);
     assertThat(cli.json("heads", capsule)).containsEntry("members", 2.0);
+  }
+
+  /** Too few of the servers before answer to know what was placed last. */
+  @Test
+  void aCapsuleIsPlacedAnewByFewWhenTheOthersAreGivenUp() {
+    cli.ok("place", capsule, "--on", on(0, 1), "--key", key);
+    cli.ok("place", capsule, "--on", on(0, 1, 2), "--key", key);
+    String[] gone = {on(1), on(2)};
+    servers.remove(2).close();
+    servers.remove(1).close();
+    assertThat(cli.run("place", capsule, "--on", on(0), "--key", key).failsWith(1).err())
+        .contains("1 of 3 servers of version 2", "2 have to", gone[0], gone[1], "--give-up");
+    cli.ok(
+        "place",
+        capsule,
+        "--on",
+        on(0),
+        "--give-up",
+        String.join(",", gone),
+        "--wait",
+        "--key",
+        key);
+    assertThat(cli.json("heads", capsule)).containsEntry("members", 1.0);
   }
 
   @Test

@@ -203,6 +203,50 @@ public record Handover(
         && agreeing(own) >= needed;
   }
 
+  /**
+   * Servers that left and may not stop, and whom the owner does without all the same: by name,
+   * whatever they have or do not say; or, if unsigned records are given up, for nothing but these.
+   */
+  public List<Asked> lost(GivenUp givenUp) {
+    return asked.stream()
+        .filter(one -> !one.stays() && !mayStop(one))
+        .filter(one -> givenUp.names(one.member()) || (givenUp.unsigned() && onlyUnsigned(one)))
+        .toList();
+  }
+
+  /**
+   * Refuses to give up what is no server that left: it would be a slip of the pen. After the
+   * release none is known to have left.
+   *
+   * @throws IllegalArgumentException with what was named
+   */
+  public void requireLeft(GivenUp givenUp) {
+    for (String name : givenUp.servers()) {
+      GivenUp one = GivenUp.servers(name);
+      if (!released
+          && asked.stream().noneMatch(other -> !other.stays() && one.names(other.member()))) {
+        throw new IllegalArgumentException(
+            name + " is none of the servers that left and were not released");
+      }
+    }
+  }
+
+  /** Whether records that nothing proves are all that keeps a server from stopping. */
+  private boolean onlyUnsigned(Asked one) {
+    return mayStop(new Asked(one.member(), one.stays(), one.holding(), false, one.failure()));
+  }
+
+  /**
+   * Whether the owner may end the change who does without some of what old servers may have: enough
+   * members agree, and every old server may stop but those given up.
+   */
+  public boolean over(GivenUp givenUp) {
+    List<Asked> lost = lost(givenUp);
+    return (historyKnown || givenUp.unknown())
+        && settled()
+        && asked.stream().allMatch(one -> one.stays() || mayStop(one) || lost.contains(one));
+  }
+
   /** Whether the change is over: enough members agree, and every old server may stop. */
   public boolean over() {
     return historyKnown && settled() && asked.stream().allMatch(one -> one.stays() || mayStop(one));

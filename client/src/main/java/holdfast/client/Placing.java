@@ -139,39 +139,67 @@ public final class Placing {
    *
    * @param source of the capsule
    * @param kept placements of the capsule that the caller knows of, verified
-   * @param needed members that have to hold the same; 0 for more than half of them
-   * @param givenUp whether the servers that left are released whatever they may have: for those
-   *     that are gone for good
+   * @param needed members that have to hold the same, no fewer than 0 stands for: more than half of
+   *     them
+   * @param givenUp what is not waited for. Servers that are not named still have to be found to
+   *     hold nothing of their own, and the members to hold the same
    * @return who was told: the members, and as far as they can be reached those that are released
    * @throws HoldfastException {@link ErrorCode#BUSY} when a server that left may have something
-   *     that the members lack, and nothing is given up
+   *     that the members lack, and that is not given up
+   * @throws IllegalArgumentException when a server is given up that has not left, or fewer are
+   *     needed
    */
   public static Placed release(
       CapsuleReader source,
       Collection<? extends Statement> kept,
       int needed,
-      boolean givenUp,
+      GivenUp givenUp,
       SigningKey owner)
       throws ProofException {
     return new Placing(source, kept).release(needed, givenUp, owner);
   }
 
-  private Placed release(int needed, boolean givenUp, SigningKey owner) {
+  private Placed release(int needed, GivenUp givenUp, SigningKey owner) {
     Handover now = Handover.ask(known, needed);
     known.addAll(now.words());
     List<Statement.Placement> joint = Release.joint(known);
     Statement.Placement newest = joint.getLast();
-    if (!givenUp && !now.over()) {
-      throw new HoldfastException(
-          ErrorCode.BUSY,
-          "servers that left the placement may have what its members lack; they go on holding it"
-              + " jointly");
+    if (now.needed() < newest.majority()) {
+      throw new IllegalArgumentException(
+          "a release needs more than half of the "
+              + newest.members().size()
+              + " members to hold the same, not "
+              + now.needed());
+    }
+    now.requireLeft(givenUp);
+    if (!now.over(givenUp)) {
+      throw new HoldfastException(ErrorCode.BUSY, unfinished(givenUp, now));
     }
     List<Statement> words = new ArrayList<>(List.of(newest));
     if (joint.size() > 1 || !Release.complete(known)) {
       words.add(Release.sign(capsule, System.currentTimeMillis(), newest.version(), owner));
     }
     return tell(List.of(), newest.members(), words);
+  }
+
+  private static String unfinished(GivenUp givenUp, Handover now) {
+    if (!now.settled()) {
+      return "the members do not hold the same yet, as "
+          + now.needed()
+          + " should; the placements before go on holding jointly";
+    }
+    if (!now.historyKnown() && !givenUp.unknown()) {
+      return "a placement before is shown by no server, so who else may have something is not known";
+    }
+    List<Handover.Asked> lost = now.lost(givenUp);
+    return "servers that left the placement may have what its members lack; they go on holding it"
+        + " jointly: "
+        + String.join(
+            ", ",
+            now.asked().stream()
+                .filter(one -> !one.stays() && !now.mayStop(one) && !lost.contains(one))
+                .map(one -> one.member().address() + " " + one.member().identity())
+                .toList());
   }
 
   /**

@@ -11,6 +11,7 @@ import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
+import holdfast.client.GivenUp;
 import holdfast.client.Handover;
 import holdfast.client.Placing;
 import holdfast.client.QuorumFreshness;
@@ -197,7 +198,9 @@ class OpenedWhileMovingTest extends MovingCapsule {
     assertThatThrownBy(() -> place(4, 5))
         .isInstanceOf(HoldfastException.class)
         .hasMessageContaining("1 of 3 servers of version 1")
-        .hasMessageContaining("2 have to; no answer from " + endpoint(1));
+        .hasMessageContaining("2 have to; no answer from ")
+        .hasMessageContaining(endpoint(1).toString())
+        .hasMessageContaining(endpoint(2).toString());
     up(1);
     assertThat(place(List.of(elsewhere), 4, 5).placement().version()).isEqualTo(3);
   }
@@ -226,7 +229,7 @@ class OpenedWhileMovingTest extends MovingCapsule {
     }
     NodeFixture.eventually("all hold the same", this::over);
     try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
-      assertThat(Placing.release(reader, List.of(), 0, false, first.owner).told())
+      assertThat(Placing.release(reader, List.of(), 0, GivenUp.NOTHING, first.owner).told())
           .hasSize(6)
           .allMatch(one -> one.receipt() != null);
     }
@@ -244,18 +247,60 @@ class OpenedWhileMovingTest extends MovingCapsule {
     }
   }
 
+  private Placing.Placed giveUp(CapsuleReader reader, String... servers) throws ProofException {
+    return Placing.release(reader, List.of(), 0, GivenUp.servers(servers), first.owner);
+  }
+
+  /** Whom they do not hold the same with is gone, and they do not hold the same themselves. */
+  @Test
+  void whoeverIsGivenUpTheNewMembersHaveToHoldTheSame() throws Exception {
+    start(false);
+    move();
+    for (int i : List.of(3, 4)) {
+      declare(
+          i,
+          Statement.Grant.sign(
+              first.capsule,
+              i,
+              first.contentKey,
+              first.owner.readerKey().publicHalf(),
+              first.owner));
+    }
+    nodes.get(1).stop();
+    nodes.get(2).stop();
+    String[] all = {endpoint(0).toString(), endpoint(1).toString(), endpoint(2).toString()};
+    try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+      assertThatThrownBy(() -> giveUp(reader, all))
+          .isInstanceOf(HoldfastException.class)
+          .hasMessageContaining("the members do not hold the same yet");
+    }
+  }
+
   @Test
   void whatOnlyServersThatAreGoneMayHaveIsGivenUpByTheOwnerAlone() throws Exception {
     start(false);
-    declareMove();
+    move();
     nodes.get(1).stop();
     nodes.get(2).stop();
     try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
-      assertThatThrownBy(() -> Placing.release(reader, List.of(), 0, false, first.owner))
+      assertThatThrownBy(() -> Placing.release(reader, List.of(), 0, GivenUp.NOTHING, first.owner))
           .isInstanceOf(HoldfastException.class)
           .hasMessageContaining("may have what its members lack");
       assertThat(Release.joint(known())).hasSize(2);
-      assertThat(Placing.release(reader, List.of(), 0, true, first.owner).complete()).isTrue();
+      // One of the two is given up; the other one may have something all the same.
+      assertThatThrownBy(() -> giveUp(reader, endpoint(1).toString()))
+          .isInstanceOf(HoldfastException.class)
+          .hasMessageContaining("may have what its members lack")
+          .hasMessageContaining(endpoint(2).toString());
+      assertThatThrownBy(() -> giveUp(reader, endpoint(3).toString()))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("none of the servers that left");
+      assertThatThrownBy(() -> Placing.release(reader, List.of(), 1, GivenUp.NOTHING, first.owner))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("more than half");
+      assertThat(Release.joint(known())).hasSize(2);
+      String identity = nodes.get(2).node.identity().toString();
+      assertThat(giveUp(reader, endpoint(1).toString(), identity).complete()).isTrue();
     }
     try (Replicas replicas = Replicas.of(known());
         CapsuleWriter writer = writer(replicas, patient())) {

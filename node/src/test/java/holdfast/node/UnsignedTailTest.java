@@ -9,6 +9,7 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
+import holdfast.client.GivenUp;
 import holdfast.client.Handover;
 import holdfast.client.Placing;
 import holdfast.client.ReaderOptions;
@@ -18,6 +19,7 @@ import holdfast.client.SigningPolicy;
 import holdfast.client.WriterOptions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -61,13 +63,39 @@ class UnsignedTailTest extends MovingCapsule {
       assertThat(now.asked()).noneMatch(now::mayStop);
       assertThat(now.over()).isFalse();
       try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
-        assertThatThrownBy(() -> Placing.release(reader, List.of(), 0, false, first.owner))
+        assertThatThrownBy(
+                () -> Placing.release(reader, List.of(), 0, GivenUp.NOTHING, first.owner))
             .isInstanceOf(HoldfastException.class);
       }
       writer.sign();
       writer.commitOrThrow();
       NodeFixture.eventually("the old servers may stop", () -> asked().over());
       assertThat(proven(3, names) + proven(4, names) + proven(5, names)).isGreaterThanOrEqualTo(10);
+    }
+  }
+
+  @Test
+  void whatAWriterNeverSignedIsGivenUpApartFromServersThatAreGone() throws Exception {
+    start(true);
+    ReplicationOptions deaf = ReplicationOptions.majority().withNeeded(3).withLookMillis(1L << 30);
+    try (Replicas replicas = Replicas.of(List.of(old));
+        CapsuleWriter writer = replicas.openWriter(first.owner, first.contentKey, LATE, deaf)) {
+      appended(writer);
+      move();
+      NodeFixture.eventually("the proven sets are the same", () -> asked().settled());
+      GivenUp unsigned = new GivenUp(Set.of(), true, false);
+      NodeFixture.eventually(
+          "nothing else keeps the old servers", () -> asked().lost(unsigned).size() == 3);
+      assertThat(asked().over(unsigned)).isTrue();
+      String gone = endpoint(2).toString();
+      nodes.get(2).stop();
+      NodeFixture.eventually("the members hold the same again", () -> asked().settled());
+      assertThat(asked().over(unsigned)).isFalse();
+      assertThat(asked().over(GivenUp.servers(gone))).isFalse();
+      try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
+        GivenUp both = new GivenUp(Set.of(gone), true, false);
+        assertThat(Placing.release(reader, List.of(), 0, both, first.owner).complete()).isTrue();
+      }
     }
   }
 
