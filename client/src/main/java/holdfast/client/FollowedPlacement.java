@@ -45,7 +45,7 @@ final class FollowedPlacement implements AutoCloseable {
   private int turn;
 
   /** What a look has found: what a server shows, and the placements that are over. */
-  private record Look(List<Statement> shown, List<Placement> over) {}
+  private record Look(List<Statement> shown, List<JointPlacement.Left> over) {}
 
   /**
    * Begins with what is known.
@@ -132,17 +132,32 @@ final class FollowedPlacement implements AutoCloseable {
                 now.size() > 1
                     ? JointPlacement.over(
                         now, one -> acknowledging.applyAsInt(one.members().size()))
-                    : List.<Placement>of()));
+                    : List.<JointPlacement.Left>of()));
     looking = task;
     Thread.ofVirtual().start(task);
   }
 
   private boolean take(Look look) {
-    known.learn(look.shown());
     look.over().forEach(known::over);
+    return learn(look.shown());
+  }
+
+  /**
+   * Takes in what a server shows.
+   *
+   * @param statements verified
+   * @return whether the servers are others now, as after {@link #look}
+   */
+  boolean learn(List<Statement> statements) {
+    known.learn(statements);
     List<Placement> before = joint;
     joint = known.joint();
     return !joint.equals(before);
+  }
+
+  /** The placements that were left without a word of the owner. */
+  List<JointPlacement.Left> left() {
+    return known.left();
   }
 
   /** Closes the servers that no placement names any more. */

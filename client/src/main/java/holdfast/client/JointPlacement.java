@@ -34,6 +34,13 @@ final class JointPlacement {
 
   private JointPlacement() {}
 
+  /**
+   * An old placement that is over by what its servers say, though the owner has not released it.
+   *
+   * @param agreed how many of its members hold what the newest hold
+   */
+  record Left(Statement.Placement placement, int agreed) {}
+
   /** The owner's statements, as far as a server shows them; none when it does not answer. */
   static List<Statement> shownBy(Server server, Hash capsule) {
     try (CapsuleSession session =
@@ -51,8 +58,7 @@ final class JointPlacement {
    * @param joint verified, oldest first; the last is the newest
    * @param needed members of a placement that are enough for a receipt
    */
-  static List<Statement.Placement> over(
-      List<Statement.Placement> joint, ToIntFunction<Statement.Placement> needed)
+  static List<Left> over(List<Statement.Placement> joint, ToIntFunction<Statement.Placement> needed)
       throws InterruptedException {
     Statement.Placement newest = joint.getLast();
     Map<VerifyKey, CapsuleSession.Held> held = held(joint);
@@ -66,25 +72,28 @@ final class JointPlacement {
     for (Holding one : members) {
       if (members.stream().filter(one::agrees).count() >= needed.applyAsInt(newest)) {
         return joint.subList(0, joint.size() - 1).stream()
-            .filter(old ->
-                agreeing(newest, old, held, one) > old.members().size() - needed.applyAsInt(old))
+            .map(old -> new Left(old, agreeing(newest, old, held, one)))
+             .filter(old ->
+                 old.agreed()
+                     > old.placement().members().size() - needed.applyAsInt(old.placement()))
             .toList();
       }
     }
     return List.of();
   }
 
-  private static long agreeing(
+  private static int agreeing(
       Statement.Placement newest,
       Statement.Placement old,
       Map<VerifyKey, CapsuleSession.Held> held,
       Holding agreed) {
-    return old.members().stream()
-        .map(member -> held.get(member.identity()))
-        .filter(one -> one != null && !one.tail() && one.holding().agrees(agreed))
-        // Before it knew, it took what comes from writers who have not heard of the newest.
-        .filter(one -> one.holding().version() >= newest.version())
-        .count();
+    return Math.toIntExact(
+        old.members().stream()
+            .map(member -> held.get(member.identity()))
+            .filter(one -> one != null && !one.tail() && one.holding().agrees(agreed))
+            // Before it knew, it took what comes from writers who have not heard of the newest.
+            .filter(one -> one.holding().version() >= newest.version())
+            .count());
   }
 
   private static Map<VerifyKey, CapsuleSession.Held> held(List<Statement.Placement> joint)

@@ -4,8 +4,10 @@ import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.capsule.Statement.Placement;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -16,8 +18,11 @@ import java.util.Set;
 final class KnownPlacements {
   private final Set<Statement> known = new HashSet<>();
 
-  /** Those that were found to be over though the owner has not said so. */
-  private final Set<Placement> over = new HashSet<>();
+  /**
+   * Those that were found to be over though the owner has not said so, with how many of their
+   * members bore it out.
+   */
+  private final Map<Placement, Integer> over = new HashMap<>();
 
   /** The same of what others know. */
   KnownPlacements(Collection<? extends Statement> statements) {
@@ -37,15 +42,27 @@ final class KnownPlacements {
   }
 
   /** The newest members have all that an old placement acknowledged. */
-  void over(Placement old) {
-    over.add(old);
+  void over(JointPlacement.Left old) {
+    over.merge(old.placement(), old.agreed(), Math::max);
+  }
+
+  /**
+   * The placements that were left and not released. That they were over was the word of some of
+   * their members, and what is found by the newer ones alone survives no more liars than that did.
+   */
+  List<JointPlacement.Left> left() {
+    List<Placement> now = joint();
+    return Release.joint(known).stream()
+        .filter(one -> !now.contains(one))
+        .map(one -> new JointPlacement.Left(one, over.getOrDefault(one, 0)))
+        .toList();
   }
 
   /** The placements that hold jointly, oldest first; the last is the newest. */
   List<Placement> joint() {
     List<Placement> joint = Release.joint(known);
     return joint.stream()
-        .filter(one -> one.equals(joint.getLast()) || !over.contains(one))
+        .filter(one -> one.equals(joint.getLast()) || !over.containsKey(one))
         .toList();
   }
 

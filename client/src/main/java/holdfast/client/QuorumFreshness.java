@@ -13,7 +13,9 @@ import java.util.Set;
  *
  * @param answers signed by distinct members, each for this question, its heads proven
  * @param heads what they list together, without those that lie below another of them
- * @param groups the placements that hold jointly, the newest first; one when nothing changes
+ * @param groups the placements that hold jointly, the newest first; one when nothing changes; then
+ *     those that were left without the owner's word, with as many of their members as bore out that
+ *     the newest have all
  */
 public record QuorumFreshness(List<Freshness> answers, List<Hash> heads, List<Group> groups) {
   /** Headers looked at to find out whether one head lies below another. */

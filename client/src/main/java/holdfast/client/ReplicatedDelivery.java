@@ -156,7 +156,7 @@ final class ReplicatedDelivery implements Outlet {
   }
 
   /** Goes on without a placement that holds no more. */
-  synchronized void leave(Statement.Placement placement) {
+  synchronized void leave(JointPlacement.Left placement) {
     known.over(placement);
     follow();
   }

@@ -11,12 +11,9 @@ import holdfast.capsule.Statement;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * only they may have what was written last.
  */
 public final class ReplicatedReader implements AutoCloseable {
+  /** How often the servers that are asked may turn out to be others, in one question. */
+  private static final int MOVES = 8;
+
   /** Those of the newest placement first. */
   private List<Server> servers;
 
@@ -108,13 +108,27 @@ public final class ReplicatedReader implements AutoCloseable {
   private void follow() {
     FollowedPlacement following = followed;
     if (following != null && following.look()) {
-      Server before = servers.get(preferred);
-      Set<Server> now = following.servers();
-      servers.stream().filter(one -> !now.contains(one)).forEach(this::drop);
-      servers = List.copyOf(now);
-      preferred = Math.max(0, servers.indexOf(before));
-      following.retire();
+      rearrange(following);
     }
+  }
+
+  /** Takes in what a server shows; whether others are to be asked now. */
+  private boolean learn(List<Statement> shown) {
+    FollowedPlacement following = followed;
+    boolean news = following != null && following.learn(shown);
+    if (following != null && news) {
+      rearrange(following);
+    }
+    return news;
+  }
+
+  private void rearrange(FollowedPlacement following) {
+    Server before = servers.get(preferred);
+    Set<Server> now = following.servers();
+    servers.stream().filter(one -> !now.contains(one)).forEach(this::drop);
+    servers = List.copyOf(now);
+    preferred = Math.max(0, servers.indexOf(before));
+    following.retire();
   }
 
   /** What servers gave that did not hold, oldest first. */
@@ -203,10 +217,7 @@ public final class ReplicatedReader implements AutoCloseable {
         return answer;
       } catch (ProofException e) {
         bad = bad == null ? e : bad;
-        avoided.add(server);
-        drop(server);
-        evidence.add(
-            new BadEvidence(server.endpoint(), e.violation(), String.valueOf(e.getMessage())));
+        avoid(server, e);
       } catch (HoldfastException e) {
         if (asWellElsewhere(e)) {
           throw e;
@@ -232,6 +243,13 @@ public final class ReplicatedReader implements AutoCloseable {
           first.violation(),
           "every server has given bad evidence; " + first.server() + ": " + first.message());
     }
+  }
+
+  private void avoid(Server server, ProofException bad) {
+    avoided.add(server);
+    drop(server);
+    evidence.add(
+        new BadEvidence(server.endpoint(), bad.violation(), String.valueOf(bad.getMessage())));
   }
 
   /** Whether other servers would say the same. */
@@ -363,7 +381,8 @@ public final class ReplicatedReader implements AutoCloseable {
   /**
    * Asks all servers for heads, at the same time, and takes the first answers. While placements
    * hold jointly, so many have to answer of each: what one of them acknowledged may not have
-   * reached the other yet.
+   * reached the other yet. When one of them shows a placement that was not known here, the servers
+   * that hold by it are asked.
    *
    * @param wanted how many have to answer: r; of a placement with fewer members, all; 0 for more
    *     than half of each
@@ -377,49 +396,52 @@ public final class ReplicatedReader implements AutoCloseable {
     }
     follow();
     IntUnaryOperator answering = members -> wanted == 0 ? majority(members) : wanted;
-    record Heard(Server server, @Nullable Freshness answer, @Nullable Exception failure) {}
-    BlockingQueue<Heard> heard = new LinkedBlockingQueue<>();
-    List<Server> asked = servers.stream().filter(s -> !avoided.contains(s)).toList();
-    for (Server server : asked) {
-      Thread.ofVirtual()
-          .start(() -> {
-            try (CapsuleReader reader = server.openReader(capsule, List.of(), options)) {
-              Freshness answer = reader.heads();
-              reader.prove(answer.heads());
-              heard.add(new Heard(server, answer, null));
-            } catch (ProofException | RuntimeException e) {
-              heard.add(new Heard(server, null, e));
-            }
-          });
-    }
-    Map<Server, Freshness> answers = new LinkedHashMap<>();
-    Exception last = null;
-    try {
-      for (int i = 0; i < asked.size() && !enough(answers.keySet(), answering); i++) {
-        Heard one = heard.take();
-        Freshness answer = one.answer();
-        if (answer != null) {
-          answers.put(one.server(), answer);
-        } else if (one.failure() instanceof ProofException bad) {
-          avoided.add(one.server());
-          drop(one.server());
-          evidence.add(
-              new BadEvidence(
-                  one.server().endpoint(), bad.violation(), String.valueOf(bad.getMessage())));
-          last = bad;
-        } else {
-          last = one.failure();
-        }
+    FreshAnswers given = fresh(answering);
+    // The placements by which they were asked may be the word of one server.
+    for (int moves = 0; learn(given.shown()); moves++) {
+      if (moves == MOVES) {
+        throw new HoldfastException(
+            ErrorCode.BUSY, "the capsule is placed anew again and again while it is asked for");
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new HoldfastException(ErrorCode.UNREACHABLE, "interrupted while asking", e);
+      given = fresh(answering);
     }
-    List<Freshness> all = List.copyOf(answers.values());
-    if (!enough(answers.keySet(), answering)) {
+    List<Freshness> all = List.copyOf(given.answers().values());
+    List<QuorumFreshness.Group> counted = new ArrayList<>();
+    for (List<Server> group : groups()) {
+      counted.add(
+          new QuorumFreshness.Group(
+              Math.toIntExact(group.stream().filter(given.answers()::containsKey).count()),
+              acknowledgements == 0
+                  ? acknowledging(group.size())
+                  : Math.min(acknowledgements, group.size()),
+              group.size()));
+    }
+    FollowedPlacement following = followed;
+    for (JointPlacement.Left left :
+        following == null ? List.<JointPlacement.Left>of() : following.left()) {
+      int members = left.placement().members().size();
+      counted.add(
+          new QuorumFreshness.Group(
+              left.agreed(),
+              acknowledgements == 0 ? acknowledging(members) : Math.min(acknowledgements, members),
+              members));
+    }
+    if (following != null && !following.complete()) {
+      counted.add(QuorumFreshness.Group.UNKNOWN);
+    }
+    return new QuorumFreshness(all, QuorumFreshness.topmost(this, all), counted);
+  }
+
+  private FreshAnswers fresh(IntUnaryOperator answering) {
+    List<Server> asked = servers.stream().filter(s -> !avoided.contains(s)).toList();
+    FreshAnswers given =
+        FreshAnswers.ask(asked, capsule, options, answered -> enough(answered, answering));
+    given.bad().forEach(this::avoid);
+    Exception last = given.last();
+    if (!enough(given.answers().keySet(), answering)) {
       throw new HoldfastException(
           ErrorCode.UNREACHABLE,
-          answers.size()
+          given.answers().size()
               + " of "
               + servers.size()
               + " servers say what is newest, "
@@ -428,21 +450,7 @@ public final class ReplicatedReader implements AutoCloseable {
               + " were to"
               + (last == null ? "" : "; " + last.getMessage()));
     }
-    List<QuorumFreshness.Group> counted = new ArrayList<>();
-    for (List<Server> group : groups()) {
-      counted.add(
-          new QuorumFreshness.Group(
-              Math.toIntExact(group.stream().filter(answers::containsKey).count()),
-              acknowledgements == 0
-                  ? acknowledging(group.size())
-                  : Math.min(acknowledgements, group.size()),
-              group.size()));
-    }
-    FollowedPlacement following = followed;
-    if (following != null && !following.complete()) {
-      counted.add(QuorumFreshness.Group.UNKNOWN);
-    }
-    return new QuorumFreshness(all, QuorumFreshness.topmost(this, all), counted);
+    return given;
   }
 
   private List<List<Server>> groups() {

@@ -148,6 +148,31 @@ class MovedPlacementTest extends MovingCapsule {
     }
   }
 
+  /** Opened by what one server shows, which was told of nothing since. */
+  @Test
+  void d22WhoeverAnswersForTheHeadsShowsThePlacementsToo() throws Exception {
+    start(false);
+    first.append(1, patient());
+    Statement.Placement next = placement(2, 3, 4, 5);
+    Release released = Release.sign(first.capsule, 2, 2, first.owner);
+    List<Hash> names = new ArrayList<>();
+    for (int i = 1; i < 6; i++) {
+      declare(i, old, next, released);
+    }
+    try (Replicas members = Replicas.of(List.of(next, released));
+        CapsuleWriter writer = writer(members, patient())) {
+      append(writer, names);
+    }
+    try (Replicas replicas = Replicas.of(List.of(old));
+        ReplicatedReader reader =
+            replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
+      QuorumFreshness heads = reader.heads(0, 0);
+      assertThat(heads.heads()).isEqualTo(names);
+      assertThat(heads.groups()).hasSize(1);
+      assertThat(reader.placement()).isEqualTo(next);
+    }
+  }
+
   /** D22: one that only the old servers know may be missing, whatever the new ones say. */
   @Test
   void d22WhatHeadsSurviveIsTheLeastOfThePlacementsThatHold() throws Exception {
@@ -197,6 +222,8 @@ class MovedPlacementTest extends MovingCapsule {
       NodeFixture.eventually(
           "two of three have nothing of their own: enough when two acknowledge",
           () -> asks(ofMost) && ofMost.servers().size() == 3);
+      // All three of the new ones say it; one of the two that vouched for the old may have lied.
+      assertThat(ofMost.heads(3, 0).survives()).isZero();
       NodeFixture.eventually(
           "the other one follows too", () -> asks(ofOne) && ofOne.servers().size() == 6);
       meddlers.get(5).requests.clear();
