@@ -70,6 +70,11 @@ abstract class ServerCommand extends BaseCommand {
     return Source.of(terminal, target, chosen() != null);
   }
 
+  /** The same for what cannot be taken back: all servers of the placements are asked for these. */
+  final Source sourceOfAll(Target target) throws ProofException {
+    return Source.ofAll(terminal, target, chosen() != null);
+  }
+
   /** Connects to the server that was named, or to one on this machine. */
   final Server connect() {
     Endpoint endpoint = chosen();

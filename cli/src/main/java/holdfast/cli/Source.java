@@ -3,6 +3,7 @@ package holdfast.cli;
 import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.capsule.Statement;
+import holdfast.client.AskedMembers;
 import holdfast.client.BadEvidence;
 import holdfast.client.Home;
 import holdfast.client.ReaderOptions;
@@ -39,12 +40,34 @@ final class Source implements AutoCloseable {
       throws ProofException {
     Home home = target.home();
     Hash capsule = target.capsule();
-    Set<Statement> statements = byHand ? Set.of() : known(home, target.server(), capsule);
+    return by(terminal, target, byHand ? Set.of() : known(home, target.server(), capsule));
+  }
+
+  /**
+   * The same by what all members of all placements that hold jointly show, for what cannot be taken
+   * back.
+   *
+   * @throws holdfast.base.HoldfastException when too few of them answer
+   */
+  static Source ofAll(Terminal terminal, ServerCommand.Target target, boolean byHand)
+      throws ProofException {
+    if (byHand) {
+      return of(terminal, target, true);
+    }
+    AskedMembers asked =
+        AskedMembers.ask(
+            target.capsule(), known(target.home(), target.server(), target.capsule()));
+    asked.requireEnough(none -> false);
+    return by(terminal, target, asked.statements());
+  }
+
+  private static Source by(
+      Terminal terminal, ServerCommand.Target target, Set<Statement> statements) {
     Replicas replicas =
         Statement.Placement.current(statements) == null ? null : Replicas.of(statements);
     ReplicatedReader reader =
         replicas == null
-            ? reader(List.of(target.server()), capsule)
+            ? reader(List.of(target.server()), target.capsule())
             : replicas.openReader(List.of(), ReaderOptions.withoutCache());
     return new Source(terminal, replicas, reader);
   }

@@ -1,5 +1,6 @@
 package holdfast.cli;
 
+import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.Limits;
 import holdfast.capsule.Freshness;
@@ -8,7 +9,10 @@ import holdfast.client.Handover;
 import holdfast.client.QuorumFreshness;
 import holdfast.client.Replicas;
 import holdfast.crypto.SigningKey;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -26,11 +30,12 @@ import picocli.CommandLine.Parameters;
       "Example:",
       "  holdfast succeed 3f2a --to $(holdfast create --key me.pem --writer ed25519:…) --key me.pem",
       "",
-      "Of a placed capsule more than half of the servers have to say what is newest, so that nothing they",
-      "acknowledged is left out. Then all are told; one that takes it brings it to the others.",
+      "Of a placed capsule so many servers have to say what is newest that nothing which a majority has",
+      "acknowledged is left out though one of them lies: of three, all. --quorum takes fewer, and says how",
+      "many may lie. Then all are told; one that takes it brings it to the others.",
       "",
-      "JSON: capsule, successor, finalHeads, statement, acknowledged (servers), servers (server,",
-      "identity, acknowledged, reason)"
+      "JSON: capsule, successor, finalHeads, statement, survives (servers that may lie), acknowledged",
+      "(servers), servers (server, identity, acknowledged, reason)"
     })
 final class SucceedCommand extends ServerCommand {
   @Parameters(paramLabel = "CAPSULE", description = "The capsule to close.")
@@ -43,6 +48,14 @@ final class SucceedCommand extends ServerCommand {
       description = "The capsule in which things go on.")
   String successor = "";
 
+  @Option(
+      names = "--quorum",
+      paramLabel = "R",
+      description =
+          "How many servers of a placement have to say what is newest. Default: so many that one may"
+              + " lie; the least: that none may.")
+  @Nullable Integer quorum;
+
   @Mixin OwnerKey key = new OwnerKey();
 
   SucceedCommand(Terminal terminal) {
@@ -50,8 +63,11 @@ final class SucceedCommand extends ServerCommand {
   }
 
   /** Refuses while the new servers do not hold all that the old ones hold. */
-  private static void requireArrived(Target target, Source source) throws Exception {
-    if (!Handover.ask(source.ask(reader -> reader.statements(true)), 0).over()) {
+  private static void requireArrived(Target target, Source source, Statement newest)
+      throws Exception {
+    Set<Statement> known = new HashSet<>(source.ask(reader -> reader.statements(true)));
+    known.add(newest);
+    if (!Handover.ask(known, 0).over()) {
       throw Failure.failed(
           "capsule "
               + target.capsule().brief()
@@ -64,10 +80,41 @@ final class SucceedCommand extends ServerCommand {
   }
 
   @Override
+  @Nullable String next(ErrorCode code) {
+    return code == ErrorCode.UNREACHABLE
+        ? "Start the servers that do not answer. Those that are gone for good are left by 'holdfast"
+            + " place'; --quorum R goes on with R answers, on the word that fewer of them may lie."
+        : null;
+  }
+
+  /**
+   * How many members of a placement have to say what is newest: so many that of k that acknowledged
+   * a write, k being a majority, one that is honest is among them though one is not. f = k + r − n
+   * − 1 is 1 then, where there are servers enough for that.
+   */
+  private int wanted(Statement.Placement placement) {
+    int members = placement.members().size();
+    if (quorum == null) {
+      return Math.min(members, members + 2 - placement.majority());
+    }
+    int least = members + 1 - placement.majority();
+    if (quorum < least || quorum > members) {
+      throw Failure.usage(
+          "--quorum " + quorum + " is out of bounds",
+          least
+              + " to "
+              + members
+              + " servers can answer: with fewer, something that a majority acknowledged could be left"
+              + " out.");
+    }
+    return quorum;
+  }
+
+  @Override
   int run() throws Exception {
     SigningKey owner = key.read(terminal);
     try (Target target = openNamed(capsule);
-        Source source = source(target)) {
+        Source source = sourceOfAll(target)) {
       source.ask(reader -> {
         OwnerKey.require(reader, owner);
         return true;
@@ -78,9 +125,19 @@ final class SucceedCommand extends ServerCommand {
       }
       Replicas replicas = source.replicas();
       if (replicas != null && replicas.placement().version() > 1) {
-        requireArrived(target, source);
+        requireArrived(target, source, replicas.placement());
       }
-      QuorumFreshness fresh = source.reader().heads(0, 0);
+      if (replicas == null && quorum != null && quorum != 1) {
+        throw Failure.usage("--quorum " + quorum + " is out of bounds", "One server is asked.");
+      }
+      QuorumFreshness fresh =
+          source.reader().heads(replicas == null ? 0 : wanted(replicas.placement()), 0);
+      if (fresh.survives() < 0) {
+        throw Failure.failed(
+            "something that a majority acknowledged may be missing among the heads; it would be"
+                + " refused from then on",
+            "Look with 'holdfast place " + target.capsule().brief() + " --status' who is asked.");
+      }
       List<Hash> heads = fresh.heads();
       if (heads.size() > Limits.HEADS || fresh.answers().stream().anyMatch(Freshness::moreHeads)) {
         throw Failure.failed(
@@ -100,12 +157,18 @@ final class SucceedCommand extends ServerCommand {
                   .put("capsule", target.capsule())
                   .put("successor", to)
                   .put("finalHeads", closing.finalHeads())
-                  .put("statement", closing.name())),
+                  .put("statement", closing.name())
+                  .put("survives", fresh.survives())),
           "Capsule "
               + target.capsule().brief()
               + " is closed; things go on in "
               + to
               + ". "
+              + (replicas == null
+                  ? ""
+                  : "Nothing that a majority acknowledged is left out, if at most "
+                      + fresh.survives()
+                      + " of the servers lie. ")
               + declared.text());
     }
     return 0;

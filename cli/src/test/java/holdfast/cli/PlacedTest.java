@@ -401,11 +401,16 @@ class PlacedTest {
       }
     }
     String next = cli.ok("create", "--key", key, "--server", addresses.get((gone + 1) % 3));
+    // Of three, one that lies could hide what it and the one that is gone have acknowledged.
+    assertThat(cli.run("succeed", capsule, "--to", next, "--key", key).failsWith(1).err())
+        .contains("2 of 3 servers say what is newest, 3 were to", "--quorum");
+    cli.run("succeed", capsule, "--to", next, "--key", key, "--quorum", "1").failsWith(2);
+    cli.run("succeed", capsule, "--to", next, "--key", key, "--quorum", "4").failsWith(2);
     int also = (gone + 1) % 3;
     servers.get(also).close();
     // One server cannot know of everything that a majority acknowledged.
     assertThat(cli.run("succeed", capsule, "--to", next, "--key", key).failsWith(1).err())
-        .contains("1 of 3 servers say what is newest, 2 were to");
+        .contains("1 of 3 servers of version 1", "2 have to");
     String left = addresses.get((gone + 2) % 3);
     assertThat(cli.json("status", capsule)).containsEntry("closed", false);
     assertThat(cli.json("succeed", capsule, "--to", next, "--key", key, "--server", left))
@@ -423,10 +428,21 @@ class PlacedTest {
     String next = cli.ok("create", "--key", key, "--server", addresses.getFirst());
     Map<String, Object> closed = cli.json("succeed", capsule, "--to", next, "--key", key);
     assertThat(closed).containsEntry("acknowledged", 3.0);
-    assertThat(closed).containsEntry("finalHeads", List.of(record));
+    assertThat(closed).containsEntry("finalHeads", List.of(record)).containsEntry("survives", 1.0);
     for (String address : addresses) {
       assertThat(cli.json("status", capsule, "--server", address)).containsEntry("successor", next);
     }
+  }
+
+  @Test
+  void aCapsuleIsClosedByFewerServersOnlyWhenThatIsSaid() {
+    cli.ok("place", capsule, "--on", on(0, 1, 2), "--key", key);
+    String next = cli.ok("create", "--key", key, "--server", addresses.getFirst());
+    servers.remove(2).close();
+    cli.run("succeed", capsule, "--to", next, "--key", key).failsWith(1);
+    assertThat(cli.json("succeed", capsule, "--to", next, "--key", key, "--quorum", "2"))
+        .containsEntry("survives", 0.0)
+        .containsEntry("acknowledged", 2.0);
   }
 
   @Test
