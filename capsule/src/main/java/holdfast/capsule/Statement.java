@@ -360,9 +360,22 @@ public sealed interface Statement
       }
     }
 
-    /** Signs a placement. */
+    /**
+     * Signs a placement.
+     *
+     * @throws IllegalArgumentException also for a port that does not exist: whoever reads a
+     *     statement has to take it, and nobody can ever reach that member
+     */
     public static Placement sign(
         Hash capsule, long timeMillis, long version, List<Member> members, SigningKey owner) {
+      for (Member member : members) {
+        int port =
+            Integer.parseInt(member.address().substring(member.address().lastIndexOf(':') + 1));
+        if (port < 1 || port > 65_535) {
+          throw new IllegalArgumentException(
+              "a port lies between 1 and 65535, and a member is placed at " + member.address());
+        }
+      }
       Placement draft = new Placement(capsule, timeMillis, version, members, Bytes.EMPTY);
       return new Placement(
           capsule,

@@ -55,8 +55,7 @@ final class Source implements AutoCloseable {
       return of(terminal, target, true);
     }
     AskedMembers asked =
-        AskedMembers.ask(
-            target.capsule(), known(target.home(), target.server(), target.capsule()));
+        AskedMembers.ask(target.capsule(), known(target.home(), target.server(), target.capsule()));
     asked.requireEnough(none -> false);
     return by(terminal, target, asked.statements());
   }

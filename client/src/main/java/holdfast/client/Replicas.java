@@ -7,6 +7,7 @@ import holdfast.base.ProofException;
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
+import holdfast.net.Endpoint;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -60,9 +61,21 @@ public final class Replicas implements AutoCloseable {
     return known;
   }
 
-  /** A member of a placement, which must be the server that the owner named. */
+  /**
+   * A member of a placement, which must be the server that the owner named. One whose address has
+   * no port that exists cannot be reached, like one that is gone: it must not keep anybody from the
+   * other members.
+   */
   static Server connect(Statement.Placement.Member member) {
-    return Server.at(holdfast.net.Endpoint.parse(member.address()), member.identity());
+    String address = member.address();
+    Endpoint endpoint;
+    try {
+      endpoint = Endpoint.parse(address);
+    } catch (IllegalArgumentException e) {
+      // Nothing listens at port 0.
+      endpoint = new Endpoint(address.substring(0, address.lastIndexOf(':')), 0);
+    }
+    return Server.at(endpoint, member.identity());
   }
 
   /** The newest placement. */

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import holdfast.base.Bytes;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
@@ -16,6 +17,7 @@ import holdfast.client.ReaderOptions;
 import holdfast.client.Replicas;
 import holdfast.client.ReplicatedReader;
 import holdfast.client.WriteResult;
+import holdfast.crypto.Domain;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -145,6 +147,40 @@ class MovedPlacementTest extends MovingCapsule {
       assertThatThrownBy(() -> reader.heads(2, 2))
           .isInstanceOf(HoldfastException.class)
           .hasMessageContaining("of each placement");
+    }
+  }
+
+  /** The owner's software was not ours, or older than the check. */
+  @Test
+  void aMemberAtAPortThatDoesNotExistIsOneThatCannotBeReached() throws Exception {
+    start(false);
+    List<Statement.Placement.Member> on = new ArrayList<>(placement(2, 3, 4).members());
+    on.add(new Statement.Placement.Member(nodes.get(5).node.identity(), "127.0.0.1:99999"));
+    assertThatThrownBy(() -> Statement.Placement.sign(first.capsule, 2, 2, on, first.owner))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("127.0.0.1:99999");
+    Statement.Placement draft = new Statement.Placement(first.capsule, 2, 2, on, Bytes.EMPTY);
+    Statement.Placement next =
+        new Statement.Placement(
+            first.capsule,
+            2,
+            2,
+            on,
+            Bytes.wrap(first.owner.sign(Domain.SIGN_PLACE, draft.unsigned())));
+    try (Replicas replicas = Replicas.of(List.of(old));
+        CapsuleWriter writer = writer(replicas, patient())) {
+      for (int i : List.of(0, 1, 2, 3, 4)) {
+        declare(i, old, next);
+      }
+      NodeFixture.eventually("the writer follows", () -> connected(writer) == 5);
+      writer.append("goes on".getBytes(UTF_8));
+      assertThat(writer.commit()).singleElement().isInstanceOf(WriteResult.Replicated.class);
+      NodeFixture.eventually("and leaves the old servers", () -> members(writer).size() == 3);
+    }
+    try (Replicas replicas = Replicas.of(List.of(old, next));
+        ReplicatedReader reader =
+            replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
+      assertThat(reader.heads(0, 0).groups()).hasSize(2);
     }
   }
 
