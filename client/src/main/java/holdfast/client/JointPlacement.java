@@ -73,9 +73,9 @@ final class JointPlacement {
       if (members.stream().filter(one::agrees).count() >= needed.applyAsInt(newest)) {
         return joint.subList(0, joint.size() - 1).stream()
             .map(old -> new Left(old, agreeing(newest, old, held, one)))
-             .filter(old ->
-                 old.agreed()
-                     > old.placement().members().size() - needed.applyAsInt(old.placement()))
+            .filter(old ->
+                old.agreed()
+                    > old.placement().members().size() - needed.applyAsInt(old.placement()))
             .toList();
       }
     }
