@@ -179,7 +179,7 @@ class OpenedWhileMovingTest extends MovingCapsule {
       declare(i, old, hidden);
     }
     // The others of the first placement show the second, and its members are asked too.
-    Placing.Placed placed = place(3, 4, 5);
+    Placing.Placed placed = place(4, 5);
     assertThat(placed.placement().version()).isEqualTo(3);
     assertThat(placed.told()).hasSize(6);
     assertThat(versions()).containsExactly(1L, 2L, 3L);
