@@ -178,7 +178,8 @@ class ReplicatedReaderTest {
     for (int i = 0; i < 2; i++) {
       try (RawClient raw = new RawClient(fixture.first, fixture.first.owner)) {
         var record = raw.record(0, List.of(), new byte[] {(byte) i});
-        raw.expectReceipt(raw.write(List.of(record), List.of(raw.sign(record.name()))));
+        raw.expectReceipt(
+            raw.write(List.of(record), List.of(raw.sign(record.name()))).setPlacement(1));
         branches[i] = record.name();
       }
     }
