@@ -20,6 +20,8 @@ import holdfast.store.StoreBatch;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.Meeting;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -41,8 +43,11 @@ final class PlacementDirectory implements Directory {
   private static final Logger LOG = LoggerFactory.getLogger(PlacementDirectory.class);
   private static final long DECLARE_SECONDS = 20;
 
-  /** Placements that hold jointly at most: each may have this server meet 64 others. */
-  static final int JOINT = 8;
+  /**
+   * Servers that placements which hold jointly name at most: with each of them this server keeps a
+   * connection. There may be many placements, as an edge that is restored often has.
+   */
+  static final int SERVERS = 128;
 
   private final CapsuleStore store;
   private final Ownership ownership;
@@ -79,7 +84,8 @@ final class PlacementDirectory implements Directory {
    * The placements whose servers meet, the newest first: all that hold jointly, however many the
    * owner has signed in a row, and in any case the one before the newest, so that what a writer
    * with old knowledge brought its servers is not left behind. Rounds may bring more placements
-   * than this server takes from a client; then only the newest count.
+   * than this server takes from a client; then only the newest count, as far as they name no more
+   * servers than are allowed.
    */
   private static List<Statement.Placement> meeting(StoredCapsule capsule) {
     List<Statement> statements = capsule.ownerStatements();
@@ -90,11 +96,28 @@ final class PlacementDirectory implements Directory {
       }
     }
     placements.sort(Statement.Placement.ORDER.reversed());
-    int joint = Release.joint(statements).size();
-    return placements.subList(0, Math.min(Math.clamp(joint, 2, JOINT), placements.size()));
+    int joint = Math.min(Math.max(2, Release.joint(statements).size()), placements.size());
+    int taken = 0;
+    Set<VerifyKey> servers = new HashSet<>();
+    for (Statement.Placement placement : placements.subList(0, joint)) {
+      placement.members().forEach(member -> servers.add(member.identity()));
+      if (servers.size() > SERVERS) {
+        break;
+      }
+      taken++;
+    }
+    return placements.subList(0, taken);
   }
 
-  /** Refuses statements by which more placements would hold jointly than are allowed, and did. */
+  private static int servers(Collection<Statement> known) {
+    Set<VerifyKey> servers = new HashSet<>();
+    for (Statement.Placement placement : Release.joint(known)) {
+      placement.members().forEach(member -> servers.add(member.identity()));
+    }
+    return servers.size();
+  }
+
+  /** Refuses statements by which placements would name more servers jointly than are allowed. */
   static void refuseTooMany(StoredCapsule capsule, List<Statement> added) {
     if (added.stream().noneMatch(Statement.Placement.class::isInstance)) {
       return;
@@ -102,13 +125,14 @@ final class PlacementDirectory implements Directory {
     List<Statement> known = capsule.ownerStatements();
     Set<Statement> all = new LinkedHashSet<>(known);
     all.addAll(added);
-    int joint = Release.joint(all).size();
-    if (joint > JOINT && joint > Release.joint(known).size()) {
+    int servers = servers(all);
+    if (servers > SERVERS && servers > servers(known)) {
       throw new HoldfastException(
           ErrorCode.TOO_LARGE,
-          joint
-              + " placements of the capsule would hold at once, and a server takes "
-              + JOINT
+          "the placements that hold at once would name "
+              + servers
+              + " servers, and a server takes "
+              + SERVERS
               + ": release the earlier ones first, with holdfast place CAPSULE --wait --key FILE");
     }
   }

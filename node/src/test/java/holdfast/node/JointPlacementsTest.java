@@ -29,6 +29,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** An owner cannot have a server meet as many others as it likes. */
 @Timeout(120)
 class JointPlacementsTest {
+  private static final int OTHERS = 31;
+
   @TempDir Path folder;
 
   private NodeFixture node;
@@ -43,17 +45,17 @@ class JointPlacementsTest {
     node.close();
   }
 
-  /** On this server and on one that no other placement names. */
+  /** On this server and on others that no other placement names: four such are allowed. */
   private Statement.Placement placement(int version) {
-    SigningKey other = SigningKey.ofSeed(ByteBuffer.allocate(32).putInt(version).array());
-    return Statement.Placement.sign(
-        node.capsule,
-        version,
-        version,
-        List.of(
-            new Statement.Placement.Member(node.node.identity(), node.node.endpoint().toString()),
-            new Statement.Placement.Member(other.verifyKey(), "127.0.0.1:1")),
-        node.owner);
+    List<Statement.Placement.Member> members = new ArrayList<>();
+    members.add(
+        new Statement.Placement.Member(node.node.identity(), node.node.endpoint().toString()));
+    for (int other = 0; other < OTHERS; other++) {
+      SigningKey invented =
+          SigningKey.ofSeed(ByteBuffer.allocate(32).putInt(version).putInt(other).array());
+      members.add(new Statement.Placement.Member(invented.verifyKey(), "127.0.0.1:1"));
+    }
+    return Statement.Placement.sign(node.capsule, version, version, members, node.owner);
   }
 
   private void declare(int from, int to) throws ProofException {
@@ -63,17 +65,18 @@ class JointPlacementsTest {
   }
 
   @Test
-  void moreThanEightPlacementsAreRefusedUntilEarlierOnesAreReleased() throws Exception {
-    declare(1, 8);
-    assertThatThrownBy(() -> node.server.declare(placement(9)))
+  void moreServersThanAllowedAreRefusedUntilEarlierPlacementsAreReleased() throws Exception {
+    assertThat(1 + 4 * OTHERS).isLessThan(PlacementDirectory.SERVERS);
+    declare(1, 4);
+    assertThatThrownBy(() -> node.server.declare(placement(5)))
         .isInstanceOfSatisfying(
             HoldfastException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.TOO_LARGE))
         .hasMessageContaining("release the earlier ones first");
     // What is known already is told again.
-    node.server.declare(placement(8));
-    node.server.declare(Release.sign(node.capsule, 9, 8, node.owner));
-    declare(9, 15);
-    assertThatThrownBy(() -> node.server.declare(placement(16))).hasMessageContaining("--wait");
+    node.server.declare(placement(4));
+    node.server.declare(Release.sign(node.capsule, 5, 4, node.owner));
+    declare(5, 7);
+    assertThatThrownBy(() -> node.server.declare(placement(8))).hasMessageContaining("--wait");
   }
 
   @Test
@@ -103,16 +106,15 @@ class JointPlacementsTest {
                   }
                 }));
     NodeFixture.eventually(
-        "the peers are known",
-        () -> node.node.peers(node.capsule).size() >= PlacementDirectory.JOINT);
-    assertThat(node.node.peers(node.capsule)).hasSize(PlacementDirectory.JOINT);
+        "the peers are known", () -> node.node.peers(node.capsule).size() >= 4 * OTHERS);
+    assertThat(node.node.peers(node.capsule)).hasSize(4 * OTHERS);
   }
 
   @Test
   void aBundleWithManyReleasedPlacementsIsImported() throws Exception {
-    declare(1, 8);
-    node.server.declare(Release.sign(node.capsule, 9, 8, node.owner));
-    declare(9, 12);
+    declare(1, 4);
+    node.server.declare(Release.sign(node.capsule, 5, 4, node.owner));
+    declare(5, 7);
     Path file = folder.resolve("moved.capsule");
     try (CapsuleReader reader = node.reader(ReaderOptions.withoutCache())) {
       BundleExport.write(reader, file, written -> {});
@@ -120,7 +122,7 @@ class JointPlacementsTest {
     try (NodeFixture target = NodeFixture.start(folder.resolve("target"), PlacedFixture::alone)) {
       BundleImport.bring(target.server, BundleFile.verify(file), stored -> {});
       assertThat(Release.joint(target.node.store().capsule(node.capsule).ownerStatements()))
-          .hasSize(5);
+          .hasSize(4);
     }
   }
 }
