@@ -36,6 +36,7 @@ class RotTest {
   private final List<Workload> capsules =
       List.of(new Workload(seed), new Workload(seed + 1), new Workload(seed + 2));
   private final Map<String, Map<Fate, Integer>> table = new TreeMap<>();
+  private int copies;
 
   /** What came of damage. */
   private enum Fate {
@@ -127,7 +128,8 @@ class RotTest {
   }
 
   private Fate damage(Path data, Path file, String what, Damage damage) throws Exception {
-    Path copy = folder.resolve("copy");
+    // Each has a folder of its own, so that nothing that one leaves behind meets the next.
+    Path copy = folder.resolve("copy-" + copies++);
     copy(data, copy);
     damage.to(copy.resolve(data.relativize(file).toString()));
     Fate fate;
@@ -139,12 +141,17 @@ class RotTest {
     }
     table.computeIfAbsent(what, w -> new EnumMap<>(Fate.class)).merge(fate, 1, Integer::sum);
     delete(copy);
+    delete(checked());
     return fate;
+  }
+
+  private Path checked() {
+    return folder.resolve("checked-" + copies);
   }
 
   /** Starts a server on a folder and reads everything. Whatever is served must be right. */
   private Fate judge(Path data) throws Exception {
-    Path checked = folder.resolve("checked");
+    Path checked = checked();
     copy(data, checked);
     try (Node node = Node.start(ServerMain.options(data));
         Server server = Server.at(node.endpoint(), node.identity())) {
@@ -163,7 +170,6 @@ class RotTest {
     }
     List<String> problems = new ArrayList<>();
     Fsck.check(checked, ServerMain.options(checked).store(), problems::add);
-    delete(checked);
     return problems.isEmpty() ? Fate.HARMLESS : Fate.HARMLESS_AND_FOUND_BY_FSCK;
   }
 

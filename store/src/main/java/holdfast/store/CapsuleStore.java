@@ -72,7 +72,7 @@ public final class CapsuleStore implements AutoCloseable {
     this.cache = new RecordCache(options.recordCacheBytes());
     this.quarantine = new Quarantine(tables);
     this.usage = new Usage(tables, options.ownerBytes());
-    this.rotWatch = new RotWatch(tables, folder);
+    this.rotWatch = new RotWatch(tables, folder, () -> freeBytes() >= options.reserveBytes());
     quarantine.onDamage(rotWatch::suspect);
     this.freeing = new Freeing(tables, databaseFolder(folder), rotWatch::tablesWait);
     this.committer = new Committer(this, mark);

@@ -299,6 +299,9 @@ final class Committer implements AutoCloseable {
     if (failure.code() == ErrorCode.INTERNAL) {
       LOG.error("a batch could not be written", failure);
     }
+    if (handedOver) {
+      store.rotWatch().refusedForRoom();
+    }
     for (StoreBatch batch : group) {
       release(batch.bytes());
       tell(() -> batch.completion().failed(failure));

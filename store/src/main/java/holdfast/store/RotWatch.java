@@ -17,6 +17,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.LiveFileMetaData;
@@ -44,8 +45,12 @@ final class RotWatch implements AutoCloseable {
 
   private static final long ASK_SECONDS = 5;
 
+  /** So often it is asked before a database that has room and writes nothing is given up. */
+  private static final int ASKED_FOR_ROOM = 3;
+
   private final Tables tables;
   private final Path dataFolder;
+  private final BooleanSupplier room;
   private final ScheduledExecutorService thread =
       Executors.newSingleThreadScheduledExecutor(
           Thread.ofPlatform().name("holdfast-rot").daemon(true).factory());
@@ -54,13 +59,23 @@ final class RotWatch implements AutoCloseable {
   private final List<RotNotes.Note> notes = new ArrayList<>();
   private final Map<Long, Long> soundAtNanos = new HashMap<>();
   private long failuresSeen;
+
+  /** The database has refused a write for want of room, and was not seen to write since. */
+  private volatile boolean refused;
+
+  private int refusedWithRoom;
   private volatile boolean tablesWait;
   private volatile Consumer<String> listener = message -> {};
 
-  /** A watch that keeps the notes which are being worked off, until they are {@link #done}. */
-  RotWatch(Tables tables, Path dataFolder) {
+  /**
+   * A watch that keeps the notes which are being worked off, until they are {@link #done}.
+   *
+   * @param room whether the disk has room to write
+   */
+  RotWatch(Tables tables, Path dataFolder, BooleanSupplier room) {
     this.tables = tables;
     this.dataFolder = dataFolder;
+    this.room = room;
     try {
       before.addAll(RotNotes.load(dataFolder));
     } catch (IOException e) {
@@ -99,6 +114,7 @@ final class RotWatch implements AutoCloseable {
    * end the process on their way through its Java interface.
    */
   private void ask() throws RocksDBException, IOException {
+    askForRoom();
     long failures = tables.db.getLongProperty("rocksdb.background-errors");
     if (failures == failuresSeen) {
       return;
@@ -110,6 +126,34 @@ final class RotWatch implements AutoCloseable {
     } catch (RocksDBException e) {
       if (TableFile.isRot(e)) {
         failed(String.valueOf(e.getMessage()));
+      }
+    }
+  }
+
+  /** The database has refused a write for want of room. */
+  void refusedForRoom() {
+    refused = true;
+  }
+
+  /**
+   * After a full disk the database mostly goes on by itself once there is room. Where its log could
+   * not be appended to it may refuse for ever, and only opening it anew helps.
+   */
+  private void askForRoom() throws RocksDBException {
+    if (!refused || !room.getAsBoolean()) {
+      refusedWithRoom = 0;
+      return;
+    }
+    try (WriteBatch nothing = new WriteBatch();
+        WriteOptions unsynced = new WriteOptions()) {
+      tables.db.write(unsynced, nothing);
+      refused = false;
+      refusedWithRoom = 0;
+    } catch (RocksDBException e) {
+      if (++refusedWithRoom == ASKED_FOR_ROOM) {
+        LOG.error("the disk has room again, and the database writes nothing: {}", e.getMessage());
+        tablesWait = true;
+        listener.accept("the disk was full, and the database does not go on by itself");
       }
     }
   }
