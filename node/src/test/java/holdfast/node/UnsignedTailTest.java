@@ -68,7 +68,9 @@ class UnsignedTailTest extends MovingCapsule {
             .isInstanceOf(HoldfastException.class);
       }
       writer.sign();
-      writer.commitOrThrow();
+      // Its outcome may be unknown: the new members cannot take the signature of a record before a
+      // round has brought it, which that very signature allows. With the old servers it is.
+      writer.commit();
       NodeFixture.eventually("the old servers may stop", () -> asked().over());
       assertThat(proven(3, names) + proven(4, names) + proven(5, names)).isGreaterThanOrEqualTo(10);
     }
