@@ -9,7 +9,6 @@ import holdfast.capsule.Statement;
 import holdfast.capsule.Statement.Placement;
 import holdfast.capsule.Statement.Placement.Member;
 import holdfast.crypto.VerifyKey;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -17,10 +16,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -66,7 +61,7 @@ public record AskedMembers(
         return new AskedMembers(known, joint, silent);
       }
       asked.putAll(next);
-      for (Answer answer : answers(capsule, next.values())) {
+      for (Answer answer : AtOnce.ask(next.values(), one -> answer(capsule, one), "asking")) {
         known.addAll(answer.shown());
         Exception failure = answer.failure();
         if (failure == null) {
@@ -76,23 +71,6 @@ public record AskedMembers(
         }
       }
     }
-  }
-
-  private static List<Answer> answers(Hash capsule, Collection<Member> members) {
-    List<Future<Answer>> asked = new ArrayList<>();
-    List<Answer> answers = new ArrayList<>();
-    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      members.forEach(member -> asked.add(threads.submit(() -> answer(capsule, member))));
-      for (Future<Answer> one : asked) {
-        answers.add(one.get());
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new HoldfastException(ErrorCode.UNREACHABLE, "interrupted while asking", e);
-    } catch (ExecutionException e) {
-      throw new AssertionError("a question that fails is an answer", e);
-    }
-    return answers;
   }
 
   private static Answer answer(Hash capsule, Member member) {

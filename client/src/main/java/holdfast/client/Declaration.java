@@ -1,19 +1,13 @@
 package holdfast.client;
 
-import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Receipt;
 import holdfast.capsule.Statement;
 import holdfast.net.Endpoint;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,22 +35,8 @@ public record Declaration(List<Told> told) {
 
   /** Tells all servers at the same time; each gets all of the statements, in their order. */
   public static Declaration tell(List<Server> servers, List<? extends Statement> statements) {
-    List<Future<Told>> asked = new ArrayList<>();
-    List<Told> told = new ArrayList<>();
-    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      for (Server server : servers) {
-        asked.add(threads.submit(() -> tell(server, statements)));
-      }
-      for (Future<Told> one : asked) {
-        told.add(one.get());
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new HoldfastException(ErrorCode.UNREACHABLE, "interrupted while telling servers", e);
-    } catch (ExecutionException e) {
-      throw new AssertionError("a server that fails is no failure of the whole", e);
-    }
-    return new Declaration(told);
+    return new Declaration(
+        AtOnce.ask(servers, server -> tell(server, statements), "telling servers"));
   }
 
   private static Told tell(Server server, List<? extends Statement> statements) {

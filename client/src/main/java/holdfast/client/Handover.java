@@ -9,7 +9,6 @@ import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.capsule.Statement.Placement.Member;
 import holdfast.crypto.VerifyKey;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -18,10 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -125,23 +120,10 @@ public record Handover(
     for (Statement.Placement old : joint.reversed()) {
       old.members().forEach(member -> members.putIfAbsent(member.identity(), member));
     }
-    List<Future<Answer>> asked = new ArrayList<>();
-    List<Answer> answers = new ArrayList<>();
-    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      for (Member member : members.values()) {
-        boolean stays = placement.names(member.identity());
-        asked.add(threads.submit(() -> one(member, stays, placement, salt)));
-      }
-      for (Future<Answer> one : asked) {
-        answers.add(one.get());
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new HoldfastException(ErrorCode.UNREACHABLE, "interrupted while asking", e);
-    } catch (ExecutionException e) {
-      throw new AssertionError("a question that fails is an answer", e);
-    }
-    return answers;
+    return AtOnce.ask(
+        members.values(),
+        member -> one(member, placement.names(member.identity()), placement, salt),
+        "asking");
   }
 
   private static Answer one(
