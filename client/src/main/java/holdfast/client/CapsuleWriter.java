@@ -189,11 +189,7 @@ public final class CapsuleWriter implements AutoCloseable {
 
   /** Signs the newest record, which proves all records before it; sent with the next batch. */
   public synchronized void sign() {
-    if (outlet.moving()) {
-      maker.signWhole();
-    } else {
-      maker.sign();
-    }
+    maker.sign();
   }
 
   /**
@@ -204,7 +200,7 @@ public final class CapsuleWriter implements AutoCloseable {
   public synchronized long send() throws ProofException {
     if (outlet.moving()) {
       // What nothing proves would stay on the servers that the capsule leaves.
-      maker.signWhole();
+      maker.sign();
     }
     Batch batch = maker.take();
     if (batch != null) {

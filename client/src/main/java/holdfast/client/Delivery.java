@@ -9,6 +9,7 @@ import holdfast.base.Violation;
 import holdfast.capsule.Freshness;
 import holdfast.capsule.Metadata;
 import holdfast.capsule.Receipt;
+import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
@@ -20,6 +21,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -66,6 +68,9 @@ final class Delivery implements Outlet {
     ServerSession.@Nullable Pending pending;
     @Nullable Share share;
     long firstFailureNanos;
+
+    /** Whether the server was sent, apart, the record that the batch signs. */
+    boolean helped;
 
     /** Since when its receipt is waited for. */
     long sinceNanos;
@@ -252,15 +257,13 @@ final class Delivery implements Outlet {
 
   /** Sends a batch again if its failure may pass and there is time left. */
   private boolean again(Sent oldest, HoldfastException e) throws ProofException {
-    boolean first = oldest.firstFailureNanos == 0;
-    // A signature may overtake its record, sent in a batch before it that the server was too busy
-    // for. By now all batches before are settled.
-    boolean overtook = first && e.code() == ErrorCode.NOT_FOUND;
-    if (!passing(e) && !overtook) {
+    boolean lacks =
+        e.code() == ErrorCode.NOT_FOUND && oldest.batch.signedLater() != null && !oldest.helped;
+    if (!passing(e) && !lacks) {
       return false;
     }
     long now = System.nanoTime();
-    if (first) {
+    if (oldest.firstFailureNanos == 0) {
       oldest.firstFailureNanos = now;
     }
     if (e.code() == ErrorCode.SUPERSEDED && caughtUp(oldest)) {
@@ -270,6 +273,9 @@ final class Delivery implements Outlet {
     if (spentMillis >= options.retryMillis()) {
       return false;
     }
+    if (lacks && help(oldest)) {
+      return true;
+    }
     long backoff = Math.clamp(spentMillis, FIRST_BACKOFF_MILLIS, MOST_BACKOFF_MILLIS);
     long wait = Math.max(e.retryAfterMillis(), backoff / 2 + Server.RANDOM.nextLong(backoff));
     // The hint is a stranger's: it may not make the writer wait beyond its own patience.
@@ -277,9 +283,7 @@ final class Delivery implements Outlet {
     try {
       // A writer to this server alone hears at the opening what the server knows by now.
       boolean here =
-          e.code() == ErrorCode.BUSY
-              || overtook
-              || (e.code() == ErrorCode.SUPERSEDED && whole != null);
+          e.code() == ErrorCode.BUSY || (e.code() == ErrorCode.SUPERSEDED && whole != null);
       if (here && !session.session().broken()) {
         transmit(oldest);
       } else {
@@ -289,6 +293,26 @@ final class Delivery implements Outlet {
       oldest.pending = null;
     }
     return true;
+  }
+
+  /**
+   * Sends the record that a batch signs to a server that lacks it, and then the batch. A server
+   * that the capsule has just been placed on never had it, and one that was too busy for it was
+   * overtaken by its signature. False when that failed for now.
+   */
+  private boolean help(Sent one) throws ProofException {
+    Record record = Objects.requireNonNull(one.batch.signedLater());
+    Sent first = new Sent(Batch.of(List.of(record), List.of(), options.level(), null));
+    try {
+      transmit(first);
+      stored(first, share(first));
+      one.helped = true;
+      transmit(one);
+      return true;
+    } catch (HoldfastException e) {
+      one.helped = !passing(e);
+      return false;
+    }
   }
 
   /**

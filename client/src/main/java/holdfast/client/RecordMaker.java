@@ -1,19 +1,13 @@
 package holdfast.client;
 
-import com.google.protobuf.ByteString;
 import holdfast.base.Hash;
 import holdfast.capsule.Backpointers;
 import holdfast.capsule.ContentKey;
-import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
 import holdfast.capsule.RecordHeader;
 import holdfast.capsule.Sealer;
 import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
-import holdfast.wire.CommitPart;
-import holdfast.wire.Level;
-import holdfast.wire.Request;
-import holdfast.wire.Write;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +27,10 @@ final class RecordMaker {
   private final List<Statement.WriterSignature> signatures = new ArrayList<>();
   private int batchBytes;
   private @Nullable Record unsigned;
+
+  /** The record that the batch signs and that went in a batch before it. */
+  private @Nullable Record signedLater;
+
   private int sinceSignature;
   private long signedAtMillis = System.currentTimeMillis();
 
@@ -95,24 +93,14 @@ final class RecordMaker {
   void sign() {
     Record newest = unsigned;
     if (newest != null) {
+      if (batch.isEmpty()) {
+        signedLater = newest;
+      }
       signatures.add(Statement.WriterSignature.sign(capsule, newest.name(), writer, key));
       unsigned = null;
       sinceSignature = 0;
       signedAtMillis = System.currentTimeMillis();
     }
-  }
-
-  /**
-   * Signs the newest record for servers that may not have it: it goes with its signature, also when
-   * it was sent before. What it points at comes from the servers that have it.
-   */
-  void signWhole() {
-    Record newest = unsigned;
-    if (newest != null && batch.isEmpty()) {
-      batch.add(newest);
-      batchBytes += newest.encodedSize();
-    }
-    sign();
   }
 
   /** Milliseconds until the newest record is to be signed; very many if none is. */
@@ -136,51 +124,11 @@ final class RecordMaker {
     if (batch.isEmpty() && signatures.isEmpty()) {
       return null;
     }
-    List<Hash> names = batch.stream().map(Record::name).toList();
-    List<Hash> signed = signatures.stream().map(Statement.WriterSignature::record).toList();
-    Batch taken =
-        new Batch(
-            names,
-            batch.stream().map(Record::header).toList(),
-            batchBytes > BodyParts.PART_BYTES && batch.size() == 1
-                ? parts(batch.getFirst())
-                : List.of(write()),
-            List.of(
-                new ReceiptCheck.Expected(Receipt.Kind.WRITE, names),
-                new ReceiptCheck.Expected(Receipt.Kind.SIGN, signed)),
-            batchBytes);
+    Batch taken = Batch.of(batch, signatures, options.level(), signedLater);
     batch.clear();
     signatures.clear();
+    signedLater = null;
     batchBytes = 0;
     return taken;
-  }
-
-  private Level level() {
-    return options.level() == Receipt.Level.SYNCED ? Level.SYNCED : Level.RECEIVED;
-  }
-
-  private List<ByteString> encodedSignatures() {
-    return signatures.stream().map(s -> ServerSession.bytes(s.encode())).toList();
-  }
-
-  private Request write() {
-    return Request.newBuilder()
-        .setWrite(
-            Write.newBuilder()
-                .setRecords(ServerSession.bytes(Record.encodeAll(batch)))
-                .addAllSignatures(encodedSignatures())
-                .setLevel(level()))
-        .build();
-  }
-
-  /** A record too large for one message, in parts. */
-  private List<Request> parts(Record record) {
-    return BodyParts.commit(
-            record,
-            false,
-            CommitPart.newBuilder().addAllSignatures(encodedSignatures()).setLevel(level()))
-        .stream()
-        .map(Request.Builder::build)
-        .toList();
   }
 }
