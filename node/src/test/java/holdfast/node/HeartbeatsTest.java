@@ -17,6 +17,7 @@ import holdfast.net.Endpoint;
 import holdfast.net.faulty.Faults;
 import holdfast.net.faulty.FaultyProxy;
 import holdfast.node.heartbeat.EdgeState;
+import holdfast.node.heartbeat.Heartbeats;
 import holdfast.node.replication.MeetingOptions;
 import holdfast.wire.EdgeReport;
 import holdfast.wire.Heartbeat;
@@ -24,6 +25,7 @@ import holdfast.wire.PeerStatus;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.BrokenBarrierException;
@@ -32,6 +34,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -325,5 +328,41 @@ class HeartbeatsTest {
         assertThat(reader.status().getCapsule().getProven()).isEqualTo(35);
       }
     }
+  }
+
+  /**
+   * What an edge says of itself it looks up, with locks of its own, while others end the heartbeats
+   * or ask for them.
+   */
+  @Test
+  void whoEndsWhileAHeartbeatIsMadeDoesNotHoldItUpNorIsHeldUp() throws Exception {
+    try (NodeFixture edge = NodeFixture.start(folder.resolve("edge"), HeartbeatsTest::often);
+        Node master = master()) {
+      Hash capsule = edge.capsule;
+      Node node = edge.node;
+      Thread ending = Thread.ofPlatform().daemon().unstarted(node::close);
+      CompletableFuture<List<PeerStatus>> said = new CompletableFuture<>();
+      AtomicBoolean first = new AtomicBoolean();
+      node.speakAsEdge(
+          () -> {
+            if (first.compareAndSet(false, true)) {
+              ending.start();
+              NodeFixture.eventually("it waits for a heartbeat", () -> waits(ending));
+              said.complete(node.peers(capsule));
+            }
+            return new EdgeState("plant-7", capsule, 0, node.backlog(capsule, 1));
+          },
+          edge.owner);
+      place(edge, master, master.endpoint());
+      assertThat(said.get(20, TimeUnit.SECONDS)).hasSize(1);
+      ending.join(20_000);
+      assertThat(ending.isAlive()).isFalse();
+    }
+  }
+
+  private static boolean waits(Thread thread) {
+    return thread.getState() != Thread.State.RUNNABLE
+        && Arrays.stream(thread.getStackTrace())
+            .anyMatch(frame -> frame.getClassName().startsWith(Heartbeats.class.getName()));
   }
 }

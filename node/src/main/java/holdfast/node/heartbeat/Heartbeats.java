@@ -38,6 +38,10 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
   private static final long LONGEST_INTERVAL_MILLIS = 3_600_000;
 
   private static final long LONGEST_TICK_MILLIS = 100;
+
+  /** How long the end waits for a heartbeat that is being made. */
+  private static final long LAST_WORD_MILLIS = 2000;
+
   private static final int VERSION_CHARACTERS = 64;
 
   /** Bytes of a heartbeat at most; the fields that are known have a few hundred. */
@@ -58,7 +62,7 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
   private volatile @Nullable Edge edge;
   private volatile @Nullable ScheduledFuture<?> ticking;
   private boolean full;
-  private boolean closed;
+  private volatile boolean closed;
 
   /** What this server says of itself, beside what is added here. */
   @FunctionalInterface
@@ -224,10 +228,12 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
     }
   }
 
-  /** The stream to a peer, opened anew when it has broken. */
+  /** The way to a peer: a stream, and another when that is over. */
   private final class Outgoing {
     private final VerifyKey who;
-    private @Nullable CallStreamObserver<Heartbeat> stream;
+    private volatile @Nullable Asking stream;
+
+    // For the timer's thread alone.
     private long number;
     private long dueNanos = System.nanoTime();
 
@@ -235,75 +241,105 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
       this.who = who;
     }
 
-    synchronized void beat(Hash capsule) {
+    /**
+     * Says that this server is there, if it is time. Holds no lock while it asks what to say: that
+     * takes those of whoever is asked, and they may be waiting for this object's.
+     */
+    void beat(Hash capsule) {
       long now = System.nanoTime();
       if (now - dueNanos < 0) {
         return;
       }
       dueNanos = now + TimeUnit.MILLISECONDS.toNanos(intervalMillis);
-      CallStreamObserver<Heartbeat> out = stream;
-      if (out == null) {
-        out = open(capsule);
+      Asking out = stream;
+      if (out == null || out.over()) {
+        out = new Asking(who, acquaintances.connection(who, capsule));
+        out.open();
         stream = out;
-      } else if (!out.isReady()) {
+        if (closed) {
+          out.drop();
+        }
+      } else if (!out.ready()) {
         // What was said before has not left yet; more of it helps nobody.
         return;
       }
-      out.onNext(speak(++number, capsule, who));
+      out.say(speak(++number, capsule, who));
     }
 
-    private CallStreamObserver<Heartbeat> open(Hash capsule) {
-      Connection connection = acquaintances.connection(who, capsule);
-      Answers answers = new Answers(connection);
-      CallStreamObserver<Heartbeat> out = connection.openHeartbeats(answers);
-      answers.of = out;
-      return out;
+    void drop() {
+      Asking out = stream;
+      if (out != null) {
+        out.drop();
+      }
+    }
+  }
+
+  /**
+   * A stream of heartbeats to a peer, and its answers. Its lock is held for its own calls alone.
+   */
+  private final class Asking implements StreamObserver<Heartbeat> {
+    private final VerifyKey who;
+    private final Connection connection;
+    private @Nullable CallStreamObserver<Heartbeat> out;
+    private boolean over;
+
+    Asking(VerifyKey who, Connection connection) {
+      this.who = who;
+      this.connection = connection;
     }
 
-    @SuppressWarnings("ReferenceEquality") // this very stream, not one like it
-    synchronized void ended(@Nullable CallStreamObserver<Heartbeat> of) {
-      if (stream == of) {
-        stream = null;
+    synchronized void open() {
+      out = connection.openHeartbeats(this);
+    }
+
+    synchronized boolean over() {
+      return over;
+    }
+
+    synchronized boolean ready() {
+      CallStreamObserver<Heartbeat> to = out;
+      return !over && to != null && to.isReady();
+    }
+
+    synchronized void say(Heartbeat beat) {
+      CallStreamObserver<Heartbeat> to = out;
+      if (!over && to != null) {
+        to.onNext(beat);
       }
     }
 
     synchronized void drop() {
-      CallStreamObserver<Heartbeat> out = stream;
-      stream = null;
-      if (out != null) {
-        out.onError(Status.CANCELLED.withDescription("nothing comes back").asRuntimeException());
+      CallStreamObserver<Heartbeat> to = out;
+      if (!over && to != null) {
+        to.onError(Status.CANCELLED.withDescription("nothing comes back").asRuntimeException());
+      }
+      over = true;
+    }
+
+    private synchronized void end() {
+      over = true;
+    }
+
+    @Override
+    public void onNext(Heartbeat answer) {
+      if (sound(answer)) {
+        // The connection is pinned to this identity.
+        heard(who, answer);
+      } else {
+        LOG.debug("peer {} answers a heartbeat with what is none", who);
+        drop();
       }
     }
 
-    private final class Answers implements StreamObserver<Heartbeat> {
-      private final Connection connection;
-      private volatile @Nullable CallStreamObserver<Heartbeat> of;
+    @Override
+    public void onError(Throwable failure) {
+      LOG.debug("no heartbeat to {}: {}", who, connection.explain(failure).getMessage());
+      end();
+    }
 
-      Answers(Connection connection) {
-        this.connection = connection;
-      }
-
-      @Override
-      public void onNext(Heartbeat answer) {
-        if (sound(answer)) {
-          // The connection is pinned to this identity.
-          heard(who, answer);
-        } else {
-          LOG.debug("peer {} answers a heartbeat with what is none", who);
-          drop();
-        }
-      }
-
-      @Override
-      public void onError(Throwable failure) {
-        LOG.debug("no heartbeat to {}: {}", who, connection.explain(failure).getMessage());
-        ended(of);
-      }
-
-      @Override
-      public void onCompleted() {
-        ended(of);
-      }
+    @Override
+    public void onCompleted() {
+      end();
     }
   }
 
@@ -447,6 +483,14 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
       closed = true;
       outgoing.values().forEach(Outgoing::drop);
       outgoing.clear();
+    }
+    try {
+      // What it is about to say it asks of a store that may be closed next.
+      if (!timer.awaitTermination(LAST_WORD_MILLIS, TimeUnit.MILLISECONDS)) {
+        LOG.warn("a heartbeat is still being made after {} ms", LAST_WORD_MILLIS);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 }
