@@ -3,8 +3,13 @@ package holdfast.sim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.base.Encoder;
+import holdfast.base.Hash;
+import holdfast.base.Limits;
+import holdfast.capsule.ContentKey;
 import holdfast.capsule.Record;
+import holdfast.capsule.Sealer;
 import holdfast.capsule.Statement;
+import holdfast.crypto.Secret;
 import holdfast.sync.Effect;
 import holdfast.sync.MemoryReplica;
 import holdfast.sync.RoundOptions;
@@ -103,6 +108,48 @@ class DawdlingPeerTest {
   @Test
   void anEmptyPageOfNamesThatIsNotTheLastIsRefused() {
     expectLie(Wire.STATEMENT_NAMES, message -> Wire.noNames(), "empty page");
+  }
+
+  /** What is counted is bounded, over all rounds of a server. */
+  @Test
+  void namesThatThePeerTellsCountAsHeldForIt() {
+    int many = 5_000;
+    Encoder page = new Encoder().u8(Wire.STATEMENT_NAMES).u32(many);
+    Stream.generate(gen::hash).limit(many).sorted().forEach(page::hash);
+    byte[] names = page.u8(0).toBytes();
+    Pairing pairing =
+        new Pairing(
+            dawdler, honest, RoundOptions.defaults(), List.of(), List.of(), gen.hash(), gen.hash());
+    pairing.tampering =
+        message -> List.of(Wire.kind(message) == Wire.STATEMENT_NAMES ? names : message);
+    pairing.run();
+    assertThat(pairing.second.ended).isEmpty();
+    assertThat(pairing.second.round.heldBytes()).isGreaterThan(32L * many);
+  }
+
+  @Test
+  void namesThatAreWaitedForCountAsHeldForThePeer() {
+    List<Hash> absent = Stream.generate(gen::hash).limit(Limits.BACKPOINTERS).toList();
+    Record record =
+        new Sealer(
+                dag.metadata().name(),
+                0,
+                new ContentKey(0, Secret.copyOf(gen.bytes(32))),
+                gen.bytes(16))
+            .seal(List.of(gen.bytes(9)), 1_000, absent);
+    dawdler.store(List.of(record), List.of(dag.signature(record, 0)));
+    Pairing pairing =
+        new Pairing(
+                dawdler,
+                honest,
+                RoundOptions.defaults(),
+                List.of(),
+                List.of(),
+                gen.hash(),
+                gen.hash())
+            .run();
+    RoundTest.expectFinished(pairing.second);
+    assertThat(pairing.second.round.heldBytes()).isGreaterThan(32L * Limits.BACKPOINTERS);
   }
 
   @Test

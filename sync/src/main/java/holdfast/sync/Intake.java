@@ -67,13 +67,13 @@ final class Intake {
     this.capsule = replica.metadata().name();
   }
 
-  /** Bytes of what waits for something that proves it. */
+  /** Bytes of what waits for something that proves it, and of names that are waited for. */
   long heldBytes() {
     long signatures = 0;
     for (List<Statement.WriterSignature> waiting : waitingSignatures.values()) {
       signatures += waiting.size() * (long) SIGNATURE_BYTES;
     }
-    return stagedBytes + signatures;
+    return stagedBytes + signatures + awaited.size() * Message.HELD_NAME_BYTES;
   }
 
   /** Takes over what the owner erased, as far as this side knows. */

@@ -19,6 +19,9 @@ sealed interface Message {
   /** Names in one message at most. */
   int NAMES = 1 << 16;
 
+  /** Bytes of memory that a name in a set takes, about. */
+  long HELD_NAME_BYTES = 96;
+
   /** Owner's statements in one message at most. */
   int STATEMENTS = 1 << 12;
 

@@ -128,9 +128,12 @@ public final class Round implements Machine<Input, Effect> {
         + comparedBytes / COMPARED_BYTES;
   }
 
-  /** Bytes held for the peer: messages that came early, and what nothing proves yet. */
+  /**
+   * Bytes held for the peer: messages that came early, names that it told, and what nothing proves
+   * yet. What this side holds of its own to compare is as large as its own set, and is not in it.
+   */
   public long heldBytes() {
-    return earlyBytes + transfer.heldBytes();
+    return earlyBytes + statements.heldBytes() + transfer.heldBytes();
   }
 
   @Override

@@ -177,6 +177,11 @@ final class StatementExchange {
     readyHeard = true;
   }
 
+  /** Bytes of the names that the peer has told. */
+  long heldBytes() {
+    return (peerNames.size() + agreed.size()) * Message.HELD_NAME_BYTES;
+  }
+
   /** Says when this side has what it was sent; returns whether both have. */
   boolean complete(Outbox out) {
     if (!readySaid && statementsHeard && namesHeard && toStore == 0) {

@@ -66,14 +66,19 @@ final class Line {
   void hangUp() {
     if (stream instanceof ClientCallStreamObserver<Frame> opened) {
       try {
-        hangingUp =
-            timer.schedule(
-                () -> opened.cancel("the round is over", null), LINGER_SECONDS, TimeUnit.SECONDS);
+        hangingUp = timer.schedule(() -> cancel(opened, null), LINGER_SECONDS, TimeUnit.SECONDS);
       } catch (RejectedExecutionException e) {
         // This server is stopping.
-        opened.cancel("the round is over", e);
+        cancel(opened, e);
       }
     }
+  }
+
+  /** Breaks the stream off; nothing can be said on it from then on. */
+  private synchronized void cancel(
+      ClientCallStreamObserver<Frame> opened, @Nullable Throwable cause) {
+    silent = true;
+    opened.cancel("the round is over", cause);
   }
 
   /** The peer has ended the stream, or it broke: nothing has to be done for that any more. */

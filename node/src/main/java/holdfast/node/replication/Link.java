@@ -23,6 +23,9 @@ final class Link {
   private static final Logger LOG = LoggerFactory.getLogger(Link.class);
   private static final int MARKERS = 2;
 
+  /** Of the rounds that are held while copies are wanted, every so many are over everything. */
+  private static final int COPIES_EVERY = 4;
+
   /** How long a peer that lied is avoided. */
   private static final long LIAR_NANOS = TimeUnit.MINUTES.toNanos(10);
 
@@ -39,6 +42,7 @@ final class Link {
   private long dueNanos;
   private int failures;
   private int rounds;
+  private int roundsForCopies;
   private long lastFullMillis;
   private @Nullable String trouble;
   private boolean liar;
@@ -149,6 +153,21 @@ final class Link {
   /** Whether it is time for a round over everything; counts the rounds. */
   synchronized boolean comparesEverything(int every) {
     return ++rounds % every == 0;
+  }
+
+  /**
+   * Whether the next round is over everything because copies are wanted of what has rotten: markers
+   * stand for what was held once. Not each round: nobody may have them, and comparing everything
+   * takes as long as there is much.
+   *
+   * @param wanted whether they are wanted now
+   */
+  synchronized boolean asksForCopies(boolean wanted) {
+    if (!wanted) {
+      roundsForCopies = 0;
+      return false;
+    }
+    return roundsForCopies++ % COPIES_EVERY == 0;
   }
 
   synchronized void postpone(long atNanos) {

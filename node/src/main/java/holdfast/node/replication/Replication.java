@@ -300,10 +300,8 @@ public final class Replication extends PeersGrpc.PeersImplBase
   }
 
   private Meeting meeting(Link link, StoredCapsule capsule, boolean initiator) {
-    // Markers stand for what was held once; of what has rotted since, only a round over everything
-    // brings copies.
-    boolean everything =
-        (initiator && link.comparesEverything(options.fullEvery())) || capsule.wantsCopies();
+    boolean forCopies = link.asksForCopies(capsule.wantsCopies());
+    boolean everything = forCopies || (initiator && link.comparesEverything(options.fullEvery()));
     List<Marker> markers = everything ? List.of() : link.markers();
     Round round =
         new Round(new StoredReplica(capsule), initiator, options.round(), markers, salt());
