@@ -127,6 +127,26 @@ class DawdlingPeerTest {
     assertThat(pairing.second.round.heldBytes()).isGreaterThan(32L * many);
   }
 
+  /** Names are held in memory while they are compared, and nobody has room for ever so many. */
+  @Test
+  void setsThatAreTooLargeAreNotNamed() {
+    honest.store(dag.records().subList(0, 20), dag.signatures());
+    byte[] many = new Encoder().u8(Wire.SINCE).u64((1 << 24) + 1).hash(gen.hash()).toBytes();
+    Pairing pairing =
+        new Pairing(
+            dawdler,
+            honest,
+            RoundOptions.defaults().withStrategy(Strategy.NAIVE),
+            List.of(),
+            List.of(),
+            gen.hash(),
+            gen.hash());
+    pairing.tampering = message -> List.of(Wire.kind(message) == Wire.SINCE ? many : message);
+    pairing.run();
+    assertThat(pairing.first.ended).as("it is not answered with names").isEmpty();
+    assertThat(pairing.second.ended).as("it waits for what Lu's algorithm begins with").isEmpty();
+  }
+
   @Test
   void namesThatAreWaitedForCountAsHeldForThePeer() {
     List<Hash> absent = Stream.generate(gen::hash).limit(Limits.BACKPOINTERS).toList();

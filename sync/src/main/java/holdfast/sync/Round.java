@@ -70,6 +70,10 @@ public final class Round implements Machine<Input, Effect> {
   private int passes;
   private int walks;
   private boolean exact;
+
+  /** Whether the sets are too large to be compared name by name. */
+  private boolean unnamed;
+
   private long movedAtAgreement;
   private long movedBefore = -1;
 
@@ -339,7 +343,7 @@ public final class Round implements Machine<Input, Effect> {
     RoundSet set = scope.set();
     if (peers.count() == set.count() && peers.digest().equals(set.digest().sum())) {
       enter(Stage.LATE, out);
-    } else if (terms.strategy() == Strategy.LU) {
+    } else if (terms.strategy() == Strategy.LU || tooMany(peers.count(), set.count())) {
       enter(Stage.ENDS, out);
     } else if (peers.count() == 0 || set.count() == 0) {
       // One side has nothing new: the other sends everything, and nothing has to be found out.
@@ -348,6 +352,12 @@ public final class Round implements Machine<Input, Effect> {
     } else {
       reconcile(terms.strategy().fitting(peers.count(), set.count()), out);
     }
+  }
+
+  /** Whether there are more than can be compared name by name: then Lu's algorithm has to do. */
+  private boolean tooMany(long one, long other) {
+    unnamed = one != 0 && other != 0 && Math.max(one, other) > SetLimits.NAMES;
+    return unnamed;
   }
 
   private void reconcile(Strategy how, Outbox out) {
@@ -390,8 +400,10 @@ public final class Round implements Machine<Input, Effect> {
     }
     boolean brought = moved != movedBefore;
     movedBefore = moved;
-    if (brought && walks++ < WALKS && terms.strategy().walks() && !exact) {
+    if (brought && walks++ < WALKS && (terms.strategy().walks() || unnamed) && !exact) {
       enter(Stage.ENDS, out);
+    } else if (unnamed) {
+      giveUp("Lu's algorithm does not find what differs, and there are too many to name", out);
     } else if (!exact || (brought && ++passes < PASSES)) {
       // What an exact pass brings may prove more of what is here, which the peer lacks then.
       exact = true;
