@@ -426,17 +426,24 @@ final class Committer implements AutoCloseable {
       stopping = true;
       work.signalAll();
     });
-    try {
-      if (!Thread.currentThread().equals(commitThread)) {
-        commitThread.join();
-      }
-      if (!Thread.currentThread().equals(syncThread)) {
-        syncThread.join();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    awaitEnd(commitThread);
+    awaitEnd(syncThread);
     hinting.close();
     plain.close();
+  }
+
+  /** Also when interrupted: what this thread uses is closed next. */
+  private static void awaitEnd(Thread thread) {
+    boolean interrupted = false;
+    while (thread.isAlive() && !Thread.currentThread().equals(thread)) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

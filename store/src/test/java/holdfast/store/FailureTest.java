@@ -174,6 +174,40 @@ class FailureTest {
     StoreFixture.expectClean(folder);
   }
 
+  /** What it closes next is what those threads use. */
+  @Test
+  void anInterruptedCloseStillWaitsForWhatIsBeingCommitted() throws Exception {
+    Record record = writer.record("a");
+    CapsuleStore store = CapsuleStore.open(folder, SMALL);
+    StoredCapsule capsule = writer.create(store);
+    AtomicReference<Boolean> interrupted = new AtomicReference<>();
+    Thread closing =
+        Thread.ofPlatform()
+            .unstarted(() -> {
+              store.close();
+              interrupted.set(Thread.interrupted());
+            });
+    Outcome outcome;
+    capsule.lock.lock();
+    try {
+      outcome = submit(store, capsule, List.of(record), List.of(writer.signature(record)));
+      closing.start();
+      closing.interrupt();
+      // Either it has given up waiting, or it has heard of the interruption and waits again.
+      while (closing.isAlive()
+          && (closing.isInterrupted() || closing.getState() != Thread.State.WAITING)) {
+        Thread.onSpinWait();
+      }
+      assertThat(closing.isAlive()).as("it waits").isTrue();
+    } finally {
+      capsule.lock.unlock();
+    }
+    outcome.expectSynced();
+    closing.join();
+    assertThat(interrupted.get()).as("whoever interrupted it is not forgotten").isTrue();
+    StoreFixture.expectClean(folder);
+  }
+
   /** The reserve is 0 here, so that the database itself meets the end of the disk. */
   @Test
   void aDiskThatIsReallyFullCorruptsNothing() throws Exception {
