@@ -19,12 +19,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.rocksdb.FlushOptions;
 
 /** What happens when the disk fails or is full. */
 class FailureTest {
@@ -206,6 +209,91 @@ class FailureTest {
     closing.join();
     assertThat(interrupted.get()).as("whoever interrupted it is not forgotten").isTrue();
     StoreFixture.expectClean(folder);
+  }
+
+  /** A log whose every byte is refused, as on a full disk; the disk has room all the time. */
+  private void fillLogs(Path data, boolean full) throws Exception {
+    for (int number = 1; number < 200; number++) {
+      Path log = CapsuleStore.databaseFolder(data).resolve("%06d.log".formatted(number));
+      if (full && !Files.exists(log)) {
+        Files.createSymbolicLink(log, Path.of("/dev/full"));
+      } else if (!full && Files.isSymbolicLink(log)) {
+        Files.delete(log);
+      }
+    }
+  }
+
+  @Test
+  void aDatabaseThatRefusesToWriteThoughTheDiskHasRoomAgainIsOpenedAnew() throws Exception {
+    assumeTrue(Files.exists(Path.of("/dev/full")), "needs /dev/full; NOT TESTED here");
+    Record before = writer.record("before");
+    Record refused = writer.record("refused");
+    AtomicBoolean room = new AtomicBoolean();
+    List<String> reasons = new CopyOnWriteArrayList<>();
+    CapsuleStore store = CapsuleStore.open(folder, SMALL);
+    write(store, writer, List.of(before));
+    StoredCapsule capsule = store.capsule(writer.name);
+    store.onRot(reasons::add);
+    fillLogs(folder, true);
+    try (FlushOptions wait = new FlushOptions().setWaitForFlush(true)) {
+      // The next log begins.
+      assertThatThrownBy(() -> store.tables().db.flush(wait, store.tables().all()))
+          .hasMessageContaining("No space left");
+    }
+    assertThat(store.restartHelps()).as("nothing was refused yet").isFalse();
+    HoldfastException reason = submit(store, capsule, List.of(refused), List.of()).expectFailed();
+    assertThat(reason.code()).isEqualTo(ErrorCode.DISK_FULL);
+    assertThat(store.writable()).as("it may pass").isTrue();
+    for (int asked = 0; asked < 3; asked++) {
+      store.restartHelps();
+    }
+    assertThat(store.restartHelps()).isTrue();
+    assertThat(reasons).singleElement().asString().contains("the disk was full");
+    // The same, where the test says whether there is room.
+    try (RotWatch watch = new RotWatch(store.tables(), folder, room::get)) {
+      List<String> told = new ArrayList<>();
+      watch.onRot(told::add);
+      room.set(true);
+      for (int asked = 0; asked < 5; asked++) {
+        assertThat(watch.restartHelps()).as("it was not refused anything").isFalse();
+      }
+      watch.refusedForRoom();
+      room.set(false);
+      for (int asked = 0; asked < 5; asked++) {
+        assertThat(watch.restartHelps()).as("the disk is full").isFalse();
+      }
+      room.set(true);
+      assertThat(watch.restartHelps()).isFalse();
+      assertThat(watch.restartHelps()).isFalse();
+      room.set(false);
+      assertThat(watch.restartHelps()).as("full again: counted anew").isFalse();
+      room.set(true);
+      assertThat(watch.restartHelps()).isFalse();
+      assertThat(watch.restartHelps()).isFalse();
+      assertThat(told).isEmpty();
+      assertThat(watch.restartHelps()).isTrue();
+      assertThat(watch.restartHelps()).isTrue();
+      assertThat(told).hasSize(1);
+    }
+    store.close();
+    fillLogs(folder, false);
+    try (CapsuleStore again = CapsuleStore.open(folder, SMALL)) {
+      readProven(again.capsule(writer.name), writer, before.name());
+      write(again, writer, List.of(refused));
+      assertThat(again.restartHelps()).isFalse();
+    }
+    StoreFixture.expectClean(folder);
+  }
+
+  @Test
+  void aDatabaseThatGoesOnByItselfAfterAFullDiskIsLeftAlone() throws Exception {
+    try (CapsuleStore store = CapsuleStore.open(folder, SMALL);
+        RotWatch watch = new RotWatch(store.tables(), folder, () -> true)) {
+      watch.refusedForRoom();
+      for (int asked = 0; asked < 5; asked++) {
+        assertThat(watch.restartHelps()).isFalse();
+      }
+    }
   }
 
   /** The reserve is 0 here, so that the database itself meets the end of the disk. */
