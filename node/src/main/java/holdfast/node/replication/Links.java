@@ -39,37 +39,48 @@ final class Links {
    * Brings the links of a capsule in line with its placements. A meeting over a link that is gone
    * ends, since nothing else watches it any more.
    *
-   * @return whether links are gone
+   * @return whether connections may be of no use any more
    */
   boolean refresh(StoredCapsule capsule) {
-    List<Link> gone;
+    Changed changed;
     // Whoever reads the members first also acts on them first: what was read before a placement
     // came would else undo what was read after it.
     synchronized (locks.get(Math.floorMod(capsule.name().hashCode(), LOCKS))) {
-      gone = bringInLine(capsule);
+      changed = bringInLine(capsule);
     }
     // Under no lock: a meeting that ends tells its peer and those who wait for it.
-    gone.forEach(Link::leave);
-    return !gone.isEmpty();
+    changed.gone().forEach(Link::leave);
+    return changed.elsewhere() || !changed.gone().isEmpty();
   }
 
-  private List<Link> bringInLine(StoredCapsule capsule) {
+  /**
+   * What became of the links of a capsule.
+   *
+   * @param gone which lead nowhere any more
+   * @param elsewhere whether one leads to another address than before
+   */
+  private record Changed(List<Link> gone, boolean elsewhere) {}
+
+  private Changed bringInLine(StoredCapsule capsule) {
     Map<VerifyKey, Member> members = new HashMap<>();
     directory.members(capsule).forEach(member -> members.put(member.identity(), member));
     if (members.remove(self) == null) {
       Map<VerifyKey, Link> left = all.remove(capsule.name());
-      return left == null ? List.of() : List.copyOf(left.values());
+      return new Changed(left == null ? List.of() : List.copyOf(left.values()), false);
     }
     Statement.Placement placement = capsule.placement();
     Map<VerifyKey, Link> known =
         all.computeIfAbsent(capsule.name(), none -> new ConcurrentHashMap<>());
-    members.forEach((who, member) -> {
+    boolean elsewhere = false;
+    for (Member member : members.values()) {
+      VerifyKey who = member.identity();
       Link link =
           known.computeIfAbsent(
               who, none -> new Link(capsule, member, liars.of(capsule.name(), who)));
+      elsewhere |= !link.member.equals(member);
       link.member = member;
       link.stays = placement == null || placement.names(who);
-    });
+    }
     List<Link> gone = new ArrayList<>();
     known.forEach((who, link) -> {
       if (!members.containsKey(who)) {
@@ -77,7 +88,7 @@ final class Links {
       }
     });
     known.keySet().retainAll(members.keySet());
-    return gone;
+    return new Changed(gone, elsewhere);
   }
 
   /** The links of a capsule by the peer; empty when it is not kept here by a placement. */
@@ -95,10 +106,10 @@ final class Links {
     return all.keySet();
   }
 
-  /** The servers that any link leads to. */
-  Set<VerifyKey> peers() {
-    Set<VerifyKey> peers = new HashSet<>();
-    forEach(link -> peers.add(link.member.identity()));
+  /** The servers that any link leads to, each at every address that a link has. */
+  Set<Member> peers() {
+    Set<Member> peers = new HashSet<>();
+    forEach(link -> peers.add(link.member));
     return peers;
   }
 

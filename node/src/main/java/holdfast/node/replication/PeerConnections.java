@@ -1,7 +1,6 @@
 package holdfast.node.replication;
 
 import holdfast.crypto.SigningKey;
-import holdfast.crypto.VerifyKey;
 import holdfast.net.Connection;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -9,11 +8,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** The connections of a server to its peers: one for each identity, while a link uses it. */
+/**
+ * The connections of a server to its peers: one for each, at the address where a link has it, while
+ * a link does.
+ */
 final class PeerConnections {
   private final Directory directory;
   private final SigningKey own;
-  private final Map<VerifyKey, Connection> open = new HashMap<>();
+  private final Map<Member, Connection> open = new HashMap<>();
 
   /**
    * None yet.
@@ -28,8 +30,9 @@ final class PeerConnections {
   /** The connection to a peer, prepared if there is none. */
   synchronized Connection to(Member member) {
     return open.computeIfAbsent(
-        member.identity(),
-        key -> Connection.asPeer(directory.route(member), Connection.Pin.exactly(key), own));
+        member,
+        peer ->
+            Connection.asPeer(directory.route(peer), Connection.Pin.exactly(peer.identity()), own));
   }
 
   /** How many there are. */
@@ -38,7 +41,7 @@ final class PeerConnections {
   }
 
   /** Forgets all but those to some peers. The caller closes what is returned: that takes time. */
-  synchronized List<Connection> keepOnly(Set<VerifyKey> peers) {
+  synchronized List<Connection> keepOnly(Set<Member> peers) {
     List<Connection> unused = new ArrayList<>();
     open.forEach((peer, connection) -> {
       if (!peers.contains(peer)) {

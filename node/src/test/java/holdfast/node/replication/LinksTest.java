@@ -4,19 +4,25 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.base.Bytes;
 import holdfast.base.Hash;
+import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.Receipt;
+import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Connection;
 import holdfast.net.Endpoint;
 import holdfast.store.CapsuleStore;
+import holdfast.store.StoreBatch;
 import holdfast.store.StoreOptions;
 import holdfast.store.StoredCapsule;
 import holdfast.sync.Marker;
 import holdfast.sync.Progress;
 import holdfast.sync.Round;
 import holdfast.sync.RoundOptions;
+import holdfast.wire.Frame;
+import io.grpc.stub.StreamObserver;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -142,6 +148,69 @@ class LinksTest {
         store, capsule, round, Runnable::run, timer, new HeldBytes(64 << 20), new Noting());
   }
 
+  private void place(VerifyKey on) throws InterruptedException {
+    Statement.Placement now = capsule.placement();
+    long version = now == null ? 1 : now.version() + 1;
+    Statement placement =
+        Statement.Placement.sign(
+            capsule.name(),
+            version,
+            version,
+            List.of(new Statement.Placement.Member(on, "127.0.0.1:1")),
+            key(9));
+    CountDownLatch stored = new CountDownLatch(1);
+    store.submit(
+        new StoreBatch(
+            capsule,
+            List.of(),
+            List.of(placement),
+            512,
+            new StoreBatch.Completion() {
+              @Override
+              public void received(List<Receipt.Entry> entries) {}
+
+              @Override
+              public void synced(List<Receipt.Entry> entries) {
+                stored.countDown();
+              }
+
+              @Override
+              public void failed(HoldfastException reason) {
+                throw new AssertionError(reason);
+              }
+            }));
+    assertThat(stored.await(20, TimeUnit.SECONDS)).isTrue();
+  }
+
+  /** What somebody hears who opens a stream. */
+  private static String heard(Connection connection) throws Exception {
+    CompletableFuture<String> failure = new CompletableFuture<>();
+    connection.openRound(
+        new StreamObserver<>() {
+          @Override
+          public void onNext(Frame frame) {}
+
+          @Override
+          public void onError(Throwable reason) {
+            failure.complete(String.valueOf(reason.getMessage()));
+          }
+
+          @Override
+          public void onCompleted() {}
+        });
+    return failure.get(20, TimeUnit.SECONDS);
+  }
+
+  private Replication replication() {
+    return new Replication(
+        MeetingOptions.defaults(),
+        key(1),
+        store,
+        new Said(),
+        new Liars(folder.resolve("liars")),
+        Runnable::run);
+  }
+
   private Link linkTo(VerifyKey peer) {
     Link link = links.to(peer, capsule.name());
     assertThat(link).isNotNull();
@@ -159,7 +228,43 @@ class LinksTest {
     assertThat(links.of(capsule.name())).containsOnlyKeys(NEW);
     assertThat(endings).hasSize(1);
     assertThat(endings.getFirst()).contains("no placement says any more");
+  }
+
+  @Test
+  void noMeetingBeginsOverALinkThatIsGone() {
+    members = () -> members(SELF, OLD);
+    links.refresh(capsule);
+    Link link = linkTo(OLD);
+    members = () -> members(SELF, NEW);
+    links.refresh(capsule);
     assertThat(link.take(meeting())).as("one that was about to begin").isFalse();
+  }
+
+  @Test
+  void aLinkHasOneMeetingAtATime() {
+    members = () -> members(SELF, OLD);
+    links.refresh(capsule);
+    Link link = linkTo(OLD);
+    assertThat(link.take(meeting())).isTrue();
+    assertThat(link.take(meeting())).isFalse();
+    link.failed("it is over");
+    assertThat(link.take(meeting())).isTrue();
+  }
+
+  /** Who is no member is met until the owner says that the move is over, and not counted. */
+  @Test
+  void aLinkKnowsWhetherItsPeerStays() throws Exception {
+    members = () -> members(SELF, OLD, NEW);
+    links.refresh(capsule);
+    assertThat(linkTo(OLD).stays).as("while nothing is placed").isTrue();
+    place(NEW);
+    links.refresh(capsule);
+    assertThat(linkTo(OLD).stays).isFalse();
+    assertThat(linkTo(NEW).stays).isTrue();
+    place(OLD);
+    links.refresh(capsule);
+    assertThat(linkTo(OLD).stays).isTrue();
+    assertThat(linkTo(NEW).stays).isFalse();
   }
 
   @Test
@@ -174,16 +279,9 @@ class LinksTest {
   }
 
   @Test
-  void aConnectionThatNoLinkUsesIsClosed() {
+  void aConnectionThatNoLinkUsesIsClosed() throws Exception {
     members = () -> members(SELF, OLD, NEW);
-    try (Replication replication =
-        new Replication(
-            MeetingOptions.defaults(),
-            key(1),
-            store,
-            new Said(),
-            new Liars(folder.resolve("liars")),
-            Runnable::run)) {
+    try (Replication replication = replication()) {
       replication.refresh(capsule);
       Connection old = replication.connection(OLD, capsule.name());
       Connection kept = replication.connection(NEW, capsule.name());
@@ -192,9 +290,31 @@ class LinksTest {
       replication.refresh(capsule);
       assertThat(replication.connections()).isEqualTo(1);
       assertThat(replication.connection(NEW, capsule.name())).isSameAs(kept);
+      assertThat(heard(old)).contains("shutdown");
+      assertThat(heard(kept)).doesNotContain("shutdown");
       members = () -> members(SELF, OLD, NEW);
       replication.refresh(capsule);
       assertThat(replication.connection(OLD, capsule.name())).isNotSameAs(old);
+    }
+  }
+
+  /** The owner has placed the same server, which runs elsewhere now. */
+  @Test
+  void aPeerIsMetAtTheAddressOfTheNewestPlacement() throws Exception {
+    members = () -> members(SELF, OLD, NEW);
+    try (Replication replication = replication()) {
+      replication.refresh(capsule);
+      Connection before = replication.connection(OLD, capsule.name());
+      Connection kept = replication.connection(NEW, capsule.name());
+      List<Member> elsewhere = new ArrayList<>(members(SELF, NEW));
+      elsewhere.add(new Member(OLD, Endpoint.parse("127.0.0.1:2")));
+      members = () -> elsewhere;
+      replication.refresh(capsule);
+      assertThat(replication.connection(OLD, capsule.name()).endpoint())
+          .isEqualTo(Endpoint.parse("127.0.0.1:2"));
+      assertThat(heard(before)).contains("shutdown");
+      assertThat(replication.connection(NEW, capsule.name())).isSameAs(kept);
+      assertThat(replication.connections()).isEqualTo(2);
     }
   }
 
