@@ -3,6 +3,7 @@ package holdfast.node;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.ByteString;
 import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
@@ -16,6 +17,7 @@ import holdfast.client.CapsuleReader;
 import holdfast.client.ReaderOptions;
 import holdfast.crypto.SigningKey;
 import holdfast.store.StoreBatch;
+import holdfast.wire.PeerStatus;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -47,12 +49,16 @@ class JointPlacementsTest {
 
   /** On this server and on others that no other placement names: four such are allowed. */
   private Statement.Placement placement(int version) {
+    return placement(version, version);
+  }
+
+  private Statement.Placement placement(int version, int others) {
     List<Statement.Placement.Member> members = new ArrayList<>();
     members.add(
         new Statement.Placement.Member(node.node.identity(), node.node.endpoint().toString()));
     for (int other = 0; other < OTHERS; other++) {
       SigningKey invented =
-          SigningKey.ofSeed(ByteBuffer.allocate(32).putInt(version).putInt(other).array());
+          SigningKey.ofSeed(ByteBuffer.allocate(32).putInt(others).putInt(other).array());
       members.add(new Statement.Placement.Member(invented.verifyKey(), "127.0.0.1:1"));
     }
     return Statement.Placement.sign(node.capsule, version, version, members, node.owner);
@@ -75,12 +81,24 @@ class JointPlacementsTest {
     // What is known already is told again.
     node.server.declare(placement(4));
     node.server.declare(Release.sign(node.capsule, 5, 4, node.owner));
+    // The one before goes on being met: a writer with old knowledge may have brought it something.
+    NodeFixture.eventually("released", () -> node.node.peers(node.capsule).size() <= 2 * OTHERS);
+    assertThat(node.node.peers(node.capsule)).hasSize(2 * OTHERS);
     declare(5, 7);
     assertThatThrownBy(() -> node.server.declare(placement(8))).hasMessageContaining("--wait");
   }
 
   @Test
-  void whatRoundsBringBesidesHasThisServerMeetNoMore() {
+  void thereMayBeManyPlacementsOnTheSameServers() throws Exception {
+    for (int version = 1; version <= 12; version++) {
+      node.server.declare(placement(version, 1 + version % 2));
+    }
+    NodeFixture.eventually(
+        "the peers are known", () -> node.node.peers(node.capsule).size() == 2 * OTHERS);
+  }
+
+  @Test
+  void whatRoundsBringBesidesHasThisServerMeetNoMore() throws Exception {
     List<Statement> many = new ArrayList<>();
     for (int version = 1; version <= 12; version++) {
       many.add(placement(version));
@@ -107,7 +125,19 @@ class JointPlacementsTest {
                 }));
     NodeFixture.eventually(
         "the peers are known", () -> node.node.peers(node.capsule).size() >= 4 * OTHERS);
-    assertThat(node.node.peers(node.capsule)).hasSize(4 * OTHERS);
+    assertThat(node.node.peers(node.capsule).stream().map(PeerStatus::getIdentity))
+        .as("those of the newest")
+        .containsExactlyInAnyOrderElementsOf(
+            many.subList(8, 12).stream()
+                .flatMap(one -> ((Statement.Placement) one).members().stream())
+                .map(Statement.Placement.Member::identity)
+                .filter(one -> !one.equals(node.node.identity()))
+                .map(one -> ByteString.copyFrom(one.bytes().toArray()))
+                .toList());
+    // By a client nothing more comes, but what adds no server may be told again.
+    node.server.declare(placement(12));
+    assertThatThrownBy(() -> node.server.declare(placement(13)))
+        .hasMessageContaining("release the earlier ones first");
   }
 
   @Test

@@ -38,6 +38,24 @@ class HeldBytesTest {
     held.set(busy, 700);
     assertThat(ended).containsExactly("hoarder");
     assertThat(held.all()).isEqualTo(710);
+    held.set(hoarder, 0);
+    assertThat(held.all()).as("it counts no more").isEqualTo(710);
+  }
+
+  @Test
+  void howMuchAndHowLongCountTogether() {
+    held.set(round("hoarder", 60), 300);
+    held.set(round("large", 2), 650);
+    held.set(round("busy", 1), 640);
+    assertThat(ended).containsExactly("hoarder", "large");
+  }
+
+  @Test
+  void ofThoseThatLieTheHeaviestGoesFirst() {
+    held.set(round("record", 100), 900);
+    held.set(round("few", 200), 50);
+    held.set(round("more", 300), 200);
+    assertThat(ended).containsExactly("more");
   }
 
   @Test
@@ -58,6 +76,9 @@ class HeldBytesTest {
     held.set(record, 995);
     assertThat(ended).containsExactly("few");
     assertThat(held.all()).isEqualTo(995);
+    held.set(few, 6);
+    held.set(record, 1000);
+    assertThat(ended).as("there is just room for it").containsExactly("few", "few");
   }
 
   @Test

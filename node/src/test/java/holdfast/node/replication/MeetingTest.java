@@ -212,6 +212,19 @@ class MeetingTest {
     runAll();
     assertThat(stream.asked).as("the next message").isEqualTo(3);
     assertThat(held.all()).as("it waits for its stage").isEqualTo(message.length);
+    meeting.lost("it is over");
+    assertThat(stream.asked).as("once for each that came").isEqualTo(3);
+  }
+
+  @Test
+  void aPeerIsHeldBackAlsoForManySmallMessages() {
+    int given = 0;
+    while (stream.asked > given && given < 1000) {
+      frame(new byte[] {1}, 0, 1);
+      given++;
+    }
+    assertThat(given).isBetween(2, 100);
+    assertThat(held.all()).isEqualTo(given);
   }
 
   @Test
@@ -255,14 +268,31 @@ class MeetingTest {
     assertThat(endings).containsExactly("peers have sent more than this server has room for");
   }
 
+  @Test
+  void whoHasToGiveWayCountsNoMoreThoughMoreComesOfIt() {
+    byte[] message = early();
+    frame(message, 0, message.length);
+    runAll();
+    assertThat(stream.asked).isEqualTo(2);
+    meeting.giveWay();
+    assertThat(endings).as("on another thread").isEmpty();
+    frame(message, 0, HALF);
+    assertThat(stream.asked).isEqualTo(2);
+    assertThat(held.all()).isZero();
+  }
+
   /** Frames that nobody takes would fill the window that all streams of a connection share. */
   @Test
   void whatComesAfterTheEndIsThrownAway() {
     byte[] message = early();
+    frame(message, 0, message.length);
+    work.clear();
+    assertThat(stream.asked).isEqualTo(1);
     meeting.lost("it is over");
+    assertThat(stream.asked).isEqualTo(2);
     frame(message, 0, HALF);
     frame(message, HALF, message.length);
-    assertThat(stream.asked).isEqualTo(3);
+    assertThat(stream.asked).isEqualTo(4);
     assertThat(held.all()).isZero();
     assertThat(work).isEmpty();
   }
@@ -275,6 +305,36 @@ class MeetingTest {
     runAll();
     meeting.lost("it is over");
     assertThat(called.cancelled.await(20, TimeUnit.SECONDS)).isTrue();
+  }
+
+  /** This server is stopping, and waits for nothing. */
+  @Test
+  void aStreamThatIsOpenedWhenAllIsOverIsCancelled() {
+    Meeting over = meeting();
+    over.lost("its link is gone");
+    timer.shutdownNow();
+    Called late = new Called();
+    over.begin(late);
+    assertThat(late.cancelled.getCount()).isZero();
+  }
+
+  @Test
+  void aMeetingEndsOnce() {
+    meeting.lost("it is over");
+    meeting.lost("and over");
+    meeting.refuse(new HoldfastException(ErrorCode.BUSY, "and over", 0));
+    assertThat(endings).containsExactly("it is over");
+  }
+
+  /** What the peer said before it left may end the round well. */
+  @Test
+  void whatCameBeforeThePeerLeftStillCounts() {
+    byte[] message = early();
+    frame(message, 0, message.length);
+    meeting.leaves("it has left");
+    assertThat(endings).isEmpty();
+    runAll();
+    assertThat(endings).containsExactly("it has left");
   }
 
   @Test

@@ -50,6 +50,7 @@ class SlotsTest {
     assertThat(slots.take(peer(99), peer(101))).isTrue();
     slots.free(peer(0), OWNER);
     assertThat(slots.take(peer(98), OWNER)).isTrue();
+    assertThat(slots.take(peer(97), OWNER)).as("one was given back").isFalse();
   }
 
   @Test
@@ -72,6 +73,10 @@ class SlotsTest {
     }
     slots.free(peer(4), OWNER);
     assertThatThrownBy(() -> slots.free(peer(4), OWNER)).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> slots.free(peer(3), peer(101)))
+        .isInstanceOf(IllegalStateException.class);
+    assertThat(slots.take(peer(1), OWNER)).as("a second one").isTrue();
+    assertThat(slots.take(peer(2), OWNER)).as("all are taken").isFalse();
     assertThat(slots.take(peer(4), OWNER)).isTrue();
   }
 
