@@ -30,9 +30,4 @@ public record GivenUp(Set<String> servers, boolean unsigned, boolean unknown) {
   public boolean names(Statement.Placement.Member member) {
     return servers.contains(member.address()) || servers.contains(member.identity().toString());
   }
-
-  /** Whether nothing is given up. */
-  public boolean isNothing() {
-    return equals(NOTHING);
-  }
 }

@@ -1,16 +1,21 @@
 package holdfast.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import holdfast.base.HoldfastException;
 import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
+import holdfast.client.GivenUp;
 import holdfast.client.Handover;
+import holdfast.client.Placing;
 import holdfast.client.ReaderOptions;
 import holdfast.client.WriterOptions;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,6 +57,31 @@ class HandoverTest {
       Handover known = ask(fixture);
       assertThat(known.over()).isTrue();
       assertThat(known.released()).isFalse();
+    }
+  }
+
+  /** A placement that no server shows any more may have had servers with something of their own. */
+  @Test
+  void aPlacementThatNobodyShowsIsGivenUpApart() throws Exception {
+    try (NodeFixture fixture = NodeFixture.start(folder)) {
+      fixture.server.declare(placement(fixture, 3));
+      GivenUp unsigned = new GivenUp(Set.of(), true, false);
+      for (GivenUp other : List.of(GivenUp.NOTHING, unsigned)) {
+        assertThat(ask(fixture).over(other)).isFalse();
+        assertThatThrownBy(() -> release(fixture, other))
+            .isInstanceOf(HoldfastException.class)
+            .hasMessageContaining("a placement before is shown by no server");
+      }
+      GivenUp unknown = new GivenUp(Set.of(), false, true);
+      assertThat(ask(fixture).over(unknown)).isTrue();
+      assertThat(release(fixture, unknown).complete()).isTrue();
+      assertThat(ask(fixture).released()).isTrue();
+    }
+  }
+
+  private static Placing.Placed release(NodeFixture fixture, GivenUp givenUp) throws Exception {
+    try (CapsuleReader reader = fixture.reader(ReaderOptions.withoutCache())) {
+      return Placing.release(reader, List.of(), 0, givenUp, fixture.owner);
     }
   }
 

@@ -76,6 +76,7 @@ class HeldBytesTest {
     held.set(record, 995);
     assertThat(ended).containsExactly("few");
     assertThat(held.all()).isEqualTo(995);
+    held.set(record, 0);
     held.set(few, 6);
     held.set(record, 1000);
     assertThat(ended).as("there is just room for it").containsExactly("few", "few");

@@ -26,7 +26,9 @@ import io.grpc.stub.StreamObserver;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -56,6 +58,10 @@ class LinksTest {
   private CapsuleStore store;
   private StoredCapsule capsule;
   private Supplier<List<Member>> members;
+
+  /** Of capsules that are kept by others than the first. */
+  private final Map<Hash, Supplier<List<Member>>> ofOthers = new HashMap<>();
+
   private Links links;
 
   private static SigningKey key(int number) {
@@ -72,7 +78,7 @@ class LinksTest {
   private final class Said implements Directory {
     @Override
     public List<Member> members(StoredCapsule about) {
-      return members.get();
+      return ofOthers.getOrDefault(about.name(), members).get();
     }
 
     @Override
@@ -116,18 +122,22 @@ class LinksTest {
   @BeforeEach
   void open() throws Exception {
     store = CapsuleStore.open(folder.resolve("store"), StoreOptions.defaults());
+    capsule = create(0);
+    links = new Links(SELF, new Said(), new Liars(folder.resolve("liars")));
+  }
+
+  private StoredCapsule create(int number) throws ProofException {
     SigningKey owner = key(9);
     Metadata metadata =
         new Metadata(
             owner.verifyKey(),
             List.of(new Metadata.Writer(owner.verifyKey(), "owner")),
-            "test",
+            "test " + number,
             1,
             "",
             Bytes.wrap(new byte[16]),
             new TreeMap<>());
-    capsule = store.create(metadata, metadata.signCreation(owner));
-    links = new Links(SELF, new Said(), new Liars(folder.resolve("liars")));
+    return store.create(metadata, metadata.signCreation(owner));
   }
 
   @AfterEach
@@ -315,6 +325,31 @@ class LinksTest {
       assertThat(heard(before)).contains("shutdown");
       assertThat(replication.connection(NEW, capsule.name())).isSameAs(kept);
       assertThat(replication.connections()).isEqualTo(2);
+    }
+  }
+
+  /** An owner places one capsule after the other. */
+  @Test
+  void eachCapsuleLeadsToTheAddressThatItsOwnPlacementNames() throws Exception {
+    StoredCapsule other = create(1);
+    members = () -> members(SELF, OLD);
+    ofOthers.put(other.name(), () -> members(SELF, OLD));
+    try (Replication replication = replication()) {
+      replication.refresh(capsule);
+      replication.refresh(other);
+      Connection before = replication.connection(OLD, capsule.name());
+      assertThat(replication.connection(OLD, other.name())).isSameAs(before);
+      List<Member> elsewhere = new ArrayList<>(members(SELF));
+      elsewhere.add(new Member(OLD, Endpoint.parse("127.0.0.1:2")));
+      ofOthers.put(other.name(), () -> elsewhere);
+      replication.refresh(other);
+      assertThat(replication.connection(OLD, other.name()).endpoint().port()).isEqualTo(2);
+      assertThat(replication.connection(OLD, capsule.name())).isSameAs(before);
+      members = () -> elsewhere;
+      replication.refresh(capsule);
+      assertThat(replication.connection(OLD, capsule.name()).endpoint().port()).isEqualTo(2);
+      assertThat(replication.connections()).isEqualTo(1);
+      assertThat(heard(before)).contains("shutdown");
     }
   }
 
