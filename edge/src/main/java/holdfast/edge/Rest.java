@@ -112,8 +112,11 @@ final class Rest implements Handler {
         request.headers().contains(HeaderNames.AUTHORIZATION)
             ? request.headers().get(HeaderNames.AUTHORIZATION).get()
             : null;
-    return ClientLogin.of(
-        edge.logins(), tls, header, shown(request.remotePeer().tlsCertificates()), address);
+    // Asked for only where it counts: of a client that has shown none the JDK says so by throwing
+    // an exception, which costs more than to know the login again.
+    X509Certificate certificate =
+        header == null ? shown(request.remotePeer().tlsCertificates()) : null;
+    return ClientLogin.of(edge.logins(), tls, header, certificate, address);
   }
 
   /** The certificate that the client has shown; null when it has shown none. */
