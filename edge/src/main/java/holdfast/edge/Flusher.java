@@ -3,6 +3,7 @@ package holdfast.edge;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,6 +36,9 @@ final class Flusher implements AutoCloseable {
   private static final long RECOVERY_MILLIS = 1000;
   private static final long RECENT_BYTES = 16L << 20;
 
+  /** How often those are looked for whose patience is at an end. */
+  static final long REMINDER_MILLIS = 1000;
+
   private static final Outcome NOTHING_TO_WRITE =
       new Outcome(new Place(Hash.ZERO, 0), 0, false, true);
 
@@ -43,11 +47,16 @@ final class Flusher implements AutoCloseable {
   private final int mostTasks;
   private final long mostBytes;
   private final Thread thread;
+  private final Thread reminder;
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition arrived = lock.newCondition();
   private final ArrayDeque<Task> queue = new ArrayDeque<>();
   private long queuedBytes;
+
+  /** What is being written. */
+  private List<Task> current = List.of();
+
   private boolean stopping;
 
   /** What was written last, for those who follow changes. */
@@ -79,10 +88,13 @@ final class Flusher implements AutoCloseable {
     this.mostTasks = mostTasks;
     this.mostBytes = mostBytes;
     this.thread = Thread.ofPlatform().name("holdfast-flush").daemon(true).unstarted(this::run);
+    this.reminder =
+        Thread.ofPlatform().name("holdfast-patience").daemon(true).unstarted(this::remind);
   }
 
   void start() {
     thread.start();
+    reminder.start();
   }
 
   /** Gives records no time before this from now on. */
@@ -175,9 +187,30 @@ final class Flusher implements AutoCloseable {
         taken.add(queue.remove());
         queuedBytes -= next.bytes();
       }
+      current = taken;
       return taken;
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Wakes those who have waited long enough, as long as somebody may wait. */
+  private void remind() {
+    try {
+      do {
+        List<Task> waiting;
+        lock.lock();
+        try {
+          waiting = new ArrayList<>(current);
+          waiting.addAll(queue);
+        } finally {
+          lock.unlock();
+        }
+        long now = System.nanoTime();
+        waiting.forEach(task -> task.ticket().remind(now));
+      } while (!thread.join(Duration.ofMillis(REMINDER_MILLIS)));
+    } catch (InterruptedException e) {
+      LOG.warn("nobody is woken any more whose patience is at an end", e);
     }
   }
 

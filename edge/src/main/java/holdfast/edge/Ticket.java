@@ -4,16 +4,30 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
-/** What somebody waits for while the flusher works: the outcome of a task, or why there is none. */
+/**
+ * What somebody waits for while the flusher works: the outcome of a task, or why there is none.
+ *
+ * <p>Who waits parks without a time limit, and is woken by {@link #remind} when its patience is at
+ * an end. A virtual thread that parks for a time has the JDK wake a thread of its own to note that
+ * time, and again to forget it: for each change more than all else that the change costs here.
+ */
 final class Ticket {
   private final Runnable tell;
+
+  /** Who waits; null when it is no thread. */
+  private final @Nullable Thread waiting;
+
+  /** When that thread waits no longer, by the nanosecond clock; 0 before it begins to. */
+  private volatile long deadlineNanos;
+
   private volatile @Nullable Outcome outcome;
   private volatile @Nullable Problem problem;
 
   /** A ticket that the thread which makes it will wait for. */
   Ticket() {
-    Thread waiting = Thread.currentThread();
-    this.tell = () -> LockSupport.unpark(waiting);
+    Thread here = Thread.currentThread();
+    this.waiting = here;
+    this.tell = () -> LockSupport.unpark(here);
   }
 
   /**
@@ -23,6 +37,7 @@ final class Ticket {
    *     must take no time and must not fail
    */
   Ticket(Runnable tell) {
+    this.waiting = null;
     this.tell = tell;
   }
 
@@ -46,9 +61,22 @@ final class Ticket {
     return outcome == null ? problem : null;
   }
 
-  /** Waits; to be called by the thread that made the ticket. */
+  /** Wakes who has waited for as long as it wanted to. */
+  void remind(long nowNanos) {
+    long deadline = deadlineNanos;
+    if (waiting != null && deadline != 0 && nowNanos - deadline >= 0) {
+      LockSupport.unpark(waiting);
+    }
+  }
+
+  /**
+   * Waits; to be called by the thread that made the ticket, after it was handed to the flusher.
+   *
+   * @param timeoutMillis how long; up to {@link Flusher#REMINDER_MILLIS} more
+   */
   Outcome await(long timeoutMillis) {
-    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis) | 1;
+    deadlineNanos = deadline;
     while (true) {
       Outcome done = outcome;
       if (done != null) {
@@ -58,12 +86,11 @@ final class Ticket {
       if (failed != null) {
         throw failed;
       }
-      long left = deadline - System.nanoTime();
-      if (left <= 0) {
+      if (System.nanoTime() - deadline >= 0) {
         throw new Problem(
             Problem.Code.UNKNOWN, "the change was not confirmed in time; it may be made yet", 1);
       }
-      LockSupport.parkNanos(this, left);
+      LockSupport.park(this);
       if (Thread.interrupted()) {
         throw new Problem(Problem.Code.UNKNOWN, "the edge is stopping; the change may be made", 1);
       }

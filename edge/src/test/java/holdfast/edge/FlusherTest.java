@@ -161,6 +161,40 @@ class FlusherTest {
     assertThat(value("k4")).isEqualTo("v");
   }
 
+  /** One is being written, the other waits behind it; both hear of it though nothing happens. */
+  @Test
+  void whoHasWaitedLongEnoughIsToldThatItIsNotKnown() throws Exception {
+    log.gate.acquire();
+    List<Problem.Code> told = new java.util.concurrent.CopyOnWriteArrayList<>();
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      String key = "k" + i;
+      threads.add(
+          Thread.ofVirtual()
+              .start(() -> {
+                Ticket ticket = new Ticket();
+                flusher.submit(
+                    Task.Write.of(
+                        ticket, "ann", List.of(put(key, "v")), Condition.none(), false, null));
+                try {
+                  ticket.await(10);
+                } catch (Problem problem) {
+                  told.add(problem.code());
+                }
+              }));
+      while (!log.gate.hasQueuedThreads()) {
+        Thread.onSpinWait();
+      }
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(told).containsExactly(Problem.Code.UNKNOWN, Problem.Code.UNKNOWN);
+    log.gate.release();
+    write(null, put("after", "v"));
+    assertThat(value("k1")).isEqualTo("v");
+  }
+
   @Test
   void manyTasksShareARecord() throws Exception {
     log.gate.acquire();
