@@ -50,7 +50,11 @@ final class Committer implements AutoCloseable {
 
   private final WriteOptions plain = new WriteOptions();
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition work = lock.newCondition();
+
+  /** Of what each thread waits for by itself: what is news to one would wake the other for nothing. */
+  private final Condition toCommit = lock.newCondition();
+
+  private final Condition toSync = lock.newCondition();
   private final ArrayDeque<StoreBatch> waiting = new ArrayDeque<>();
   private final ArrayDeque<Group> committed = new ArrayDeque<>();
   private final Thread commitThread;
@@ -105,7 +109,7 @@ final class Committer implements AutoCloseable {
       }
       waitingBytes += batch.bytes();
       waiting.add(batch);
-      work.signalAll();
+      toCommit.signal();
     } finally {
       lock.unlock();
     }
@@ -120,7 +124,7 @@ final class Committer implements AutoCloseable {
       }
       committed.add(
           new Group(List.of(), false, then, store.tables().db.getLatestSequenceNumber(), 0));
-      work.signalAll();
+      toSync.signal();
     } finally {
       lock.unlock();
     }
@@ -136,7 +140,7 @@ final class Committer implements AutoCloseable {
     } finally {
       locked(() -> {
         commitDone = true;
-        work.signalAll();
+        toSync.signal();
       });
     }
   }
@@ -146,7 +150,7 @@ final class Committer implements AutoCloseable {
     lock.lockInterruptibly();
     try {
       while (waiting.isEmpty() && !stopping) {
-        work.await();
+        toCommit.await();
       }
       if (failed) {
         return List.of();
@@ -245,7 +249,7 @@ final class Committer implements AutoCloseable {
       tooLate = failed;
       if (!tooLate) {
         committed.add(done);
-        work.signalAll();
+        toSync.signal();
       }
     } finally {
       lock.unlock();
@@ -343,7 +347,7 @@ final class Committer implements AutoCloseable {
     lock.lockInterruptibly();
     try {
       while (committed.isEmpty() && !(stopping && commitDone)) {
-        work.await();
+        toSync.await();
       }
       List<Group> groups = new ArrayList<>(committed);
       committed.clear();
@@ -406,7 +410,8 @@ final class Committer implements AutoCloseable {
       waiting.clear();
       unsyncedGroups = List.copyOf(committed);
       committed.clear();
-      work.signalAll();
+      toCommit.signal();
+      toSync.signal();
     } finally {
       lock.unlock();
     }
@@ -424,7 +429,8 @@ final class Committer implements AutoCloseable {
   public void close() {
     locked(() -> {
       stopping = true;
-      work.signalAll();
+      toCommit.signal();
+      toSync.signal();
     });
     awaitEnd(commitThread);
     awaitEnd(syncThread);
