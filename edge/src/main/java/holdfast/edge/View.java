@@ -45,6 +45,12 @@ final class View implements AutoCloseable {
   /** Whether a device may be enrolled; used by the thread that applies. */
   boolean enrolments = true;
 
+  /**
+   * No answer to an idempotency key is older; {@link Long#MIN_VALUE} when that is not known. Used
+   * by the thread that applies.
+   */
+  long oldestAnswerMillis = Long.MIN_VALUE;
+
   private final ReentrantLock news = new ReentrantLock();
   private final Condition changed = news.newCondition();
   private volatile Mark mark;

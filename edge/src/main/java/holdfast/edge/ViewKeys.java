@@ -117,6 +117,11 @@ final class ViewKeys {
         .array();
   }
 
+  /** When the answer was given to which an entry by time belongs. */
+  static long timeOfAnswer(byte[] byTime) {
+    return ByteBuffer.wrap(byTime).getLong(1);
+  }
+
   /** The key of the answer to which an entry by time belongs. */
   static byte[] answerOfTime(byte[] byTime) {
     byte[] key = new byte[byTime.length - 8];

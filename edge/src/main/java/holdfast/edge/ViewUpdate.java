@@ -46,6 +46,9 @@ final class ViewUpdate {
   private final Map<String, EdgeLeaf.Device> devices = new HashMap<>();
   private long number;
 
+  /** What is known of the oldest answer when this is committed. */
+  private long oldestAnswerMillis;
+
   private static final byte[] NOTHING = {};
 
   private ViewUpdate(View view, Hash record, long timeMillis) {
@@ -53,6 +56,7 @@ final class ViewUpdate {
     this.record = record;
     this.timeMillis = timeMillis;
     this.number = view.mark().number();
+    this.oldestAnswerMillis = view.oldestAnswerMillis;
   }
 
   /**
@@ -87,6 +91,7 @@ final class ViewUpdate {
       View.Mark mark = new View.Mark(record, nextArrival, update.number, timeMillis);
       update.put(ViewKeys.MARK, mark.encode());
       view.table.commit(batch);
+      view.oldestAnswerMillis = update.oldestAnswerMillis;
       view.spaces.putAll(update.spaces);
       if (update.devices.values().stream().anyMatch(EdgeLeaf.Device::enrolled)) {
         view.enrolments = true;
@@ -338,6 +343,7 @@ final class ViewUpdate {
         new View.Answer(answered.request(), new Place(record, first), answered.changes(), created)
             .encode());
     note(ViewKeys.answerByTime(timeMillis, answered.user(), answered.key()), NOTHING);
+    oldestAnswerMillis = Math.min(oldestAnswerMillis, timeMillis);
   }
 
   // ---- Erasures -----------------------------------------------------------------------------
@@ -386,19 +392,28 @@ final class ViewUpdate {
     spaces.put(space, now.plus(-freed[0], -freed[1], now.last()));
   }
 
+  /** Looks into the table only when there may be something to forget: every record asks. */
   private void forgetAnswers() {
-    if (timeMillis < ANSWERS_MILLIS) {
+    long before = timeMillis - ANSWERS_MILLIS;
+    if (oldestAnswerMillis >= before) {
       return;
     }
-    byte[] before = ViewKeys.answerByTime(timeMillis - ANSWERS_MILLIS, "", Hash.ZERO);
     int[] left = {FORGOTTEN_AT_ONCE};
+    long[] oldest = {timeMillis};
     view.table.scan(
         ViewKeys.first('y'),
-        before,
+        ViewKeys.end('y'),
         (key, value) -> {
+          long time = ViewKeys.timeOfAnswer(key);
+          if (time >= before || left[0] == 0) {
+            oldest[0] = Math.min(oldest[0], time);
+            return false;
+          }
           batch.remove(key);
           batch.remove(ViewKeys.answerOfTime(key));
-          return --left[0] > 0;
+          left[0]--;
+          return true;
         });
+    oldestAnswerMillis = oldest[0];
   }
 }

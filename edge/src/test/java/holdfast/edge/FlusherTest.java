@@ -298,6 +298,14 @@ class FlusherTest {
     assertThat(view.answer("ann", hash("key"))).isNotNull();
     ViewUpdate.apply(view, hash("3"), start + day + 1, 3, List.of(other));
     assertThat(view.answer("ann", hash("key"))).isNull();
+    // So is one that comes when the view knows that there is no older.
+    EdgeLeaf again = new EdgeLeaf.Answered("ann", hash("key"), hash("request"), 1);
+    long later = start + day + 2;
+    ViewUpdate.apply(view, hash("4"), later, 4, List.of(again, other));
+    ViewUpdate.apply(view, hash("5"), later + day, 5, List.of(other));
+    assertThat(view.answer("ann", hash("key"))).isNotNull();
+    ViewUpdate.apply(view, hash("6"), later + day + 1, 6, List.of(other));
+    assertThat(view.answer("ann", hash("key"))).isNull();
   }
 
   private void administer(EdgeLeaf leaf) {
