@@ -45,6 +45,9 @@ final class View implements AutoCloseable {
   /** Whether a device may be enrolled; used by the thread that applies. */
   boolean enrolments = true;
 
+  /** Used by the thread that applies. */
+  final ValueSizes sizes = new ValueSizes();
+
   /**
    * No answer to an idempotency key is older; {@link Long#MIN_VALUE} when that is not known. Used
    * by the thread that applies.

@@ -35,11 +35,8 @@ final class ViewUpdate {
   private final long timeMillis;
   private final DerivedTable.Batch batch = new DerivedTable.Batch();
 
-  /** What the batch holds, for leaves that depend on leaves before them. */
-  private final Map<Bytes, byte[]> pending = new HashMap<>();
-
-  /** What the batch removes. */
-  private final Set<Bytes> removed = new HashSet<>();
+  /** Sizes of values that were asked for, as they are after what is in the batch. */
+  private final Map<Bytes, Integer> sizes = new HashMap<>();
 
   private final Map<String, View.SpaceState> spaces = new HashMap<>();
   private final Map<String, EdgeLeaf.User> users = new HashMap<>();
@@ -83,56 +80,54 @@ final class ViewUpdate {
       long nextArrival,
       List<? extends @Nullable EdgeLeaf> leaves) {
     ViewUpdate update = new ViewUpdate(view, record, timeMillis);
-    try (DerivedTable.Batch batch = update.batch) {
-      List<Effect> effects = update.effects(leaves);
-      update.spaces.keySet().forEach(update::forgetValues);
-      update.spaces.forEach((space, state) -> update.put(ViewKeys.space(space), state.encode()));
-      update.forgetAnswers();
-      View.Mark mark = new View.Mark(record, nextArrival, update.number, timeMillis);
-      update.put(ViewKeys.MARK, mark.encode());
-      view.table.commit(batch);
-      view.oldestAnswerMillis = update.oldestAnswerMillis;
-      view.spaces.putAll(update.spaces);
-      if (update.devices.values().stream().anyMatch(EdgeLeaf.Device::enrolled)) {
-        view.enrolments = true;
-      }
-      update.users.forEach((name, user) -> {
-        if (user.removed()) {
-          view.users.remove(name);
-        } else {
-          view.users.put(name, user);
-        }
-      });
-      view.moved(mark);
-      return effects;
+    List<Effect> effects = update.effects(leaves);
+    update.spaces.keySet().forEach(update::forgetValues);
+    update.spaces.forEach((space, state) -> update.put(ViewKeys.space(space), state.encode()));
+    update.forgetAnswers();
+    View.Mark mark = new View.Mark(record, nextArrival, update.number, timeMillis);
+    update.put(ViewKeys.MARK, mark.encode());
+    view.table.commit(update.batch);
+    view.sizes.committed(update.sizes);
+    view.oldestAnswerMillis = update.oldestAnswerMillis;
+    view.spaces.putAll(update.spaces);
+    if (update.devices.values().stream().anyMatch(EdgeLeaf.Device::enrolled)) {
+      view.enrolments = true;
     }
+    update.users.forEach((name, user) -> {
+      if (user.removed()) {
+        view.users.remove(name);
+      } else {
+        view.users.put(name, user);
+      }
+    });
+    view.moved(mark);
+    return effects;
   }
 
   // ---- The table with what is pending -----------------------------------------------------------
 
   private byte @Nullable [] get(byte[] key) {
-    Bytes wrapped = Bytes.wrap(key);
-    byte[] mine = pending.get(wrapped);
-    return mine != null || removed.contains(wrapped) ? mine : view.table.get(key);
+    return batch.changes(key) ? batch.get(key) : view.table.get(key);
   }
 
   private void put(byte[] key, byte[] value) {
     batch.put(key, value);
-    Bytes wrapped = Bytes.wrap(key);
-    pending.put(wrapped, value);
-    removed.remove(wrapped);
   }
 
   private void remove(byte[] key) {
     batch.remove(key);
-    Bytes wrapped = Bytes.wrap(key);
-    pending.remove(wrapped);
-    removed.add(wrapped);
   }
 
-  /** Puts what no later leaf asks for. */
-  private void note(byte[] key, byte[] value) {
-    batch.put(key, value);
+  /** Bytes of the value that a key has now; {@link ValueSizes#NONE} when it has none. */
+  private int size(byte[] valueKey) {
+    Bytes wrapped = Bytes.wrap(valueKey);
+    Integer mine = sizes.get(wrapped);
+    Integer known = mine == null ? view.sizes.of(wrapped) : mine;
+    if (known != null) {
+      return known;
+    }
+    Version.Current current = Version.Current.decode(get(valueKey));
+    return current == null ? ValueSizes.NONE : current.sizeBytes();
   }
 
   private View.SpaceState space(String name) {
@@ -289,27 +284,30 @@ final class ViewUpdate {
     String space = operation.space();
     byte[] key = operation.key().getBytes(UTF_8);
     byte[] valueKey = ViewKeys.value(space, key);
-    Version.Current before = Version.Current.decode(get(valueKey));
+    int before = size(valueKey);
+    boolean existed = before != ValueSizes.NONE;
     Version version = Version.of(++number, place, timeMillis, change);
-    long bytes = before == null ? 0 : -(key.length + (long) before.sizeBytes());
-    int keys = before == null ? 0 : -1;
+    long bytes = existed ? -(key.length + (long) before) : 0;
+    int keys = existed ? -1 : 0;
     switch (operation) {
       case Operation.Put put -> {
         byte[] value = put.value().unsafeArray();
         put(valueKey, Version.Current.encode(version, value));
+        sizes.put(Bytes.wrap(valueKey), value.length);
         bytes += key.length + (long) value.length;
         keys++;
       }
       case Operation.Delete _ -> {
-        if (before != null) {
+        if (existed) {
           remove(valueKey);
         }
+        sizes.put(Bytes.wrap(valueKey), ValueSizes.NONE);
       }
     }
-    note(ViewKeys.history(space, operation.key(), number), version.encode());
-    note(ViewKeys.log(space, number), key);
+    put(ViewKeys.history(space, operation.key(), number), version.encode());
+    put(ViewKeys.log(space, number), key);
     spaces.put(space, space(space).plus(keys, bytes, number));
-    return new Effect(true, before != null);
+    return new Effect(true, existed);
   }
 
   /** Takes a claim, unless it, or one that overlaps it, was taken before. */
@@ -337,12 +335,12 @@ final class ViewUpdate {
     boolean created =
         first < leaves.size()
             && leaves.get(first) instanceof EdgeLeaf.Change(var u, var d, var operation)
-            && get(ViewKeys.value(operation.space(), operation.key())) == null;
+            && size(ViewKeys.value(operation.space(), operation.key())) == ValueSizes.NONE;
     put(
         ViewKeys.answer(answered.user(), answered.key()),
         new View.Answer(answered.request(), new Place(record, first), answered.changes(), created)
             .encode());
-    note(ViewKeys.answerByTime(timeMillis, answered.user(), answered.key()), NOTHING);
+    put(ViewKeys.answerByTime(timeMillis, answered.user(), answered.key()), NOTHING);
     oldestAnswerMillis = Math.min(oldestAnswerMillis, timeMillis);
   }
 
@@ -350,13 +348,12 @@ final class ViewUpdate {
 
   /** Takes versions out that were erased; a value among them must have been deleted before. */
   static void drop(View view, List<ViewKeys.VersionOf> versions) {
-    try (DerivedTable.Batch batch = new DerivedTable.Batch()) {
-      for (ViewKeys.VersionOf one : versions) {
-        batch.remove(ViewKeys.history(one.space(), one.key(), one.number()));
-        batch.remove(ViewKeys.log(one.space(), one.number()));
-      }
-      view.table.commit(batch);
+    DerivedTable.Batch batch = new DerivedTable.Batch();
+    for (ViewKeys.VersionOf one : versions) {
+      batch.remove(ViewKeys.history(one.space(), one.key(), one.number()));
+      batch.remove(ViewKeys.log(one.space(), one.number()));
     }
+    view.table.commit(batch);
   }
 
   // ---- Forgetting -------------------------------------------------------------------------------
@@ -383,6 +380,7 @@ final class ViewUpdate {
           Version.Current current = Version.Current.decode(get(valueKey));
           if (current != null && current.number() == changed) {
             remove(valueKey);
+            sizes.put(Bytes.wrap(valueKey), ValueSizes.NONE);
             freed[0]++;
             freed[1] += key.getBytes(UTF_8).length + (long) current.sizeBytes();
           }

@@ -18,11 +18,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -163,9 +165,10 @@ class FlusherTest {
 
   /** One is being written, the other waits behind it; both hear of it though nothing happens. */
   @Test
+  @Timeout(60)
   void whoHasWaitedLongEnoughIsToldThatItIsNotKnown() throws Exception {
     log.gate.acquire();
-    List<Problem.Code> told = new java.util.concurrent.CopyOnWriteArrayList<>();
+    List<Problem.Code> told = new CopyOnWriteArrayList<>();
     List<Thread> threads = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
       String key = "k" + i;

@@ -5,8 +5,11 @@ import holdfast.base.HoldfastException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -112,7 +115,8 @@ public final class DerivedTable implements AutoCloseable {
                     .setCacheIndexAndFilterBlocks(true)
                     .setCacheIndexAndFilterBlocksWithHighPriority(true)
                     .setPinL0FilterAndIndexBlocksInCache(true));
-    WriteOptions unlogged = new WriteOptions().setDisableWAL(true);
+    WriteOptions unlogged =
+        new WriteOptions().setDisableWAL(true).setMemtableInsertHintPerBatch(true);
     List<RocksObject> owned = List.of(unlogged, options, filter, cache);
     try {
       return new DerivedTable(RocksDB.open(options, folder.toString()), unlogged, owned);
@@ -182,38 +186,49 @@ public final class DerivedTable implements AutoCloseable {
     });
   }
 
-  /** Changes that are made together or not at all. */
-  public static final class Batch implements AutoCloseable {
-    private final WriteBatch batch = new WriteBatch();
+  /**
+   * Changes that are made together or not at all; of several of one key the last. Kept in the order
+   * of the keys: neighbours are cheaper to insert one after the other.
+   */
+  public static final class Batch {
+    private final TreeMap<byte[], byte @Nullable []> changes =
+        new TreeMap<>(Arrays::compareUnsigned);
 
     /** Sets a value. */
     public void put(byte[] key, byte[] value) {
-      try {
-        batch.put(key, value);
-      } catch (RocksDBException e) {
-        throw Tables.failure("a change cannot be noted", e);
-      }
+      changes.put(key, value);
     }
 
     /** Removes a key; nothing happens when it is absent. */
     public void remove(byte[] key) {
-      try {
-        batch.delete(key);
-      } catch (RocksDBException e) {
-        throw Tables.failure("a change cannot be noted", e);
-      }
+      changes.put(key, null);
     }
 
-    @Override
-    public void close() {
-      batch.close();
+    /** Whether it sets or removes a key. */
+    public boolean changes(byte[] key) {
+      return changes.containsKey(key);
+    }
+
+    /** The value that it sets; null when it removes the key, or leaves it alone. */
+    public byte @Nullable [] get(byte[] key) {
+      return changes.get(key);
     }
   }
 
   /** Makes the changes of a batch visible; durable after {@link #flush}, or some time later. */
   public void commit(Batch batch) {
     use(open -> {
-      open.write(unlogged, batch.batch);
+      try (WriteBatch changes = new WriteBatch()) {
+        for (Map.Entry<byte[], byte @Nullable []> change : batch.changes.entrySet()) {
+          byte[] value = change.getValue();
+          if (value == null) {
+            changes.delete(change.getKey());
+          } else {
+            changes.put(change.getKey(), value);
+          }
+        }
+        open.write(unlogged, changes);
+      }
       return true;
     });
   }
