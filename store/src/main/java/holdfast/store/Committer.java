@@ -51,7 +51,9 @@ final class Committer implements AutoCloseable {
   private final WriteOptions plain = new WriteOptions();
   private final ReentrantLock lock = new ReentrantLock();
 
-  /** Of what each thread waits for by itself: what is news to one would wake the other for nothing. */
+  /**
+   * Of what each thread waits for by itself: what is news to one would wake the other for nothing.
+   */
   private final Condition toCommit = lock.newCondition();
 
   private final Condition toSync = lock.newCondition();
