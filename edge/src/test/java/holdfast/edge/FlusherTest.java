@@ -308,6 +308,11 @@ class FlusherTest {
     assertThat(view.answer("ann", hash("key"))).isNotNull();
     ViewUpdate.apply(view, hash("6"), later + day + 1, 6, List.of(other));
     assertThat(view.answer("ann", hash("key"))).isNull();
+    // A restored capsule may bring records in another order than that of their times.
+    EdgeLeaf early = new EdgeLeaf.Answered("ann", hash("early"), hash("request"), 1);
+    ViewUpdate.apply(view, hash("7"), later + 5, 7, List.of(early, other));
+    ViewUpdate.apply(view, hash("8"), later + day + 6, 8, List.of(other));
+    assertThat(view.answer("ann", hash("early"))).isNull();
   }
 
   private void administer(EdgeLeaf leaf) {
