@@ -113,6 +113,14 @@ public final class RecordHeader {
     return new RecordHeader(java.util.Arrays.copyOfRange(buffer, start, in.position()));
   }
 
+  /** The name of the header that is {@code length} bytes of an array, which is checked in place. */
+  public static Hash nameOf(byte[] buffer, int offset, int length) throws ProofException {
+    Decoder in = new Decoder(buffer, offset, length, "record header");
+    check(buffer, in);
+    in.end();
+    return Sha256.get().hash(Domain.RECORD, buffer, offset, length);
+  }
+
   private static void check(byte[] buffer, Decoder in) throws ProofException {
     int version = in.u8();
     if (version != VERSION) {

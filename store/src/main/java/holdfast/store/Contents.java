@@ -53,10 +53,27 @@ final class Contents {
   List<RecordBlocks.Stored> block(long arrival) {
     List<RecordBlocks.Stored> block = store.blocks().read(number, arrival >>> RecordBlocks.SHIFT);
     if (RecordBlocks.slot(arrival) >= block.size()) {
-      throw new HoldfastException(
-          ErrorCode.DAMAGED, "record number " + arrival + " is not in its block");
+      throw notInBlock(arrival);
     }
     return block;
+  }
+
+  /** Room for one block at a time, for whoever reads one after the other. */
+  RecordBlocks.Encoded encoded() {
+    return store.blocks().new Encoded();
+  }
+
+  /** Reads the block in which a record is, which holds it. */
+  void read(RecordBlocks.Encoded block, long arrival) {
+    block.read(number, arrival >>> RecordBlocks.SHIFT);
+    if (RecordBlocks.slot(arrival) >= block.count()) {
+      throw notInBlock(arrival);
+    }
+  }
+
+  private static HoldfastException notInBlock(long arrival) {
+    return new HoldfastException(
+        ErrorCode.DAMAGED, "record number " + arrival + " is not in its block");
   }
 
   /** How many erasures were published so far. */

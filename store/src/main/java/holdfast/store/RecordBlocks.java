@@ -3,12 +3,14 @@ package holdfast.store;
 import holdfast.base.Decoder;
 import holdfast.base.Encoder;
 import holdfast.base.ErrorCode;
+import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Body;
 import holdfast.capsule.RecordHeader;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +18,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ReadOptions;
+import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatch;
 
@@ -32,6 +35,7 @@ final class RecordBlocks {
   static final int SHIFT = 4;
   static final int SIZE = 1 << SHIFT;
   private static final int INLINE_BYTES = 1024;
+  private static final String WHAT = "block of records";
 
   /**
    * A stored record: its header, and its body where that is kept beside it.
@@ -187,13 +191,13 @@ final class RecordBlocks {
     try {
       bytes = tables.db.get(tables.headers, reads, Keys.record(capsule, index));
     } catch (RocksDBException e) {
-      throw Tables.failure("cannot read block " + index + " of records", e);
+      throw unreadable(index, e);
     }
     if (bytes == null) {
-      throw new HoldfastException(ErrorCode.DAMAGED, "block " + index + " of records is not there");
+      throw absent(index);
     }
     try {
-      Decoder in = new Decoder(bytes, "block of records");
+      Decoder in = new Decoder(bytes, WHAT);
       int count = in.u8();
       List<Stored> records = new ArrayList<>(count);
       for (int i = 0; i < count; i++) {
@@ -209,9 +213,112 @@ final class RecordBlocks {
       in.end();
       return records;
     } catch (ProofException e) {
-      throw new HoldfastException(
-          ErrorCode.DAMAGED, "block " + index + " of records is damaged: " + e.getMessage(), e);
+      throw damaged(index, e);
     }
+  }
+
+  /**
+   * A block in its stored form, of which a record is decoded when it is asked for: whoever wants
+   * only names pays for hashing them in place. Holds one block at a time, in memory that serves the
+   * next one too.
+   */
+  final class Encoded {
+    private byte[] bytes = new byte[8 << 10];
+    private int count;
+    private int[] headers = new int[SIZE + 1];
+    private int[] headerEnds = new int[SIZE + 1];
+
+    /** Reads a block and looks where its records stand; fails as {@link RecordBlocks#read} does. */
+    void read(int capsule, long index) {
+      count = 0;
+      int size = fetch(Keys.record(capsule, index), index);
+      try {
+        locate(size);
+      } catch (ProofException e) {
+        count = 0;
+        throw damaged(index, e);
+      }
+    }
+
+    private int fetch(byte[] key, long index) {
+      try {
+        int size = tables.db.get(tables.headers, reads, key, bytes);
+        while (size > bytes.length) {
+          bytes = new byte[Math.max(size, 2 * bytes.length)];
+          size = tables.db.get(tables.headers, reads, key, bytes);
+        }
+        if (size == RocksDB.NOT_FOUND) {
+          throw absent(index);
+        }
+        return size;
+      } catch (RocksDBException e) {
+        throw unreadable(index, e);
+      }
+    }
+
+    private void locate(int size) throws ProofException {
+      Decoder in = new Decoder(bytes, 0, size, WHAT);
+      int records = in.u8();
+      if (records >= headers.length) {
+        headers = new int[records + 1];
+        headerEnds = new int[records + 1];
+      }
+      for (int i = 0; i < records; i++) {
+        int length = in.u32(size);
+        headers[i] = in.skip(length);
+        headerEnds[i] = in.position();
+        if (in.u8() != 0) {
+          in.skip(in.u32(size));
+        }
+      }
+      headers[records] = in.position();
+      in.end();
+      count = records;
+    }
+
+    /** Number of records that the block holds. */
+    int count() {
+      return count;
+    }
+
+    /** Whether a record of the block is lost until it is repaired. */
+    boolean lost(int slot) {
+      return headers[slot] == headerEnds[slot] && bytes[headerEnds[slot]] == 0;
+    }
+
+    /** The name of a record, of which nothing else is taken out. */
+    Hash name(int slot) throws ProofException {
+      return RecordHeader.nameOf(bytes, headers[slot], headerEnds[slot] - headers[slot]);
+    }
+
+    /** The header of a record. */
+    RecordHeader header(int slot) throws ProofException {
+      return RecordHeader.decode(Arrays.copyOfRange(bytes, headers[slot], headerEnds[slot]));
+    }
+
+    /** The body of a record; null where it is kept in chunks, or gone. */
+    @Nullable Body body(int slot, RecordHeader header) throws ProofException {
+      int at = headerEnds[slot];
+      if (bytes[at] == 0) {
+        return null;
+      }
+      // After the flag and the length; the length of the next header follows.
+      int end = slot + 1 == count ? headers[count] : headers[slot + 1] - 4;
+      return Body.decode(Arrays.copyOfRange(bytes, at + 5, end), header.leafCount());
+    }
+  }
+
+  private static HoldfastException unreadable(long index, RocksDBException e) {
+    return Tables.failure("cannot read block " + index + " of records", e);
+  }
+
+  private static HoldfastException absent(long index) {
+    return new HoldfastException(ErrorCode.DAMAGED, "block " + index + " of records is not there");
+  }
+
+  static HoldfastException damaged(long index, ProofException e) {
+    return new HoldfastException(
+        ErrorCode.DAMAGED, "block " + index + " of records is damaged: " + e.getMessage(), e);
   }
 
   /** One record; {@link ErrorCode#DAMAGED} when its block does not hold it. */

@@ -3,6 +3,7 @@ package holdfast.node.replication;
 import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import holdfast.capsule.RecordHeader;
+import holdfast.store.Scan;
 import holdfast.store.StoredCapsule;
 import holdfast.sync.Entry;
 import holdfast.sync.Marker;
@@ -71,10 +72,12 @@ final class BacklogMeter {
               });
       return arrivals;
     });
+    // By scan: what is only counted is not to push out of the cache what is read.
+    Scan scan = capsule.scan();
     for (long arrival : arrivals) {
       records++;
       try {
-        RecordHeader header = capsule.headerOf(arrival);
+        RecordHeader header = scan.header(arrival);
         bytes += header.size() + header.sealedSize();
         if (oldestMadeMillis < 0) {
           oldestMadeMillis = header.timeMillis();
