@@ -82,6 +82,7 @@ final class Staging {
     long before = graph.size();
     within.clear();
     boolean erasing = !capsule.erasures().isEmpty();
+    boolean caches = batch.worthCaching();
     List<RocksDBException> failures = new ArrayList<>();
     long[] arrivals =
         graph.insertAll(
@@ -89,7 +90,10 @@ final class Staging {
             (position, arrival) -> {
               try {
                 Record record = batch.records().get(position);
-                store(capsule, arrival, record, erasing);
+                RecordCache.Entry stored = store(capsule, arrival, record, erasing);
+                if (caches) {
+                  fresh.add(stored);
+                }
                 if (erases) {
                   within.put(arrival, record);
                 }
@@ -238,8 +242,8 @@ final class Staging {
     }
   }
 
-  private void store(StoredCapsule capsule, long arrival, Record record, boolean erasing)
-      throws RocksDBException {
+  private RecordCache.Entry store(
+      StoredCapsule capsule, long arrival, Record record, boolean erasing) throws RocksDBException {
     RecordHeader header = record.header();
     Body body = record.body();
     if (erasing) {
@@ -255,7 +259,7 @@ final class Staging {
     if (body != null && !inline) {
       bodies.put(out, capsule.number(), arrival, header, body);
     }
-    fresh.add(new RecordCache.Entry(capsule.number(), arrival, header, body));
+    return new RecordCache.Entry(capsule.number(), arrival, header, body);
   }
 
   /** Stages what was held back until the whole group was known. */

@@ -27,6 +27,9 @@ public record StoreBatch(
   /** Of what is no writer's: copies of what is proven, and the owner's statements. */
   public static final long ANY_PLACEMENT = Long.MAX_VALUE;
 
+  /** So many copies at once are no catching up. */
+  private static final int FEW = 256;
+
   /** A batch that is taken whatever placements are known. */
   public StoreBatch(
       StoredCapsule capsule,
@@ -54,6 +57,15 @@ public record StoreBatch(
      * holdfast.base.ErrorCode#STOPPING} it is not known how much of it will be there.
      */
     void failed(HoldfastException reason);
+  }
+
+  /**
+   * Whether what it brings is likely to be read soon: what a writer writes, or a few records that
+   * have just been written elsewhere. Copies by the thousand, as they come to a server that is far
+   * behind, would push out of the cache what is read, and be dropped by the next of their kind.
+   */
+  boolean worthCaching() {
+    return goesBy != ANY_PLACEMENT || records.size() <= FEW;
   }
 
   /** Whether it holds statements of the owner and nothing else. */
