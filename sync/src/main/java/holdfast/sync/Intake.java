@@ -85,7 +85,7 @@ final class Intake {
   Accepted take(List<Record> records, List<Statement.WriterSignature> signatures)
       throws ProofException {
     long first = cameBefore;
-    Map<Hash, Came> fresh = new LinkedHashMap<>();
+    Map<Hash, Came> fresh = LinkedHashMap.newLinkedHashMap(records.size());
     for (Record record : records) {
       check(record);
       fresh.put(record.name(), new Came(cameBefore++, record));
@@ -102,22 +102,17 @@ final class Intake {
         waiting.add(signature);
       }
     }
-    List<Hash> names = List.copyOf(fresh.keySet());
-    long[] here = replica.provenOf(names, false);
-    for (int i = 0; i < here.length; i++) {
-      if (here[i] >= 0) {
-        fresh.remove(names.get(i));
-      }
-    }
     List<Came> reached = reach(fresh);
-    await(reached);
+    Set<Hash> coming = HashSet.newHashSet(reached.size());
+    reached.forEach(came -> coming.add(came.record().name()));
+    await(reached, coming);
     reached.sort(Comparator.comparingLong(Came::place));
     Accepted accepted =
         new Accepted(
             reached.stream().map(Came::record).toList(),
             Math.toIntExact(reached.stream().filter(came -> came.place() < first).count()),
             new ArrayList<>());
-    takeSignatures(accepted);
+    takeSignatures(accepted, coming);
     stage(fresh);
     return accepted;
   }
@@ -156,16 +151,23 @@ final class Intake {
     record.expectErased(erasures);
   }
 
-  /** Follows pointers from what is signed or awaited; what they reach is accepted. */
+  /**
+   * Follows pointers from what is signed or awaited; what they reach is accepted. The store passes
+   * over what of that is here already. Only what is left is looked up: nearly always all of a push
+   * is reached and new, and to ask for names that are not there is dear.
+   */
   private List<Came> reach(Map<Hash, Came> fresh) {
-    List<Came> accepted = new ArrayList<>();
+    List<Came> accepted = new ArrayList<>(fresh.size());
     ArrayDeque<Hash> reached = new ArrayDeque<>(waitingSignatures.keySet());
-    for (Hash name : fresh.keySet()) {
-      if (awaited.contains(name)) {
-        reached.add(name);
+    if (!awaited.isEmpty()) {
+      for (Hash name : fresh.keySet()) {
+        if (awaited.contains(name)) {
+          reached.add(name);
+        }
       }
     }
     follow(reached, fresh, accepted);
+    dropProven(fresh);
     // What is left may be awaited by a record that was proven before this round.
     for (Hash name : List.copyOf(fresh.keySet())) {
       if (fresh.containsKey(name) && replica.awaitedByProven(name)) {
@@ -174,6 +176,17 @@ final class Intake {
       }
     }
     return accepted;
+  }
+
+  /** What is proven here needs no waiting for something that proves it. */
+  private void dropProven(Map<Hash, Came> fresh) {
+    List<Hash> names = List.copyOf(fresh.keySet());
+    long[] here = names.isEmpty() ? new long[0] : replica.provenOf(names, false);
+    for (int i = 0; i < here.length; i++) {
+      if (here[i] >= 0) {
+        fresh.remove(names.get(i));
+      }
+    }
   }
 
   private void follow(ArrayDeque<Hash> reached, Map<Hash, Came> fresh, List<Came> accepted) {
@@ -196,10 +209,12 @@ final class Intake {
     }
   }
 
-  /** Notes what the accepted records point at and is not here: when it comes, it is proven. */
-  private void await(List<Came> accepted) {
-    Set<Hash> coming = new HashSet<>(2 * accepted.size());
-    accepted.forEach(came -> coming.add(came.record().name()));
+  /**
+   * Notes what the accepted records point at and is not here: when it comes, it is proven.
+   *
+   * @param coming the names of the accepted
+   */
+  private void await(List<Came> accepted, Set<Hash> coming) {
     Set<Hash> parents = new LinkedHashSet<>();
     for (Came came : accepted) {
       RecordHeader header = came.record().header();
@@ -211,8 +226,9 @@ final class Intake {
       }
     }
     stored(coming);
+    parents.removeAll(awaited);
     List<Hash> names = List.copyOf(parents);
-    long[] arrivals = replica.arrivalsOf(names);
+    long[] arrivals = names.isEmpty() ? new long[0] : replica.arrivalsOf(names);
     for (int i = 0; i < arrivals.length; i++) {
       if (arrivals[i] < 0) {
         awaited.add(names.get(i));
@@ -228,24 +244,30 @@ final class Intake {
   }
 
   /** Lets signatures through whose records are here or come with them. */
-  private void takeSignatures(Accepted accepted) {
-    if (waitingSignatures.isEmpty()) {
-      return;
+  private void takeSignatures(Accepted accepted, Set<Hash> coming) {
+    List<Hash> absent = new ArrayList<>();
+    for (Hash signed : List.copyOf(waitingSignatures.keySet())) {
+      if (coming.contains(signed)) {
+        letThrough(signed, accepted);
+      } else {
+        absent.add(signed);
+      }
     }
-    Set<Hash> coming = new HashSet<>();
-    accepted.records().forEach(record -> coming.add(record.name()));
-    List<Hash> signed = List.copyOf(waitingSignatures.keySet());
-    long[] arrivals = replica.arrivalsOf(signed);
+    long[] arrivals = absent.isEmpty() ? new long[0] : replica.arrivalsOf(absent);
     for (int i = 0; i < arrivals.length; i++) {
-      if (arrivals[i] >= 0 || coming.contains(signed.get(i))) {
-        List<Statement.WriterSignature> taken = waitingSignatures.remove(signed.get(i));
-        if (taken != null) {
-          accepted.signatures().addAll(taken);
-        }
+      if (arrivals[i] >= 0) {
+        letThrough(absent.get(i), accepted);
       }
     }
     while (waitingSignatures.size() > WAITING_SIGNATURES) {
       waitingSignatures.remove(waitingSignatures.keySet().iterator().next());
+    }
+  }
+
+  private void letThrough(Hash signed, Accepted accepted) {
+    List<Statement.WriterSignature> taken = waitingSignatures.remove(signed);
+    if (taken != null) {
+      accepted.signatures().addAll(taken);
     }
   }
 

@@ -6,6 +6,7 @@ import holdfast.base.Violation;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -169,18 +170,43 @@ final class Transfer {
         moved++;
       }
     }
-    List<Hash> signed = push.signatures().stream().map(Statement.WriterSignature::record).toList();
-    long[] signedAt = replica.arrivalsOf(signed);
-    for (int i = 0; i < signedAt.length; i++) {
-      int signer = push.signatures().get(i).signer();
-      if (signedAt[i] >= 0
-          && replica.exchanged(signedAt[i])
-          && set.add(signedAt[i], signed.get(i), signer)) {
+    Map<Hash, Long> signedAt = signedAt(push, arrivals);
+    for (Statement.WriterSignature signature : push.signatures()) {
+      Long arrival = signedAt.get(signature.record());
+      if (arrival != null && set.add(arrival, signature.record(), signature.signer())) {
         moved++;
       }
     }
     futileBytes = moved > before ? 0 : futileBytes + Math.max(FUTILE_BYTES, push.bytes());
     out.send(new Message.Taken(number, push.asksHave() ? have(arrivals) : List.of()));
+  }
+
+  /**
+   * Where the signed records are that belong to what is exchanged. Most were pushed along, so that
+   * nothing has to be asked about them.
+   *
+   * @param arrivals of the pushed records
+   */
+  private Map<Hash, Long> signedAt(Taking push, long[] arrivals) {
+    Set<Hash> signed = new HashSet<>();
+    push.signatures().forEach(signature -> signed.add(signature.record()));
+    Map<Hash, Long> places = new HashMap<>();
+    for (int i = 0; i < arrivals.length && !signed.isEmpty(); i++) {
+      Hash name = push.records().get(i);
+      if (arrivals[i] >= 0 && signed.remove(name)) {
+        places.put(name, arrivals[i]);
+      }
+    }
+    if (!signed.isEmpty()) {
+      List<Hash> others = List.copyOf(signed);
+      long[] found = replica.arrivalsOf(others);
+      for (int i = 0; i < found.length; i++) {
+        if (found[i] >= 0 && replica.exchanged(found[i])) {
+          places.put(others.get(i), found[i]);
+        }
+      }
+    }
+    return places;
   }
 
   /** Names below the pushed records that are proven here: the peer need not go on there. */
