@@ -38,8 +38,13 @@ sealed interface Message {
 
   void encodeFields(Encoder out);
 
+  /** About how many bytes the encoding takes, where that can be many. */
+  default int roomBytes() {
+    return 128;
+  }
+
   default byte[] encode() {
-    Encoder out = new Encoder();
+    Encoder out = new Encoder(roomBytes());
     out.u8(kind());
     encodeFields(out);
     return out.toBytes();
@@ -166,6 +171,11 @@ sealed interface Message {
     @Override
     public int kind() {
       return KIND;
+    }
+
+    @Override
+    public int roomBytes() {
+      return 64 + records.length + 256 * signatures.size();
     }
 
     @Override

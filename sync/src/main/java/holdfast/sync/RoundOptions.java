@@ -20,7 +20,7 @@ public record RoundOptions(
     int lateEntries) {
   /** What servers use. */
   public static RoundOptions defaults() {
-    return new RoundOptions(Strategy.ADAPTIVE, 1024, 1 << 20, 8, 64L << 20, 1 << 14);
+    return new RoundOptions(Strategy.ADAPTIVE, 4096, 1 << 20, 8, 64L << 20, 1 << 14);
   }
 
   /** The same with another strategy. */
