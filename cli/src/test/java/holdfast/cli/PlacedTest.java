@@ -287,6 +287,11 @@ class PlacedTest {
     cli.run("place", capsule, "--status", "--give-up", addresses.get(0), "--key", key).failsWith(2);
     assertThat(cli.run("place", capsule, "--give-up", on(1), "--key", key).failsWith(2).err())
         .contains(on(1) + " is none of the servers that left");
+    assertThat(
+            cli.run("place", capsule, "--give-up", on(1), "--wait", "--key", key)
+                .failsWith(2)
+                .err())
+        .contains("is none of the servers that left");
     assertThat(cli.run("place", capsule, "--give-up-unsigned", "--key", key).failsWith(1).err())
         .contains("may have what its members lack", addresses.get(0));
     assertThat(cli.ok("place", capsule, "--give-up", addresses.get(0), "--key", key))
