@@ -239,8 +239,8 @@ class RotTest {
 
   private static void copyAtRest(Path from, Path to) throws IOException {
     for (int attempt = 0; attempt < 50; attempt++) {
-      List<Path> before = list(from);
       try {
+        List<Path> before = list(from);
         copy(from, to);
         if (list(from).equals(before) && tablesAreWhole(from, to)) {
           return;
@@ -267,7 +267,7 @@ class RotTest {
     try (var files = Files.walk(from)) {
       return files.sorted().toList();
     } catch (UncheckedIOException e) {
-      return List.of();
+      throw e.getCause();
     }
   }
 

@@ -355,6 +355,10 @@ public final class Node implements AutoCloseable {
     try {
       if (!workers.awaitTermination(GRACE_MILLIS, TimeUnit.MILLISECONDS)) {
         workers.shutdownNow();
+        // What they read is closed next.
+        if (!workers.awaitTermination(GRACE_MILLIS, TimeUnit.MILLISECONDS)) {
+          LOG.warn("something is still being done after {} ms", 2 * GRACE_MILLIS);
+        }
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

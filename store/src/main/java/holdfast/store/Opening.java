@@ -96,7 +96,7 @@ final class Opening {
         finish(made, dataFolder, salvaged);
         made.lookIntoKnownDamage();
         return made;
-      } catch (IOException | RocksDBException | RuntimeException e) {
+      } catch (IOException | RocksDBException | RuntimeException | Error e) {
         made.close();
         throw e;
       }
@@ -106,7 +106,7 @@ final class Opening {
           ErrorCode.INTERNAL,
           "cannot open the data folder " + dataFolder + ": " + e.getMessage(),
           e);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       closeAll(tables, mark);
       throw e;
     }
