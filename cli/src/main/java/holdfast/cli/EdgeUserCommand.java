@@ -51,6 +51,9 @@ final class EdgeUserCommand extends GroupCommand {
       super(terminal);
     }
 
+    /** Refuses what is typed wrong, before anything is asked of anybody. */
+    void check() {}
+
     abstract String change(EdgeAdmin edge) throws Exception;
 
     @Override
@@ -60,6 +63,7 @@ final class EdgeUserCommand extends GroupCommand {
 
     @Override
     int run() throws Exception {
+      check();
       try (EdgeAdmin edge = EdgeAdmin.of(where.folder(terminal))) {
         String done = change(edge);
         print(Json.object().put("user", name).put("done", done), name + " " + done);
@@ -115,7 +119,19 @@ final class EdgeUserCommand extends GroupCommand {
       if (!RIGHTS.contains(right)) {
         throw Failure.usage("'" + right + "' is no right", meant(right));
       }
-      rights.add(new EdgeAdmin.Right(one.substring(0, equals), right));
+      String space = one.substring(0, equals);
+      if (!space.equals("*") && !EdgeAdmin.isSpace(space)) {
+        throw Failure.usage(
+            "'" + space + "' is no space",
+            "A space has 1 to 64 of the characters a-z 0-9 . _ - and begins with a letter or a"
+                + " digit; * stands for all.");
+      }
+      if (right.equals("admin") && !space.equals("*")) {
+        throw Failure.usage(
+            "the right admin is for all spaces together, not for " + space,
+            "Write *=admin, or " + space + "=write.");
+      }
+      rights.add(new EdgeAdmin.Right(space, right));
     }
     return rights;
   }
@@ -139,11 +155,16 @@ final class EdgeUserCommand extends GroupCommand {
         paramLabel = "SPACE=RIGHT",
         arity = "1..*",
         split = ",",
-        description = "What the user may do: read, write or admin in a space, or in * for all.")
+        description = "What the user may do: read or write in a space, or in * for all; *=admin.")
     List<String> grant = new ArrayList<>();
 
     Add(Terminal terminal) {
       super(terminal);
+    }
+
+    @Override
+    void check() {
+      rights(grant);
     }
 
     @Override
@@ -190,11 +211,16 @@ final class EdgeUserCommand extends GroupCommand {
         index = "1..*",
         paramLabel = "SPACE=RIGHT",
         arity = "1..*",
-        description = "read, write, admin or none, in a space, or in * for all.")
+        description = "read, write or none in a space, or in * for all; *=admin or *=none.")
     List<String> grant = new ArrayList<>();
 
     Grant(Terminal terminal) {
       super(terminal);
+    }
+
+    @Override
+    void check() {
+      rights(grant);
     }
 
     @Override

@@ -6,9 +6,10 @@ import holdfast.device.Octets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
+import java.util.Optional;
 
 /** {@code /v1/admin/…}: users and their rights, devices, limits of spaces. */
 final class AdminRoutes {
@@ -94,7 +95,9 @@ final class AdminRoutes {
         Arrays.fill(password, (byte) 0);
       }
     }
-    Map<?, ?> rights = body.containsKey("rights") ? Json.map(body.get("rights"), "'rights'") : null;
+    // Read before anything is handed over: a mistake in it concerns nobody else's changes.
+    Map<String, Optional<EdgeLeaf.Grant>> rights =
+        body.containsKey("rights") ? rights(Json.map(body.get("rights"), "'rights'")) : Map.of();
     String passwordHash = hash;
     boolean[] created = new boolean[1];
     edge.administer(flush -> {
@@ -122,23 +125,34 @@ final class AdminRoutes {
     exchange.nothing(created[0] ? 201 : 204);
   }
 
-  /** Rights after a change: a right for a space replaces that it had, {@code none} removes it. */
+  /** What is asked for each space: a right, or none. */
+  private static Map<String, Optional<EdgeLeaf.Grant>> rights(Map<?, ?> asked) {
+    Map<String, Optional<EdgeLeaf.Grant>> rights = new LinkedHashMap<>();
+    asked.forEach((key, value) -> {
+      String space = String.valueOf(key);
+      Right right =
+          switch (String.valueOf(value)) {
+            case "read" -> Right.READ;
+            case "write" -> Right.WRITE;
+            case "admin" -> Right.ADMIN;
+            case "none" -> null;
+            default -> throw Problem.invalid("a right is read, write, admin or none");
+          };
+      rights.put(
+          space,
+          right == null ? Optional.empty() : Optional.of(new EdgeLeaf.Grant(space, right)));
+    });
+    return rights;
+  }
+
+  /** Rights after a change: a right for a space replaces that it had, none removes it. */
   private static List<EdgeLeaf.Grant> grants(
-      List<EdgeLeaf.Grant> before, @Nullable Map<?, ?> changes) {
+      List<EdgeLeaf.Grant> before, Map<String, Optional<EdgeLeaf.Grant>> changes) {
     List<EdgeLeaf.Grant> after = new ArrayList<>(before);
-    if (changes != null) {
-      changes.forEach((key, value) -> {
-        String space = String.valueOf(key);
-        after.removeIf(grant -> grant.space().equals(space));
-        switch (String.valueOf(value)) {
-          case "read" -> after.add(new EdgeLeaf.Grant(space, Right.READ));
-          case "write" -> after.add(new EdgeLeaf.Grant(space, Right.WRITE));
-          case "admin" -> after.add(new EdgeLeaf.Grant(space, Right.ADMIN));
-          case "none" -> {}
-          default -> throw Problem.invalid("a right is read, write, admin or none");
-        }
-      });
-    }
+    changes.forEach((space, right) -> {
+      after.removeIf(grant -> grant.space().equals(space));
+      right.ifPresent(after::add);
+    });
     return after;
   }
 

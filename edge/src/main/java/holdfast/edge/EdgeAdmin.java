@@ -91,6 +91,11 @@ public final class EdgeAdmin implements AutoCloseable {
   /** A user and its rights. */
   public record User(String name, List<Right> rights) {}
 
+  /** Whether a space may be called so. */
+  public static boolean isSpace(String name) {
+    return Spaces.valid(name);
+  }
+
   /** Makes a user. */
   public void add(String name, byte[] password, List<Right> rights) {
     put(name, Json.object().put("new", true).put("password", new String(password, UTF_8)), rights);

@@ -68,6 +68,7 @@ final class Flush {
 
   /** Decides upon a task; who may not have it done is told so at once. */
   void decide(Task task) {
+    int before = leaves.size();
     try {
       switch (task) {
         case Task.Write write -> write(write);
@@ -77,6 +78,13 @@ final class Flush {
       }
     } catch (Problem problem) {
       task.ticket().failed(problem);
+    } catch (IllegalArgumentException e) {
+      if (leaves.size() != before) {
+        // Part of it is in the record already, which must not be written.
+        throw e;
+      }
+      // A value that no leaf can hold is its sender's mistake, and nobody else's.
+      task.ticket().failed(Problem.invalid(String.valueOf(e.getMessage())));
     }
   }
 
@@ -91,11 +99,11 @@ final class Flush {
     requireCondition(task, first);
     requireQuota(task.operations());
     if (once != null) {
-      answers.put(
-          new Answered(task.user(), once.key()),
-          new AnsweredNow(once.request(), leaves.size() + 1, task.operations().size()));
       leaves.add(
           new EdgeLeaf.Answered(task.user(), once.key(), once.request(), task.operations().size()));
+      answers.put(
+          new Answered(task.user(), once.key()),
+          new AnsweredNow(once.request(), leaves.size(), task.operations().size()));
     }
     waiting.add(new Waiting(task.ticket(), leaves.size(), task.operations().size(), false));
     for (Operation operation : task.operations()) {
@@ -232,11 +240,11 @@ final class Flush {
     requireNothingRejected(task);
     requireQuota(task.batch().operations());
     int leaf = leaves.size();
+    leaves.add(new EdgeLeaf.DeviceBatch(task.user(), task.device(), task.batch().signed()));
     lasts.put(queue, claim.last());
     claims
         .computeIfAbsent(queue, one -> new HashMap<>())
         .put(claim.first(), new TakenNow(ViewUpdate.nameOf(claim), leaf));
-    leaves.add(new EdgeLeaf.DeviceBatch(task.user(), task.device(), task.batch().signed()));
     waiting.add(new Waiting(task.ticket(), leaf, 0, false));
     for (Operation operation : task.batch().operations()) {
       add(task.user(), task.device(), operation);

@@ -197,6 +197,34 @@ class FlusherTest {
     assertThat(value("k1")).isEqualTo("v");
   }
 
+  /** What one asks for and cannot be fails by itself, not with all that share the record. */
+  @Test
+  void aMistakeFailsNobodyElsesChange() throws Exception {
+    log.gate.acquire();
+    List<Thread> threads = new ArrayList<>();
+    threads.add(Thread.ofVirtual().start(() -> write(null, put("first", "v"))));
+    while (!log.gate.hasQueuedThreads()) {
+      Thread.onSpinWait();
+    }
+    Ticket before = new Ticket();
+    Ticket mistaken = new Ticket();
+    Ticket after = new Ticket();
+    flusher.submit(
+        Task.Write.of(before, "ann", List.of(put("a", "1")), Condition.none(), false, null));
+    flusher.submit(
+        new Task.Administer(
+            mistaken, flush -> new EdgeLeaf.SpaceLimits(flush.timeMillis(), "", "Home", 0, 0)));
+    flusher.submit(
+        Task.Write.of(after, "ann", List.of(put("b", "1")), Condition.none(), false, null));
+    log.gate.release();
+    before.await(60_000);
+    after.await(60_000);
+    assertThat(catchThrowableOfType(Problem.class, () -> mistaken.await(60_000)).code())
+        .isEqualTo(Problem.Code.INVALID);
+    assertThat(value("a")).isEqualTo("1");
+    assertThat(value("b")).isEqualTo("1");
+  }
+
   @Test
   void manyTasksShareARecord() throws Exception {
     log.gate.acquire();

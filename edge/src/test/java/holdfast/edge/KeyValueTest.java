@@ -8,6 +8,8 @@ import static holdfast.edge.EdgeFixture.text;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
 import holdfast.capsule.OfflineProof;
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -495,6 +497,26 @@ class KeyValueTest {
       byte[] answer = new byte[12];
       new DataInputStream(socket.getInputStream()).readFully(answer);
       return new String(answer, StandardCharsets.US_ASCII);
+    }
+  }
+
+  @Test
+  void aRightThatCannotBeIsRefusedAsTheMistakeThatItIs() throws Exception {
+    try (EdgeAdmin admin = edge.admin()) {
+      for (EdgeAdmin.Right wrong :
+          List.of(
+              new EdgeAdmin.Right("home", "admin"),
+              new EdgeAdmin.Right("Home", "write"),
+              new EdgeAdmin.Right("home", "wriet"))) {
+        assertThatThrownBy(() -> admin.grant("bob", List.of(wrong)))
+            .isInstanceOfSatisfying(
+                HoldfastException.class,
+                e -> assertThat(e.code()).as(wrong.toString()).isEqualTo(ErrorCode.INVALID));
+      }
+      assertThat(admin.users())
+          .filteredOn(user -> user.name().equals("bob"))
+          .containsExactly(
+              new EdgeAdmin.User("bob", List.of(new EdgeAdmin.Right("home", "read"))));
     }
   }
 
