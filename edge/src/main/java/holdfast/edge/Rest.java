@@ -80,18 +80,18 @@ final class Rest implements Handler {
       ClientLogin login = login(request);
       route(new Exchange(login, request, response));
     } catch (Problem problem) {
-      refuse(response, problem);
+      refuse(request, response, problem);
     } catch (HoldfastException e) {
       LOG.info("{} failed: {}", request.prologue().method(), e.getMessage());
-      refuse(response, Problem.of(e));
+      refuse(request, response, Problem.of(e));
     } catch (IllegalArgumentException e) {
-      refuse(response, Problem.invalid(String.valueOf(e.getMessage())));
+      refuse(request, response, Problem.invalid(String.valueOf(e.getMessage())));
     } catch (ProofException e) {
       LOG.error("the edge's own capsule does not hold", e);
-      refuse(response, new Problem(Problem.Code.DAMAGED, "what is stored does not hold"));
+      refuse(request, response, new Problem(Problem.Code.DAMAGED, "what is stored does not hold"));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      refuse(response, new Problem(Problem.Code.STOPPING, "the edge is stopping", 1));
+      refuse(request, response, new Problem(Problem.Code.STOPPING, "the edge is stopping", 1));
     } catch (java.io.UncheckedIOException | IOException e) {
       // The client went away, or never read: there is nobody to tell.
       throw new io.helidon.webserver.CloseConnectionException("the client went away", e);
@@ -99,7 +99,7 @@ final class Rest implements Handler {
       throw e;
     } catch (Exception e) {
       LOG.error("a request failed", e);
-      refuse(response, new Problem(Problem.Code.INTERNAL, "the edge failed; its log says why"));
+      refuse(request, response, new Problem(Problem.Code.INTERNAL, "the edge failed; its log says why"));
     }
   }
 
@@ -176,7 +176,8 @@ final class Rest implements Handler {
         .put("backup", backup == null ? null : backup.status().json());
   }
 
-  private static void refuse(ServerResponse response, Problem problem) {
+  private static void refuse(ServerRequest request, ServerResponse response, Problem problem) {
+    boolean head = request.prologue().method().text().equals("HEAD");
     if (response.isSent()) {
       return;
     }
@@ -187,6 +188,12 @@ final class Rest implements Handler {
     if (problem.retryAfterSeconds() > 0) {
       response.header(HeaderNames.RETRY_AFTER, String.valueOf(problem.retryAfterSeconds()));
     }
-    response.send(problem.detail().toBytes());
+    byte[] detail = problem.detail().toBytes();
+    if (head) {
+      // Bytes behind the headers would be read as the beginning of the next answer.
+      response.header(HeaderValues.create(HeaderNames.CONTENT_LENGTH, detail.length)).send();
+      return;
+    }
+    response.send(detail);
   }
 }

@@ -500,6 +500,62 @@ class KeyValueTest {
     }
   }
 
+  /**
+   * On a connection that is kept, bytes behind the headers of an answer to HEAD would be read as
+   * the next answer.
+   */
+  @Test
+  void anErrorAnswersHeadWithoutABodyAndTheNextAnswerIsInStep() throws Exception {
+    edge.put(ANN, "/v1/kv/home/stepped", "in step");
+    try (Socket socket =
+        EdgeFixture.trusting(edge.gateway.authority())
+            .getSocketFactory()
+            .createSocket(InetAddress.getLoopbackAddress(), edge.gateway.rest().port())) {
+      socket.setSoTimeout(10_000);
+      DataInputStream in = new DataInputStream(socket.getInputStream());
+      for (String missing : List.of("/v1/kv/home/none", "/v1/nothing", "/openapi.yaml")) {
+        ask(socket, "HEAD " + missing);
+        List<String> refused = headers(in);
+        assertThat(refused.getFirst()).matches("HTTP/1.1 40[45] .*");
+        assertThat(refused).anyMatch(line -> line.matches("(?i)content-length: [1-9]\\d*"));
+        ask(socket, "GET /v1/kv/home/stepped");
+        List<String> found = headers(in);
+        assertThat(found.getFirst()).startsWith("HTTP/1.1 200");
+        byte[] value = new byte["in step".length()];
+        in.readFully(value);
+        assertThat(new String(value, StandardCharsets.US_ASCII)).isEqualTo("in step");
+      }
+    }
+  }
+
+  private static void ask(Socket socket, String what) throws IOException {
+    String request =
+        String.join(
+            "\r\n",
+            what + " HTTP/1.1",
+            "Host: localhost",
+            "Authorization: " + EdgeFixture.basic(ANN),
+            "\r\n");
+    socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+  }
+
+  /** The first line of an answer and its headers. */
+  private static List<String> headers(DataInputStream in) throws IOException {
+    List<String> lines = new ArrayList<>();
+    StringBuilder line = new StringBuilder();
+    while (true) {
+      char next = (char) in.readUnsignedByte();
+      if (next != '\n') {
+        line.append(next);
+      } else if (line.toString().isBlank()) {
+        return lines;
+      } else {
+        lines.add(line.toString().strip());
+        line.setLength(0);
+      }
+    }
+  }
+
   @Test
   void aRightThatCannotBeIsRefusedAsTheMistakeThatItIs() throws Exception {
     try (EdgeAdmin admin = edge.admin()) {
