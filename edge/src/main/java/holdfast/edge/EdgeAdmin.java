@@ -5,29 +5,25 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.file.Files;
 import java.security.GeneralSecurityException;
-import java.security.KeyStore;
-import java.security.cert.Certificate;
-import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import javax.net.ssl.SSLContext;
-import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.TrustManager;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Administers an edge that runs on this machine, over its REST interface, with the token in its
- * folder.
+ * folder. The edge is known by the certificate that the folder names, not by the address at which
+ * it listens.
  */
 public final class EdgeAdmin implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -44,18 +40,11 @@ public final class EdgeAdmin implements AutoCloseable {
   /** The edge that runs on a folder. */
   public static EdgeAdmin of(EdgeFolder folder) {
     EdgeFolder.Admin running = folder.running();
-    try (InputStream in = Files.newInputStream(running.authority())) {
-      KeyStore trusted = KeyStore.getInstance(KeyStore.getDefaultType());
-      trusted.load(null, null);
-      int number = 0;
-      for (Certificate one : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
-        trusted.setCertificateEntry("authority " + number++, one);
-      }
-      TrustManagerFactory trust =
-          TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-      trust.init(trusted);
+    try {
       SSLContext tls = SSLContext.getInstance("TLS");
-      tls.init(null, trust.getTrustManagers(), null);
+      // Read again with each handshake: the edge renews its certificate while it runs.
+      TrustManager pinned = new PinnedCertificate(() -> folder.running().fingerprint());
+      tls.init(null, new TrustManager[] {pinned}, null);
       return new EdgeAdmin(
           running,
           HttpClient.newBuilder()
@@ -63,9 +52,8 @@ public final class EdgeAdmin implements AutoCloseable {
               .connectTimeout(PATIENCE)
               .version(HttpClient.Version.HTTP_1_1)
               .build());
-    } catch (IOException | GeneralSecurityException e) {
-      throw new HoldfastException(
-          ErrorCode.INVALID, "the certificates in " + running.authority() + " cannot be used", e);
+    } catch (GeneralSecurityException e) {
+      throw new HoldfastException(ErrorCode.INTERNAL, "TLS is not available", e);
     }
   }
 

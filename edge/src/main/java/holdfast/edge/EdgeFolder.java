@@ -20,6 +20,8 @@ import holdfast.net.Endpoint;
 import holdfast.node.Node;
 import holdfast.node.NodeOptions;
 import java.io.IOException;
+import java.net.Inet6Address;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -44,8 +46,8 @@ import org.jspecify.annotations.Nullable;
  *   tls/             certificate and key of the REST interface
  *   copies           how many masters are to hold each record; not there for a majority
  *   successor        the capsule that a restoration makes; gone when it is done
- *   admin            addresses of the REST interface and of the edge's own server, and the
- *                    operator's token; made at each start
+ *   admin            addresses of the REST interface and of the edge's own server, the operator's
+ *                    token, and what the edge's certificate is known by; made at each start
  * </pre>
  */
 public final class EdgeFolder {
@@ -257,14 +259,25 @@ public final class EdgeFolder {
   /**
    * How commands of the machine's operator reach the edge that runs.
    *
-   * @param rest where it listens
+   * @param rest where it is reached from this machine
    * @param token what shows that one can read the folder
    * @param authority the file of certificates to trust
    * @param node where its own capsule server listens
    * @param identity of that server
+   * @param fingerprint of the certificate that the edge shows, which may bear other names than its
+   *     address
    */
   public record Admin(
-      Endpoint rest, String token, Path authority, Endpoint node, VerifyKey identity) {
+      Endpoint rest,
+      String token,
+      Path authority,
+      Endpoint node,
+      VerifyKey identity,
+      String fingerprint) {
+    Admin showing(String certificate) {
+      return new Admin(rest, token, authority, node, identity, certificate);
+    }
+
     /** Leaves the token out. */
     @Override
     public String toString() {
@@ -272,25 +285,48 @@ public final class EdgeFolder {
     }
   }
 
-  /** Makes a token for this run and says where the edge is. */
-  Admin announce(Endpoint rest, Path authority, Endpoint node, VerifyKey identity) {
+  /** A token for this run, beside where the edge is reached. */
+  static Admin admin(
+      Endpoint listening, Path authority, Endpoint node, VerifyKey identity, String fingerprint) {
     byte[] token = new byte[32];
     RANDOM.nextBytes(token);
-    Admin made = new Admin(rest, HexFormat.of().formatHex(token), authority, node, identity);
+    return new Admin(
+        reached(listening),
+        HexFormat.of().formatHex(token),
+        authority,
+        node,
+        identity,
+        fingerprint);
+  }
+
+  /** Who listens on all addresses is reached by that of this machine itself. */
+  private static Endpoint reached(Endpoint listening) {
+    try {
+      InetAddress address = InetAddress.ofLiteral(listening.host());
+      return address.isAnyLocalAddress()
+          ? new Endpoint(address instanceof Inet6Address ? "::1" : "127.0.0.1", listening.port())
+          : listening;
+    } catch (IllegalArgumentException named) {
+      return listening;
+    }
+  }
+
+  /** Says where the edge is, and how it is known. */
+  void announce(Admin running) {
     try {
       PrivateFiles.write(
           admin(),
           String.join(
               "\n",
-              rest.toString(),
-              made.token(),
-              authority.toString(),
-              node.toString(),
-              identity + "\n"));
+              running.rest().toString(),
+              running.token(),
+              running.authority().toString(),
+              running.node().toString(),
+              running.identity().toString(),
+              running.fingerprint() + "\n"));
     } catch (IOException e) {
       throw new HoldfastException(ErrorCode.INTERNAL, "cannot write " + admin(), e);
     }
-    return made;
   }
 
   /** How to reach the edge that runs here. */
@@ -302,7 +338,8 @@ public final class EdgeFolder {
           lines.get(1),
           Path.of(lines.get(2)),
           Endpoint.parse(lines.get(3)),
-          VerifyKey.parse(lines.get(4)));
+          VerifyKey.parse(lines.get(4)),
+          lines.get(5));
     } catch (IOException | IndexOutOfBoundsException e) {
       throw new HoldfastException(
           ErrorCode.UNREACHABLE,

@@ -6,6 +6,7 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.client.Server;
 import holdfast.crypto.VerifyKey;
+import holdfast.edge.site.IssuedCertificate;
 import holdfast.edge.site.SiteTls;
 import holdfast.net.Endpoint;
 import holdfast.node.Node;
@@ -81,8 +82,11 @@ public final class Gateway implements AutoCloseable {
       this.rest = part(RestPort.listen(options, edge, tls));
       Endpoint forMqtt = options.mqtt();
       this.mqtt = forMqtt == null ? null : part(MqttPort.listen(options, forMqtt, edge, tls));
-      this.admin = folder.announce(rest.endpoint(), authority, local, node.identity());
-      parts.push(folder::withdraw);
+      this.admin =
+          EdgeFolder.admin(rest.endpoint(), authority, local, node.identity(), fingerprint());
+      folder.announce(admin);
+      tls.onChange(shown -> folder.announce(admin.showing(IssuedCertificate.fingerprint(shown))));
+      parts.push(this::withdraw);
       logins.operatorToken(admin.token());
     } catch (ProofException | RuntimeException e) {
       close();
@@ -93,6 +97,11 @@ public final class Gateway implements AutoCloseable {
     if (mqttServed != null) {
       LOG.info("edge {} serves MQTT on {}", folder.name(), mqttServed);
     }
+  }
+
+  private void withdraw() {
+    tls.onChange(shown -> {});
+    folder.withdraw();
   }
 
   private <T extends AutoCloseable> T part(T made) {
@@ -185,7 +194,7 @@ public final class Gateway implements AutoCloseable {
 
   /** SHA-256 of the certificate that clients are shown. */
   public String fingerprint() {
-    return holdfast.edge.site.IssuedCertificate.fingerprint(tls.certificate());
+    return IssuedCertificate.fingerprint(tls.certificate());
   }
 
   /** Waits until the server below fails; returns why. */

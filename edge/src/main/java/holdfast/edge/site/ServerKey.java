@@ -8,6 +8,7 @@ import java.security.Principal;
 import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
 import java.util.List;
+import java.util.function.Consumer;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.X509ExtendedKeyManager;
 import org.jspecify.annotations.Nullable;
@@ -20,11 +21,25 @@ final class ServerKey extends X509ExtendedKeyManager {
   private static final String ALIAS = "site";
 
   private final WatchedFile<Shown> shown;
+  private volatile Consumer<X509Certificate> changed = one -> {};
 
   private record Shown(List<X509Certificate> chain, PrivateKey key) {}
 
   ServerKey(Path chain, Path key) {
-    this.shown = new WatchedFile<>(List.of(chain, key), before -> read(chain, key));
+    this.shown = new WatchedFile<>(List.of(chain, key), before -> again(before, chain, key));
+  }
+
+  /** Has somebody told of a new certificate, before the first client is shown it. */
+  void onChange(Consumer<X509Certificate> listener) {
+    changed = listener;
+  }
+
+  private Shown again(@Nullable Shown before, Path chain, Path key) {
+    Shown now = read(chain, key);
+    if (before != null) {
+      changed.accept(now.chain().getFirst());
+    }
+    return now;
   }
 
   private static Shown read(Path chainFile, Path keyFile) {

@@ -8,6 +8,7 @@ import java.security.SecureRandom;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.time.InstantSource;
+import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.X509KeyManager;
@@ -72,6 +73,11 @@ public final class SiteTls {
   /** What judges clients' certificates. */
   public X509TrustManager trustManager() {
     return clients == null ? NoClients.INSTANCE : clients;
+  }
+
+  /** Has somebody told of a new certificate, before the first client is shown it. */
+  public void onChange(Consumer<X509Certificate> listener) {
+    key.onChange(listener);
   }
 
   /** Whether clients' certificates are taken. */
