@@ -2,6 +2,9 @@ package holdfast.cli;
 
 import holdfast.base.ErrorCode;
 import holdfast.edge.EdgeAdmin;
+import holdfast.edge.site.SiteAuthority;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -17,7 +20,7 @@ import picocli.CommandLine.Mixin;
       "Exit code 1 when it does not run, or cannot write.",
       "",
       "JSON: edge, capsule, identity, writable, trouble, record, changes, flushes,",
-      "unsettledErasures (of the owner, known and not yet followed), mqtt",
+      "unsettledErasures (of the owner, known and not yet followed), certificateNotAfter, mqtt",
       "(connections, subscriptions, received, acknowledged and more), backup: copies,",
       "backlogRecords, backlogBytes, oldestMillis (of what is not on so many masters yet), masters",
       "(address, identity, reachable, silentMillis, backlogRecords, backlogBytes, oldestMillis,",
@@ -49,9 +52,24 @@ final class EdgeStatusCommand extends BaseCommand {
           text.append(text.isEmpty() ? "" : "\n").append(key).append(' ').append(value);
         }
       });
-      print(json, text.toString());
+      print(json, text + certificate(status.get("certificateNotAfter"), Instant.now()));
       return Boolean.TRUE.equals(status.get("writable")) ? 0 : Failure.FAILED;
     }
+  }
+
+  /** A warning of a certificate that runs out soon; empty while there is time. */
+  static String certificate(@Nullable Object notAfter, Instant now) {
+    if (!(notAfter instanceof String text)) {
+      return "";
+    }
+    Instant end = Instant.parse(text);
+    long days = Duration.between(now, end).toDays();
+    if (!end.isAfter(now)) {
+      return "\nwarning: the certificate has expired; clients refuse it";
+    }
+    return days < SiteAuthority.RENEWAL.toDays()
+        ? "\nwarning: the certificate expires in " + count(days, "day")
+        : "";
   }
 
   private static String counters(String group, Map<?, ?> counters) {

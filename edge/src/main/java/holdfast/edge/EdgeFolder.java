@@ -234,18 +234,27 @@ public final class EdgeFolder {
     return VerifyKey.parse(read("owner"));
   }
 
-  /** The certificate of the REST interface, made by the edge's own authority if there is none. */
+  /**
+   * The certificate of the REST interface, issued by the edge's own authority: when there is none,
+   * when less than {@link SiteAuthority#RENEWAL} of it is left, and when it lacks a host. Without
+   * the authority's key, which may be kept elsewhere, the one that is there stays.
+   */
   void requireCertificate(List<String> hosts, InstantSource clock) {
     try {
+      boolean there = Files.exists(certificate()) && Files.exists(certificateKey());
+      if (there && !SiteAuthority.exists(site())) {
+        return;
+      }
       SiteAuthority authority =
           SiteAuthority.exists(site())
               ? SiteAuthority.open(site(), clock)
               : SiteAuthority.init(
                   site(), "Holdfast site of " + name(), SiteAuthority.AUTHORITY_VALIDITY, clock);
-      if (!Files.exists(certificateKey())) {
+      if (!there || authority.shouldRenew(certificate(), certificateKey(), hosts)) {
         SiteAuthority.Issue issue =
             authority.issue(
                 new Holder(Holder.Kind.EDGE, name()), hosts, SiteAuthority.CERTIFICATE_VALIDITY);
+        // What is shown changes when both are there; a kill between them leads here again.
         PrivateFiles.write(certificate(), issue.chain());
         PrivateFiles.write(certificateKey(), issue.key());
       }

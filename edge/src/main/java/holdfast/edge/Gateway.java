@@ -79,6 +79,11 @@ public final class Gateway implements AutoCloseable {
       node.speakAsEdge(backup::state, folder.writer());
       edge.backup(backup);
       edge.erasures(erasures);
+      if (options.certificate() == null) {
+        part(
+            new CertificateRenewal(
+                folder, options.hosts(), InstantSource.system(), CertificateRenewal.PERIOD));
+      }
       this.rest = part(RestPort.listen(options, edge, tls));
       Endpoint forMqtt = options.mqtt();
       this.mqtt = forMqtt == null ? null : part(MqttPort.listen(options, forMqtt, edge, tls));

@@ -16,6 +16,7 @@ import java.security.KeyPairGenerator;
 import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.SecureRandom;
+import java.security.cert.CertificateParsingException;
 import java.security.cert.X509CRL;
 import java.security.cert.X509CRLEntry;
 import java.security.cert.X509Certificate;
@@ -24,6 +25,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.Date;
 import java.util.List;
@@ -61,6 +63,9 @@ public final class SiteAuthority {
 
   /** How long a certificate is valid when nothing is said. */
   public static final Duration CERTIFICATE_VALIDITY = Duration.ofDays(397);
+
+  /** A server's certificate of which less is left is issued anew. */
+  public static final Duration RENEWAL = Duration.ofDays(30);
 
   private static final String KEY = "ca.key";
   private static final String CERTIFICATE = "ca.pem";
@@ -248,6 +253,51 @@ public final class SiteAuthority {
               Pem.write(made) + Pem.write(certificate),
               Pem.write(pair.getPrivate()));
         });
+  }
+
+  /**
+   * Whether a certificate of a server should be issued anew: it runs out soon and a new one would
+   * last longer, it lacks a host, it is not of this authority, or its key does not belong to it.
+   *
+   * @param chain file of the certificate and those below it
+   * @param privateKey file of its key
+   */
+  public boolean shouldRenew(Path chain, Path privateKey, List<String> hosts) {
+    X509Certificate shown;
+    try {
+      shown = Pem.certificates(chain).getFirst();
+      if (!fits(Pem.key(privateKey), shown.getPublicKey())) {
+        return true;
+      }
+      shown.verify(certificate.getPublicKey());
+    } catch (HoldfastException | GeneralSecurityException e) {
+      return true;
+    }
+    Instant end = shown.getNotAfter().toInstant();
+    boolean soon = clock.instant().plus(RENEWAL).isAfter(end);
+    return (soon && end.isBefore(certificate.getNotAfter().toInstant()))
+        || !namesOf(shown).containsAll(hosts.stream().map(SiteAuthority::canonical).toList());
+  }
+
+  private static Set<String> namesOf(X509Certificate shown) {
+    try {
+      Collection<List<?>> names = shown.getSubjectAlternativeNames();
+      return names == null
+          ? Set.of()
+          : names.stream()
+              .filter(one ->
+                  one.getFirst().equals(GeneralName.dNSName)
+                      || one.getFirst().equals(GeneralName.iPAddress))
+              .map(one -> canonical(String.valueOf(one.get(1))))
+              .collect(Collectors.toSet());
+    } catch (CertificateParsingException e) {
+      return Set.of();
+    }
+  }
+
+  /** A host in the one way of writing it: addresses of IPv6 have several. */
+  private static String canonical(String host) {
+    return address(host) ? InetAddress.ofLiteral(host).getHostAddress() : host;
   }
 
   /** Every certificate that was issued, oldest first. */
