@@ -6,6 +6,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +18,10 @@ import java.time.Duration;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -109,16 +114,33 @@ final class HttpLink implements Link {
     if (gzip) {
       request.header("Content-Encoding", "gzip");
     }
-    HttpResponse<InputStream> response =
-        client.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
-    try (InputStream in = response.body()) {
-      byte[] answer = in.readNBytes(MOST_ANSWER_BYTES + 1);
-      if (answer.length > MOST_ANSWER_BYTES) {
-        throw new IOException("the answer has more than " + MOST_ANSWER_BYTES + " bytes");
-      }
-      Map<String, String> headers = new HashMap<>();
-      response.headers().map().forEach((name, values) -> headers.put(name, values.getFirst()));
-      return new Reply(response.statusCode(), headers, Octets.wrap(answer));
+    HttpResponse<byte[]> response = answer(request.build());
+    Map<String, String> headers = new HashMap<>();
+    response.headers().map().forEach((name, values) -> headers.put(name, values.getFirst()));
+    return new Reply(response.statusCode(), headers, Octets.wrap(response.body()));
+  }
+
+  /**
+   * Waits for an answer and all of its body. The time-out of a request ends with the headers of its
+   * answer; a network that falls silent after them would be waited for without an end.
+   */
+  private HttpResponse<byte[]> answer(HttpRequest request)
+      throws IOException, InterruptedException {
+    CompletableFuture<HttpResponse<byte[]>> coming =
+        client.sendAsync(
+            request,
+            HttpResponse.BodyHandlers.limiting(
+                HttpResponse.BodyHandlers.ofByteArray(), MOST_ANSWER_BYTES));
+    try {
+      return coming.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException e) {
+      throw new HttpTimeoutException("no whole answer in " + timeout.toMillis() + " ms");
+    } catch (ExecutionException e) {
+      Throwable cause = e.getCause();
+      throw cause instanceof IOException failure ? failure : new IOException(String.valueOf(cause), e);
+    } finally {
+      // Gives up the connection of an answer that did not come; one that did is not touched.
+      coming.cancel(true);
     }
   }
 
