@@ -22,7 +22,7 @@ class Folder:
     """A folder that is held by this process, with the lock that the Java library takes too."""
 
     def __init__(self, path):
-        os.makedirs(path, exist_ok=True)
+        os.makedirs(path, mode=0o700, exist_ok=True)
         self.path = os.path.realpath(path)
         self._handle = self._hold()
 
@@ -34,7 +34,7 @@ class Folder:
         with _held_guard:
             if self.path in _held:
                 raise QueueError("the queue %s is in use by this process" % self.path)
-            handle = os.open(self.file("lock"), os.O_RDWR | os.O_CREAT, 0o666)
+            handle = os.open(self.file("lock"), os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -57,7 +57,7 @@ class Folder:
 
     def set_aside(self, operations, why):
         """Adds operations to the file "rejected", in lines as run reads them, as far as they fit."""
-        handle = os.open(self.file("rejected"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        handle = os.open(self.file("rejected"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             room, lines = MOST_REJECTED_BYTES - os.fstat(handle).st_size, b""
             for one in operations:

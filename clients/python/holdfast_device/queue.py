@@ -91,7 +91,7 @@ class DeviceQueue:
             raise
 
     def _begin(self):
-        handle = os.open(self._folder.file("queue.new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        handle = os.open(self._folder.file("queue.new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             salt = secrets.token_bytes(SALT_SIZE)
             incarnation = secrets.token_bytes(16)
@@ -494,7 +494,7 @@ class DeviceQueue:
     def _rewritten(self, incarnation, origin, done, anew):
         salt = secrets.token_bytes(SALT_SIZE)
         head = header(salt, incarnation, self.key.public, origin, 1 if anew else done + 1)
-        handle = os.open(self._folder.file("queue.new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        handle = os.open(self._folder.file("queue.new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             copy = Rewriting(self._handle, self._salt, self._state, salt, done, anew)
             with os.fdopen(os.dup(handle), "wb", 1 << 20) as out:

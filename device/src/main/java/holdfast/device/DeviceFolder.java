@@ -1,6 +1,7 @@
 package holdfast.device;
 
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -37,7 +38,7 @@ public final class DeviceFolder {
     try {
       return DeviceKey.parsePem(Files.readString(file));
     } catch (NoSuchFileException e) {
-      Files.createDirectories(path);
+      OwnerOnly.createFolders(path);
       write(KEY, DeviceKey.generate(new SecureRandom()).toPem(), false);
       // Whoever came first has made it.
       return DeviceKey.parsePem(Files.readString(file));
@@ -75,6 +76,20 @@ public final class DeviceFolder {
     write(NAME, name + "\n", true);
   }
 
+  /** Gives a file its name unless there is one of that name: of several at once one is first. */
+  private static void first(Path made, Path name) throws IOException {
+    try {
+      Files.createLink(name, made);
+    } catch (FileAlreadyExistsException e) {
+      return;
+    } catch (UnsupportedOperationException e) {
+      // Without links a race is possible, and nothing better.
+      if (!Files.exists(name)) {
+        Files.move(made, name);
+      }
+    }
+  }
+
   private void write(String name, String text, boolean replace) throws IOException {
     Path made = Files.createTempFile(path, name, ".new");
     try {
@@ -84,8 +99,8 @@ public final class DeviceFolder {
       Files.writeString(made, text, StandardOpenOption.SYNC);
       if (replace) {
         Files.move(made, path.resolve(name), StandardCopyOption.ATOMIC_MOVE);
-      } else if (!Files.exists(path.resolve(name))) {
-        Files.move(made, path.resolve(name));
+      } else {
+        first(made, path.resolve(name));
       }
       new QueueFolder(path).sync();
     } finally {

@@ -23,7 +23,7 @@ class QueueFolder {
   private final Path path;
 
   QueueFolder(Path path) throws IOException {
-    Files.createDirectories(path);
+    OwnerOnly.createFolders(path);
     this.path = path.toRealPath();
   }
 
@@ -114,6 +114,7 @@ class QueueFolder {
     FileChannel channel = null;
     FileLock lock = null;
     try {
+      OwnerOnly.createFile(file("lock"));
       channel = FileChannel.open(file("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       lock = channel.tryLock();
       if (lock == null) {
