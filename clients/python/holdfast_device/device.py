@@ -24,6 +24,8 @@ SLOW_RETRY = 60.0
 LONGEST_WISH = 3600.0
 MOST_ANSWER_BYTES = 2 << 20
 WORTH_COMPRESSING = 512
+# Connections that are kept while nobody uses them: that of the sender and one of get.
+MOST_RESTING = 2
 
 IDLE, ONLINE, OFFLINE, BUSY = "IDLE", "ONLINE", "OFFLINE", "BUSY"
 SKIP, STOP = "skip", "stop"
@@ -45,7 +47,11 @@ class EdgeError(Exception):
 
 
 class Edge:
-    """Where an edge is and how it is spoken to: HTTPS only, over a connection that is kept."""
+    """Where an edge is and how it is spoken to: HTTPS only, over connections that are kept.
+
+    Safe for several threads. None waits for another's answer: each takes a connection that rests,
+    or opens one.
+    """
 
     def __init__(self, url, authority, user, password, timeout=30.0, certificate=None):
         parts = urlsplit(url)
@@ -62,7 +68,8 @@ class Edge:
         if password is not None:
             login = ("%s:%s" % (user, password)).encode("utf-8")
             self._authorization = "Basic " + base64.b64encode(login).decode("ascii")
-        self._connection = None
+        self._resting = []
+        self._closed = False
         self._guard = threading.Lock()
 
     def request(self, method, path, content_type="", body=b""):
@@ -75,47 +82,50 @@ class Edge:
             content_type = content_type[:-5]
         if content_type:
             headers["Content-Type"] = content_type
-        with self._guard:
-            fresh = self._connection is None
+        connection = self._take()
+        if connection is not None:
             try:
-                return self._once(method, path, headers, body)
+                return self._once(connection, method, path, headers, body)
             except (http.client.RemoteDisconnected, ConnectionError):
-                self._drop()
-                if fresh:
-                    raise
-            except BaseException:
-                self._drop()
-                raise
-            # The edge closed a connection that rested. All that is asked may be asked twice.
-            try:
-                return self._once(method, path, headers, body)
-            except BaseException:
-                self._drop()
-                raise
+                # The edge closed a connection that rested. All that is asked may be asked twice.
+                pass
+        connection = http.client.HTTPSConnection(
+            self.host, self.port, timeout=self.timeout, context=self._context
+        )
+        return self._once(connection, method, path, headers, body)
 
-    def _once(self, method, path, headers, body):
-        if self._connection is None:
-            self._connection = http.client.HTTPSConnection(
-                self.host, self.port, timeout=self.timeout, context=self._context
-            )
-        self._connection.request(method, path, body or None, headers)
-        response = self._connection.getresponse()
-        data = response.read(MOST_ANSWER_BYTES + 1)
-        if len(data) > MOST_ANSWER_BYTES:
-            raise http.client.HTTPException("the answer has more than 2 MiB")
-        found = {name.lower(): value for name, value in response.getheaders()}
-        if response.will_close:
-            self._drop()
-        return Reply(response.status, found, data)
+    def _once(self, connection, method, path, headers, body):
+        kept = False
+        try:
+            connection.request(method, path, body or None, headers)
+            response = connection.getresponse()
+            data = response.read(MOST_ANSWER_BYTES + 1)
+            if len(data) > MOST_ANSWER_BYTES:
+                raise http.client.HTTPException("the answer has more than 2 MiB")
+            found = {name.lower(): value for name, value in response.getheaders()}
+            kept = not response.will_close and self._rest(connection)
+            return Reply(response.status, found, data)
+        finally:
+            if not kept:
+                connection.close()
 
-    def _drop(self):
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def _take(self):
+        with self._guard:
+            return self._resting.pop() if self._resting else None
+
+    def _rest(self, connection):
+        with self._guard:
+            if self._closed or len(self._resting) >= MOST_RESTING:
+                return False
+            self._resting.append(connection)
+            return True
 
     def close(self):
         with self._guard:
-            self._drop()
+            self._closed, resting = True, self._resting
+            self._resting = []
+        for one in resting:
+            one.close()
 
 
 def _write_private(folder, name, text, replace):
@@ -139,7 +149,7 @@ def device_key(folder):
     """The key of a device's folder, made when there is none yet."""
     path = os.path.join(folder, "key.pem")
     if not os.path.exists(path):
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
         _write_private(folder, "key.pem", fmt.DeviceKey(secrets.token_bytes(32)).to_pem(), False)
     with open(path, encoding="ascii") as source:
         return fmt.DeviceKey.parse_pem(source.read())
@@ -385,6 +395,9 @@ class Device:
         self.edge = edge
         self._memory = _Memory(remembered_bytes)
         self._pace = Pace(linger, random.Random())
+        # When get asks the edge again: of its own, since the sender may have nothing to send.
+        self._asking = Pace(0, random.Random())
+        self._asking_guard = threading.Lock()
         name = device_name(folder)
         self._courier = None
         self._changed = threading.Condition()
@@ -419,7 +432,7 @@ class Device:
         if own is not None:
             age = max(0.0, time.time() - own.time / 1000)
             return Answer("QUEUE", own.value if own.kind == fmt.PUT else None, own.type, age)
-        if self.edge is not None and self._pace.state != OFFLINE:
+        if self.edge is not None and self._worth_asking():
             found = self._from_edge(space, key)
             if found is not None:
                 return found
@@ -428,25 +441,39 @@ class Device:
             return Answer("NOBODY", None, "", 0.0)
         return Answer("REMEMBERED", fact[0], fact[1], max(0.0, time.time() - fact[2]))
 
+    def _worth_asking(self):
+        with self._asking_guard:
+            away = self._asking.delay("now", time.monotonic())
+        return self._pace.state != OFFLINE and not away
+
+    def _asked(self, outcome):
+        with self._asking_guard:
+            self._asking.ended(outcome, time.monotonic())
+
     def _from_edge(self, space, key):
         try:
             reply = self.edge.request("GET", "/v1/kv/%s/%s" % (space, quote(key, safe="")))
         except ssl.SSLError:
             # Somebody else may be pretending to be the edge: not the same as its being away.
             raise
-        except _AWAY:
+        except _AWAY as failure:
+            self._asked(Outcome(OFFLINE, str(failure), 0))
             return None
         if reply.status not in (200, 404):
             outcome = refusal(reply)
             if outcome.state == BUSY:
+                self._asked(outcome)
                 return None
             raise EdgeError(outcome.reason)
+        self._asked(Outcome(ONLINE, "", 0))
         value = reply.body if reply.status == 200 else None
         content_type = reply.headers.get("content-type", "") if value is not None else ""
         self._memory.learn(space, key, value, content_type)
         return Answer("EDGE", value, content_type, 0.0)
 
     def _learn(self, _signed, data):
+        # The edge is there again.
+        self._asked(Outcome(ONLINE, "", 0))
         for one in fmt.decode_batch(data)[1]:
             value = one.value if one.kind == fmt.PUT else None
             self._memory.learn(one.space, one.key, value, one.type)
@@ -504,6 +531,10 @@ class Device:
                     return
                 # The disk failed under the queue. What was accepted stays; it is tried again.
                 self._disk_trouble = "the queue's disk fails: %s" % failure
+                wait = FIRST_RETRY
+            except Exception as failure:  # noqa: BLE001
+                # A defect or a lack of memory; without this thread nothing would be sent any more.
+                self._disk_trouble = "sending failed, and is tried again: %r" % failure
                 wait = FIRST_RETRY
             with self._changed:
                 self._changed.notify_all()

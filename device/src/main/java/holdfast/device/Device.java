@@ -44,7 +44,10 @@ public final class Device implements AutoCloseable {
   private volatile boolean sleeping;
   private volatile String diskTrouble = "";
 
-  private Device(DeviceOptions options, DeviceFolder folder) throws IOException {
+  /** When {@link #get} asks the edge again; of its own, since the sender may have nothing to send. */
+  private final Pace asking = new Pace(0, new SplittableRandom());
+
+  private Device(DeviceOptions options, DeviceFolder folder, Links links) throws IOException {
     this.options = options;
     this.queue = DeviceQueue.open(options.folder(), folder.key(), options.queue());
     Remembered memory = null;
@@ -56,7 +59,7 @@ public final class Device implements AutoCloseable {
       }
       EdgeAddress edge = options.edge();
       if (edge != null) {
-        connection = new HttpLink(edge, options.timeout());
+        connection = links.open(edge, options.timeout());
       }
       remembered = memory;
       link = connection;
@@ -92,9 +95,19 @@ public final class Device implements AutoCloseable {
    * @throws IOException when the folder is in use or cannot be read
    */
   public static Device open(DeviceOptions options) throws IOException {
-    Device device = new Device(options, new DeviceFolder(options.folder()));
+    return open(options, HttpLink::new);
+  }
+
+  /** The same with another way to the edge. */
+  static Device open(DeviceOptions options, Links links) throws IOException {
+    Device device = new Device(options, new DeviceFolder(options.folder()), links);
     device.sender.start();
     return device;
+  }
+
+  /** Makes the way to an edge. */
+  interface Links {
+    Link open(EdgeAddress edge, Duration timeout) throws IOException;
   }
 
   /**
@@ -160,15 +173,15 @@ public final class Device implements AutoCloseable {
 
   /**
    * What is known of a key: by the device's own queue, else by the edge, else by memory. Waits for
-   * the edge unless the last attempt to reach it failed.
+   * the edge unless the last attempt to reach it failed; after one of its own that failed, not
+   * before a time that doubles with each, up to a minute.
    */
   public Answer get(String space, String key) throws IOException, InterruptedException {
     Optional<Operation> own = queue.latest(space, key);
     if (own.isPresent()) {
       return answer(Answer.Source.QUEUE, own.get(), own.get().timeMillis());
     }
-    LinkState state = linkState();
-    if (link != null && state != LinkState.OFFLINE) {
+    if (link != null && worthAsking()) {
       Optional<Answer> told = ask(link, space, key);
       if (told.isPresent()) {
         return told.get();
@@ -191,6 +204,7 @@ public final class Device implements AutoCloseable {
       // Somebody else may be pretending to be the edge: that is not the same as its being away.
       throw e;
     } catch (IOException e) {
+      asked(new Outcome.Unreachable(Courier.said(e)));
       return Optional.empty();
     }
     Operation told =
@@ -202,11 +216,13 @@ public final class Device implements AutoCloseable {
           default -> null;
         };
     if (told == null) {
-      if (Courier.refusal(reply) instanceof Outcome.Busy) {
+      if (Courier.refusal(reply) instanceof Outcome.Busy busy) {
+        asked(busy);
         return Optional.empty();
       }
       throw new IOException("the edge answered " + reply.status() + " when asked for " + key);
     }
+    asked(new Outcome.Told(0));
     long now = System.currentTimeMillis();
     learn(told, now);
     return Optional.of(answer(Answer.Source.EDGE, told, now));
@@ -226,6 +242,8 @@ public final class Device implements AutoCloseable {
   }
 
   private void learn(Batch batch) {
+    // The edge is there again.
+    asked(new Outcome.Told(0));
     long now = System.currentTimeMillis();
     for (Operation operation : batch.operations()) {
       learn(operation, now);
@@ -298,13 +316,26 @@ public final class Device implements AutoCloseable {
     }
   }
 
-  private LinkState linkState() {
+  private boolean worthAsking() {
     lock.lock();
     try {
-      return pace.state();
+      return pace.state() != LinkState.OFFLINE && asking.delay(Pace.Load.NOW, nowMillis()) == 0;
     } finally {
       lock.unlock();
     }
+  }
+
+  private void asked(Outcome outcome) {
+    lock.lock();
+    try {
+      asking.ended(outcome, nowMillis());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static long nowMillis() {
+    return System.nanoTime() / 1_000_000;
   }
 
   /** Wakes the sender when it sleeps; otherwise it sees what was put by itself. */
@@ -332,11 +363,15 @@ public final class Device implements AutoCloseable {
         sleeping = true;
         try {
           queue.expire();
-          wait = courier == null ? Pace.NEVER : courier.step(System.nanoTime() / 1_000_000);
+          wait = courier == null ? Pace.NEVER : courier.step(nowMillis());
           diskTrouble = "";
         } catch (IOException e) {
           // The disk failed under the queue. What was accepted stays; it is tried again.
           diskTrouble = "the queue's disk fails: " + e.getMessage();
+          wait = Pace.FIRST_RETRY_MILLIS;
+        } catch (RuntimeException | Error e) {
+          // A defect or a lack of memory; without this thread nothing would ever be sent again.
+          diskTrouble = "sending failed, and is tried again: " + e;
           wait = Pace.FIRST_RETRY_MILLIS;
         }
         rest(wait, syncs ? syncNanos : Long.MAX_VALUE);
@@ -381,6 +416,8 @@ public final class Device implements AutoCloseable {
         queue.sync();
       } catch (IOException e) {
         diskTrouble = "the queue cannot be synced: " + e.getMessage();
+      } catch (RuntimeException | Error e) {
+        diskTrouble = "syncing the queue failed, and is tried again: " + e;
       }
     }
   }
