@@ -185,7 +185,11 @@ final class Flush {
     }
     more.forEach((space, bytes) -> {
       long quota = quotaNow(space);
-      long total = view.space(space).bytes() + added.getOrDefault(space, 0L) + bytes;
+      long total = total(space) + bytes;
+      // What nobody sees any more takes no room from what comes.
+      while (bytes > 0 && total > quota && forgets(space)) {
+        total = total(space) + bytes;
+      }
       if (bytes > 0 && total > quota) {
         throw new Problem(
             Problem.Code.QUOTA,
@@ -193,6 +197,15 @@ final class Flush {
       }
     });
     more.forEach((space, bytes) -> added.merge(space, bytes, Long::sum));
+  }
+
+  private long total(String space) {
+    return view.space(space).bytes() + added.getOrDefault(space, 0L);
+  }
+
+  /** Lets some of what has expired be forgotten; by limits that are in force, not new ones. */
+  private boolean forgets(String space) {
+    return !limits.containsKey(space) && ViewUpdate.forget(view, space, timeMillis);
   }
 
   /** The quota of a space after what this flush has decided; 0 for none. */

@@ -358,11 +358,31 @@ final class ViewUpdate {
 
   // ---- Forgetting -------------------------------------------------------------------------------
 
-  /** Forgets what a space keeps no longer. */
-  private void forgetValues(String space) {
+  /**
+   * Forgets some of what a space keeps no longer, without a record: it would be forgotten with the
+   * next one of the space.
+   *
+   * @return whether anything was forgotten
+   */
+  static boolean forget(View view, String space, long timeMillis) {
+    ViewUpdate update = new ViewUpdate(view, view.mark().record(), timeMillis);
+    try (DerivedTable.Batch batch = update.batch) {
+      if (update.forgetValues(space) == 0) {
+        return false;
+      }
+      View.SpaceState left = update.space(space);
+      update.put(ViewKeys.space(space), left.encode());
+      view.table.commit(batch);
+      view.spaces.put(space, left);
+      return true;
+    }
+  }
+
+  /** Forgets what a space keeps no longer; returns how many versions. */
+  private int forgetValues(String space) {
     long retention = space(space).retentionMillis();
     if (retention == 0) {
-      return;
+      return 0;
     }
     int[] left = {FORGOTTEN_AT_ONCE};
     long[] freed = new long[2];
@@ -388,6 +408,7 @@ final class ViewUpdate {
         });
     View.SpaceState now = space(space);
     spaces.put(space, now.plus(-freed[0], -freed[1], now.last()));
+    return FORGOTTEN_AT_ONCE - left[0];
   }
 
   /** Looks into the table only when there may be something to forget: every record asks. */

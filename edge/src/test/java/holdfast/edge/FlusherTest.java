@@ -313,6 +313,24 @@ class FlusherTest {
     assertThat(value("new")).isEqualTo("1");
   }
 
+  /** What nobody sees any more must not keep a space full for ever. */
+  @Test
+  void whatHasExpiredMakesRoomUnderAQuota() {
+    long day = 24L * 3600 * 1000;
+    List<EdgeLeaf> old =
+        List.of(
+            new EdgeLeaf.SpaceLimits(0, "", "home", 10, day),
+            new EdgeLeaf.Change("ann", "", put("old", "1234567")));
+    ViewUpdate.apply(view, hash("1"), System.currentTimeMillis() - 2 * day, 1, old);
+    assertThat(view.space("home").bytes()).isEqualTo(10);
+    // As the value that has expired, under another key; and then no more than fits.
+    write(null, put("new", "1234567"));
+    assertThat(view.space("home").bytes()).isEqualTo(10);
+    assertThat(view.space("home").keys()).isEqualTo(1);
+    assertThat(refused(null, put("a", "1"))).isEqualTo(Problem.Code.QUOTA);
+    assertThat(value("new")).isEqualTo("1234567");
+  }
+
   @Test
   void answersToIdempotencyKeysAreForgottenAfterADay() {
     long start = 1_000_000;
