@@ -94,6 +94,18 @@ final class Lockout {
     table.remove(name);
   }
 
+  /** A login was right, which makes up for one that was wrong. */
+  synchronized void excused(String name) {
+    Failures known = table.get(name);
+    if (known != null) {
+      if (known.count() > 1) {
+        table.put(name, new Failures(known.count() - 1, known.untilMillis(), known.lastMillis()));
+      } else {
+        table.remove(name);
+      }
+    }
+  }
+
   synchronized int size() {
     return table.size();
   }

@@ -50,13 +50,17 @@ final class Logins {
   /** Called with a user and its password in clear when its hash should be made anew. */
   private volatile BiConsumer<EdgeLeaf.User, String> upgrade = (user, hash) -> {};
 
-  private record Verified(String user, String passwordHash, long untilMillis) {}
+  private record Verified(String user, String passwordHash, long untilMillis) {
+    Verified until(long millis) {
+      return new Verified(user, passwordHash, millis);
+    }
+  }
 
   /**
    * Numbers that bound what logins cost.
    *
    * @param cached logins known at once
-   * @param cachedMillis how long one is known
+   * @param cachedMillis how long one is known after its last use, give or take half
    * @param hashing passwords checked at the same time
    * @param waitMillis how long a login waits for its turn to be checked
    * @param names names and addresses in the tables of failures
@@ -117,9 +121,15 @@ final class Logins {
     if (header.regionMatches(true, 0, BEARER, 0, BEARER.length())) {
       return operator(header.substring(BEARER.length()), address);
     }
-    Hash id = idOf(header);
-    EdgeLeaf.User known = known(id);
-    return new Login.Known(known == null ? verify(header, id, address) : known);
+    byte[] pair = decode(header, address);
+    try {
+      // Of what the header says and not of how it is written: one login is known once.
+      Hash id = idOf(pair);
+      EdgeLeaf.User known = known(id);
+      return new Login.Known(known == null ? verify(pair, id, address) : known);
+    } finally {
+      Arrays.fill(pair, (byte) 0);
+    }
   }
 
   /** The user with a name, for logins that need no password. */
@@ -140,11 +150,14 @@ final class Logins {
     return new Problem(Problem.Code.UNAUTHENTICATED, "the user name or the password is wrong");
   }
 
-  private Hash idOf(String header) {
-    byte[] text = header.getBytes(StandardCharsets.ISO_8859_1);
-    byte[] keyed = Arrays.copyOf(processKey, processKey.length + text.length);
-    System.arraycopy(text, 0, keyed, processKey.length, text.length);
-    return Sha256.get().hash(Domain.LOGIN, keyed);
+  private Hash idOf(byte[] pair) {
+    byte[] keyed = Arrays.copyOf(processKey, processKey.length + pair.length);
+    System.arraycopy(pair, 0, keyed, processKey.length, pair.length);
+    try {
+      return Sha256.get().hash(Domain.LOGIN, keyed);
+    } finally {
+      Arrays.fill(keyed, (byte) 0);
+    }
   }
 
   private EdgeLeaf.@Nullable User known(Hash id) {
@@ -153,11 +166,17 @@ final class Logins {
       return null;
     }
     EdgeLeaf.User user = users.apply(verified.user());
+    long now = clockMillis.getAsLong();
     if (user == null
         || !user.passwordHash().equals(verified.passwordHash())
-        || clockMillis.getAsLong() >= verified.untilMillis()) {
+        || now >= verified.untilMillis()) {
       cache.remove(id, verified);
       return null;
+    }
+    // Who goes on is not kept out by the guesses of others; a changed password ends it all the
+    // same. Not with each request: half of the time is enough.
+    if (verified.untilMillis() - now <= limits.cachedMillis() / 2) {
+      cache.replace(id, verified, verified.until(now + limits.cachedMillis()));
     }
     return user;
   }
@@ -183,9 +202,8 @@ final class Logins {
     }
   }
 
-  private EdgeLeaf.User verify(String header, Hash id, String address) {
+  private EdgeLeaf.User verify(byte[] pair, Hash id, String address) {
     requireUnlocked(byAddress, address);
-    byte[] pair = decode(header);
     int colon = indexOf(pair, (byte) ':');
     String name = utf8(pair, colon);
     if (colon < 1 || name == null || !EdgeLeaf.isName(name)) {
@@ -211,7 +229,6 @@ final class Logins {
         stripe.unlock();
       }
       Arrays.fill(password, (byte) 0);
-      Arrays.fill(pair, (byte) 0);
     }
   }
 
@@ -222,7 +239,8 @@ final class Logins {
   private EdgeLeaf.User check(String name, byte[] password, Hash id, String address) {
     EdgeLeaf.User user = turn(name, password, address);
     byUser.succeeded(name);
-    byAddress.succeeded(address);
+    // One account of one's own does not pay for guesses at those of others.
+    byAddress.excused(address);
     remember(id, user);
     if (passwords.outdated(user.passwordHash())) {
       upgrade.accept(user, passwords.hash(password));
@@ -275,15 +293,17 @@ final class Logins {
     return cache.size();
   }
 
-  private static byte[] decode(String header) {
-    if (!header.regionMatches(true, 0, BASIC, 0, BASIC.length())) {
-      throw wrong();
-    }
+  private byte[] decode(String header, String address) {
     try {
-      return Base64.getDecoder().decode(header.substring(BASIC.length()).strip());
+      if (header.regionMatches(true, 0, BASIC, 0, BASIC.length())) {
+        return Base64.getDecoder().decode(header.substring(BASIC.length()).strip());
+      }
     } catch (IllegalArgumentException e) {
+      requireUnlocked(byAddress, address);
       throw wrong();
     }
+    requireUnlocked(byAddress, address);
+    throw wrong();
   }
 
   private static int indexOf(byte[] bytes, byte wanted) {

@@ -90,6 +90,43 @@ class LoginsTest {
     assertThat(work(() -> login("ann", "correct horse"))).isEqualTo(1 << 6);
   }
 
+  /** Who works all day is not kept out by somebody who guesses all day. */
+  @Test
+  void aKnownLoginStaysKnownWhileItIsUsed() {
+    login("ann", "correct horse");
+    for (int minute = 0; minute < 100; minute++) {
+      refused("ann", "guess " + minute, "10.0.1." + minute);
+      clock.addAndGet(40_000);
+      assertThat(work(() -> login("ann", "correct horse"))).isZero();
+    }
+    user("ann", passwords.hash("another one".getBytes(UTF_8)));
+    assertThat(refused("ann", "correct horse", "10.0.2.1").code())
+        .isIn(Problem.Code.UNAUTHENTICATED, Problem.Code.LOCKED_OUT);
+    clock.addAndGet(600_000);
+    assertThat(login("ann", "another one", "10.0.2.2").name()).isEqualTo("ann");
+  }
+
+  /** A guesser that has one account of its own is not let go on by it. */
+  @Test
+  void aValidAccountDoesNotLiftTheLockoutOfAnAddress() {
+    String own = EdgeFixture.basic("ann:correct horse");
+    int guesses = 0;
+    for (int i = 0; i < 40; i++) {
+      if (refused("victim" + i, "leaked").code() == Problem.Code.UNAUTHENTICATED) {
+        guesses++;
+      }
+      // The same login, written another way each time.
+      String header = own.replace("Basic ", "Basic " + " ".repeat(i));
+      try {
+        logins.authenticate(header, "10.0.0.1");
+      } catch (Problem locked) {
+        assertThat(locked.code()).isEqualTo(Problem.Code.LOCKED_OUT);
+      }
+    }
+    assertThat(guesses).isLessThan(10);
+    assertThat(logins.cached()).isEqualTo(1);
+  }
+
   @Test
   void aChangedPasswordAndARemovedUserHoldAtOnce() {
     login("ann", "correct horse");
