@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param certificate files of a certificate that is given; null to use the edge's own authority
  * @param bcryptCost of passwords that are set from now on
  * @param queueTasks changes that may wait to be written
- * @param queueBytes bytes of such changes
+ * @param queueBytes bytes of such changes, and as many of bodies of REST that are under way
  * @param connections of clients at once, by REST and by MQTT each
  * @param watches at once, by REST and by MQTT each
  * @param allowOwners who else may create capsules on the edge's server

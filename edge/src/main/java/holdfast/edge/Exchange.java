@@ -18,8 +18,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.zip.GZIPInputStream;
 import org.jspecify.annotations.Nullable;
 
-/** A request of somebody who is logged in, and what it is answered. */
-final class Exchange {
+/**
+ * A request of somebody who is logged in, and what it is answered. To be closed when that is done:
+ * its body counts until then.
+ */
+final class Exchange implements AutoCloseable {
   /** How long a body may take; with the time-out of a single read it bounds slow clients. */
   private static final long BODY_NANOS = TimeUnit.SECONDS.toNanos(60);
 
@@ -30,13 +33,21 @@ final class Exchange {
   final String method;
   final ServerRequest request;
   final ServerResponse response;
+  private final BodyBudget.Share bodies;
 
-  Exchange(ClientLogin client, ServerRequest request, ServerResponse response) {
+  Exchange(
+      ClientLogin client, ServerRequest request, ServerResponse response, BodyBudget.Share bodies) {
+    this.bodies = bodies;
     this.client = client;
     this.login = client.login();
     this.method = request.prologue().method().text();
     this.request = request;
     this.response = response;
+  }
+
+  @Override
+  public void close() {
+    bodies.close();
   }
 
   /** A header's value; null when it is not there. */
@@ -98,15 +109,16 @@ final class Exchange {
     }
   }
 
-  private static byte[] unpack(byte[] packed, int most) throws IOException {
+  private byte[] unpack(byte[] packed, int most) throws IOException {
     try (InputStream in = new GZIPInputStream(new java.io.ByteArrayInputStream(packed), CHUNK)) {
       return read(in, most, -1);
     }
   }
 
-  private static byte[] read(InputStream in, int most, long announced) throws IOException {
+  private byte[] read(InputStream in, int most, long announced) throws IOException {
     long deadline = System.nanoTime() + BODY_NANOS;
     if (announced >= 0 && announced <= CHUNK) {
+      bodies.take(announced);
       byte[] body = new byte[(int) announced];
       int got = 0;
       for (int n = 0; got < body.length && n >= 0; got += Math.max(0, n)) {
@@ -118,9 +130,15 @@ final class Exchange {
       }
       return body;
     }
+    // A chunk to read into, and the first of what grows.
+    bodies.take(2 * CHUNK);
+    int room = CHUNK;
     ByteArrayOutputStream body = new ByteArrayOutputStream(CHUNK);
     byte[] chunk = new byte[CHUNK];
     for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
+      for (; room < body.size() + n; room += CHUNK) {
+        bodies.take(CHUNK);
+      }
       body.write(chunk, 0, n);
       if (body.size() > most) {
         throw tooLarge(most);

@@ -49,8 +49,15 @@ final class Rest implements Handler {
   private final DeviceRoutes devices;
   private final AdminRoutes admin;
   private final byte[] description;
+  private final BodyBudget bodies;
 
-  Rest(Edge edge, SiteTls tls, WatchRoute watch) {
+  /**
+   * The interface of an edge.
+   *
+   * @param bodyBytes of all requests that are under way at once
+   */
+  Rest(Edge edge, SiteTls tls, WatchRoute watch, long bodyBytes) {
+    this.bodies = new BodyBudget(bodyBytes);
     this.edge = edge;
     this.tls = tls;
     this.values = new KeyValueRoutes(edge, watch);
@@ -78,7 +85,9 @@ final class Rest implements Handler {
         return;
       }
       ClientLogin login = login(request);
-      route(new Exchange(login, request, response));
+      try (Exchange exchange = new Exchange(login, request, response, bodies.share())) {
+        route(exchange);
+      }
     } catch (Problem problem) {
       refuse(request, response, problem);
     } catch (HoldfastException e) {

@@ -33,7 +33,7 @@ final class RestPort implements AutoCloseable {
   static RestPort listen(EdgeOptions options, Edge edge, SiteTls tls) {
     HELIDON.setLevel(Level.SEVERE);
     WatchRoute watch = new WatchRoute(edge, options.watches());
-    Rest rest = new Rest(edge, tls, watch);
+    Rest rest = new Rest(edge, tls, watch, options.queueBytes());
     WebServer server =
         WebServer.builder()
             .host(options.rest().host())

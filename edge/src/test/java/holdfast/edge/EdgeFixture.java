@@ -90,6 +90,26 @@ final class EdgeFixture implements AutoCloseable {
         plain.heartbeatMillis());
   }
 
+  /** With room for so many bytes of what waits, and of bodies under way. */
+  static EdgeOptions withQueue(EdgeOptions plain, long bytes) {
+    return new EdgeOptions(
+        plain.data(),
+        plain.rest(),
+        plain.mqtt(),
+        plain.node(),
+        plain.nodeHttp(),
+        plain.hosts(),
+        plain.certificate(),
+        plain.bcryptCost(),
+        plain.queueTasks(),
+        bytes,
+        plain.connections(),
+        plain.watches(),
+        plain.allowOwners(),
+        plain.routes(),
+        plain.heartbeatMillis());
+  }
+
   static SSLContext trusting(Path authority) throws Exception {
     KeyStore trusted = KeyStore.getInstance(KeyStore.getDefaultType());
     trusted.load(null, null);

@@ -33,7 +33,7 @@ class HostileRequestsTest {
 
   @BeforeAll
   static void start() throws Exception {
-    edge = EdgeFixture.start(data);
+    edge = EdgeFixture.start(data, options -> EdgeFixture.withQueue(options, 16 << 20));
     tls = EdgeFixture.trusting(edge.gateway.authority());
     edge.put(ANN, "/v1/kv/home/alive", "yes");
   }
@@ -201,6 +201,55 @@ class HostileRequestsTest {
       assertThat(e).isNotNull();
     }
     assertThat(edge.get(ANN, "/v1/kv/home/half").statusCode()).isEqualTo(404);
+  }
+
+  /** Each body is bounded, and there may be ten thousand of them. */
+  @Test
+  void bodiesUnderWayAreBoundedTogether() throws Exception {
+    byte[] most = new byte[1 << 20];
+    List<Socket> slow = new java.util.ArrayList<>();
+    try {
+      for (int i = 0; i < 20; i++) {
+        Socket socket = open(true);
+        slow.add(socket);
+        socket
+            .getOutputStream()
+            .write(
+                ("PUT /v1/kv/home/slow HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
+                        + EdgeFixture.basic(ANN)
+                        + "\r\nContent-Length: "
+                        + most.length
+                        + "\r\n\r\n")
+                    .getBytes(ISO_8859_1));
+        try {
+          // All but the end of it.
+          socket.getOutputStream().write(most, 0, most.length - 1);
+          socket.getOutputStream().flush();
+        } catch (IOException refused) {
+          assertThat(i).as("refused while there was room").isGreaterThan(10);
+        }
+      }
+      HttpResponse<byte[]> busy = edge.put(ANN, "/v1/kv/home/more", "x".repeat(200_000));
+      while (busy.statusCode() != 503) {
+        busy = edge.put(ANN, "/v1/kv/home/more", "x".repeat(200_000));
+      }
+      assertThat(EdgeFixture.code(busy)).isEqualTo("busy");
+      assertThat(busy.headers().firstValue("Retry-After")).hasValue("1");
+    } finally {
+      for (Socket socket : slow) {
+        socket.close();
+      }
+    }
+    // What was taken is given back.
+    Site.eventually(
+        "there is room again",
+        () -> {
+          try {
+            return edge.put(ANN, "/v1/kv/home/more", "x".repeat(1 << 20)).statusCode() < 300;
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        });
   }
 
   @Test
