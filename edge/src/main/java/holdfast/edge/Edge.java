@@ -39,6 +39,7 @@ final class Edge implements AutoCloseable {
   private final Map<Hash, CapsuleReader> provers = new HashMap<>();
   private volatile @Nullable Backup backup;
   private volatile @Nullable ErasureWatch erasures;
+  private volatile @Nullable EdgeClock clock;
 
   Edge(
       String name,
@@ -85,6 +86,17 @@ final class Edge implements AutoCloseable {
   /** Says how far the edge is on its masters. */
   void backup(Backup of) {
     backup = of;
+  }
+
+  /** Says whether the clock is believed. */
+  void clock(EdgeClock of) {
+    clock = of;
+  }
+
+  /** Why the clock of the machine is not believed; null while it is. */
+  @Nullable String clockTrouble() {
+    EdgeClock known = clock;
+    return known == null ? null : known.trouble();
   }
 
   /** Says which erasures are not followed yet. */

@@ -221,7 +221,7 @@ final class Flusher implements AutoCloseable {
     // Stage.
     long timeMillis =
         Math.max(
-            notBeforeMillis, Math.max(System.currentTimeMillis(), view.mark().timeMillis() + 1));
+            notBeforeMillis, Math.max(view.clock.getAsLong(), view.mark().timeMillis() + 1));
     Flush flush = new Flush(view, timeMillis);
     tasks.forEach(flush::decide);
     if (flush.leaves().isEmpty()) {

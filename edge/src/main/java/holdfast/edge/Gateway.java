@@ -57,6 +57,8 @@ public final class Gateway implements AutoCloseable {
                   reader -> folder.contentKeys(reader.metadata().name()),
                   folder.writer()));
       this.view = part(openView(edgeCapsule));
+      EdgeClock clock = new EdgeClock(view.mark().timeMillis());
+      view.clock = clock;
       Flusher flusher =
           part(new Flusher(view, edgeCapsule, options.queueTasks(), options.queueBytes()));
       flusher.start();
@@ -78,6 +80,7 @@ public final class Gateway implements AutoCloseable {
       this.backup = new Backup(node, folder.name(), edgeCapsule.names(), folder::copies);
       node.speakAsEdge(backup::state, folder.writer());
       edge.backup(backup);
+      edge.clock(clock);
       edge.erasures(erasures);
       if (options.certificate() == null) {
         part(

@@ -181,6 +181,7 @@ final class Rest implements Handler {
         .put("changes", mark.number())
         .put("flushes", edge.flusher().flushes.sum())
         .put("unsettledErasures", edge.unsettledErasures())
+        .put("clockTrouble", edge.clockTrouble())
         .put("certificateNotAfter", tls.certificate().getNotAfter().toInstant())
         .put("mqtt", edge.mqtt().json())
         .put("backup", backup == null ? null : backup.status().json());

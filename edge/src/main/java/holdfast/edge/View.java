@@ -16,6 +16,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiPredicate;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -163,6 +164,9 @@ final class View implements AutoCloseable {
     }
   }
 
+  /** Tells how old a value is, and when the next record is written. */
+  volatile LongSupplier clock = System::currentTimeMillis;
+
   private View(DerivedTable table) throws ProofException {
     this.table = table;
     byte[] found = table.get(ViewKeys.MARK);
@@ -218,7 +222,7 @@ final class View implements AutoCloseable {
     SpaceState state = spaces.get(space);
     return state != null
         && state.retentionMillis() > 0
-        && System.currentTimeMillis() - timeMillis > state.retentionMillis();
+        && clock.getAsLong() - timeMillis > state.retentionMillis();
   }
 
   /** What is in a space. */

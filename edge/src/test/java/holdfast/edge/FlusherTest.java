@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -311,6 +312,28 @@ class FlusherTest {
     assertThat(view.space("home").bytes()).isEqualTo(4);
     assertThat(versions("old")).isZero();
     assertThat(value("new")).isEqualTo("1");
+  }
+
+  /** A clock that is years ahead for an hour must not cost what a space keeps for a day. */
+  @Test
+  void aClockThatJumpsYearsAheadMakesNothingForgotten() {
+    long day = 24L * 3600 * 1000;
+    AtomicLong ahead = new AtomicLong();
+    long start = System.currentTimeMillis();
+    EdgeClock clock = new EdgeClock(() -> start + ahead.get(), () -> 0, start - day);
+    view.clock = clock;
+    administer(new EdgeLeaf.SpaceLimits(0, "", "home", 0, 2 * day));
+    write(null, put("a", "1"));
+    ahead.set(3650 * day);
+    write(null, put("b", "1"));
+    assertThat(clock.trouble()).contains("3650 days");
+    assertThat(value("a")).isEqualTo("1");
+    assertThat(view.space("home").keys()).isEqualTo(2);
+    assertThat(view.mark().timeMillis()).isLessThan(start + day);
+    ahead.set(0);
+    write(null, put("c", "1"));
+    assertThat(clock.trouble()).isNull();
+    assertThat(value("a")).isEqualTo("1");
   }
 
   /** What nobody sees any more must not keep a space full for ever. */
