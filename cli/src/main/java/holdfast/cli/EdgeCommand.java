@@ -35,7 +35,8 @@ final class EdgeCommand extends GroupCommand {
         .addSubcommand(new EdgeRestoreCommand(terminal))
         .addSubcommand(new EdgeAuditCommand(terminal))
         .addSubcommand(EdgeUserCommand.commandLine(terminal))
-        .addSubcommand(EdgeDeviceCommand.commandLine(terminal));
+        .addSubcommand(EdgeDeviceCommand.commandLine(terminal))
+        .addSubcommand(EdgeSpaceCommand.commandLine(terminal));
   }
 
   /** What to do about an error that the edge of this machine told, or that there is none. */

@@ -134,7 +134,40 @@ public final class EdgeAdmin implements AutoCloseable {
     return new User(Json.text(user, "name"), rights);
   }
 
-  /** The limits of a space; 0 for none. */
+  /**
+   * A space: what is there, and what may be.
+   *
+   * @param bytes keys and values together
+   * @param quotaBytes most of them; 0 for no limit
+   * @param retentionMillis how long a value is kept; 0 for ever
+   */
+  public record Space(
+      String name, long keys, long bytes, long quotaBytes, long retentionMillis) {}
+
+  /** All spaces, by their names. */
+  public List<Space> spaces() {
+    Map<?, ?> answer = Json.map(ask("GET", "/v1/admin/spaces", null), "the answer");
+    return answer.get("spaces") instanceof List<?> spaces
+        ? spaces.stream().map(EdgeAdmin::space).toList()
+        : List.of();
+  }
+
+  /** One space, which is empty and has no limits when nobody has used it. */
+  public Space space(String name) {
+    return space(ask("GET", "/v1/admin/spaces/" + encode(name), null));
+  }
+
+  private static Space space(@Nullable Object json) {
+    Map<?, ?> space = Json.map(json, "a space");
+    return new Space(
+        Json.text(space, "name"),
+        Json.number(space, "keys"),
+        Json.number(space, "bytes"),
+        Json.number(space, "quotaBytes"),
+        Json.number(space, "retentionMillis"));
+  }
+
+  /** Sets the limits of a space; 0 for none. */
   public void limit(String space, long quotaBytes, long retentionMillis) {
     ask(
         "PUT",
