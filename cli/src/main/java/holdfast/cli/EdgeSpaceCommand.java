@@ -99,9 +99,7 @@ final class EdgeSpaceCommand extends GroupCommand {
         + BaseCommand.count(space.keys(), "key")
         + ", "
         + BaseCommand.bytes(space.bytes())
-        + (space.quotaBytes() == 0
-            ? ", no quota"
-            : " of " + BaseCommand.bytes(space.quotaBytes()))
+        + (space.quotaBytes() == 0 ? ", no quota" : " of " + BaseCommand.bytes(space.quotaBytes()))
         + (space.retentionMillis() == 0
             ? ", kept for ever"
             : ", kept for " + age(space.retentionMillis()));
@@ -112,7 +110,9 @@ final class EdgeSpaceCommand extends GroupCommand {
       name = "list",
       description = "Lists the spaces with what is in them and what may be.",
       footerHeading = "%n",
-      footer = {"JSON, one a line: space, keys, bytes, quotaBytes, retentionMillis; 0 for no limit"})
+      footer = {
+        "JSON, one a line: space, keys, bytes, quotaBytes, retentionMillis; 0 for no limit"
+      })
   static final class ListSpaces extends BaseCommand {
     @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
 

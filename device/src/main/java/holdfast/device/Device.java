@@ -44,7 +44,9 @@ public final class Device implements AutoCloseable {
   private volatile boolean sleeping;
   private volatile String diskTrouble = "";
 
-  /** When {@link #get} asks the edge again; of its own, since the sender may have nothing to send. */
+  /**
+   * When {@link #get} asks the edge again; of its own, since the sender may have nothing to send.
+   */
   private final Pace asking = new Pace(0, new SplittableRandom());
 
   private Device(DeviceOptions options, DeviceFolder folder, Links links) throws IOException {

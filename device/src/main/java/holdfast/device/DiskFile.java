@@ -13,7 +13,9 @@ import java.nio.file.Path;
 class DiskFile implements Closeable {
   private final RandomAccessFile file;
 
-  /** Opens a file for reading and writing, and makes it when it is not there, for its owner alone. */
+  /**
+   * Opens a file for reading and writing, and makes it when it is not there, for its owner alone.
+   */
   DiskFile(Path path) throws IOException {
     OwnerOnly.createFile(path);
     file = new RandomAccessFile(path.toFile(), "rw");

@@ -137,7 +137,9 @@ final class HttpLink implements Link {
       throw new HttpTimeoutException("no whole answer in " + timeout.toMillis() + " ms");
     } catch (ExecutionException e) {
       Throwable cause = e.getCause();
-      throw cause instanceof IOException failure ? failure : new IOException(String.valueOf(cause), e);
+      throw cause instanceof IOException failure
+          ? failure
+          : new IOException(String.valueOf(cause), e);
     } finally {
       // Gives up the connection of an answer that did not come; one that did is not touched.
       coming.cancel(true);

@@ -139,8 +139,7 @@ final class AdminRoutes {
             default -> throw Problem.invalid("a right is read, write, admin or none");
           };
       rights.put(
-          space,
-          right == null ? Optional.empty() : Optional.of(new EdgeLeaf.Grant(space, right)));
+          space, right == null ? Optional.empty() : Optional.of(new EdgeLeaf.Grant(space, right)));
     });
     return rights;
   }

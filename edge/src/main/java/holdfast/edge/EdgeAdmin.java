@@ -141,8 +141,7 @@ public final class EdgeAdmin implements AutoCloseable {
    * @param quotaBytes most of them; 0 for no limit
    * @param retentionMillis how long a value is kept; 0 for ever
    */
-  public record Space(
-      String name, long keys, long bytes, long quotaBytes, long retentionMillis) {}
+  public record Space(String name, long keys, long bytes, long quotaBytes, long retentionMillis) {}
 
   /** All spaces, by their names. */
   public List<Space> spaces() {

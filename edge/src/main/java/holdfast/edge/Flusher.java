@@ -220,8 +220,7 @@ final class Flusher implements AutoCloseable {
     }
     // Stage.
     long timeMillis =
-        Math.max(
-            notBeforeMillis, Math.max(view.clock.getAsLong(), view.mark().timeMillis() + 1));
+        Math.max(notBeforeMillis, Math.max(view.clock.getAsLong(), view.mark().timeMillis() + 1));
     Flush flush = new Flush(view, timeMillis);
     tasks.forEach(flush::decide);
     if (flush.leaves().isEmpty()) {

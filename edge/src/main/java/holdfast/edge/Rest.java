@@ -108,7 +108,10 @@ final class Rest implements Handler {
       throw e;
     } catch (Exception e) {
       LOG.error("a request failed", e);
-      refuse(request, response, new Problem(Problem.Code.INTERNAL, "the edge failed; its log says why"));
+      refuse(
+          request,
+          response,
+          new Problem(Problem.Code.INTERNAL, "the edge failed; its log says why"));
     }
   }
 

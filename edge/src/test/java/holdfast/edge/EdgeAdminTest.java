@@ -23,7 +23,8 @@ class EdgeAdminTest {
   @TempDir Path scratch;
 
   private EdgeOptions options(String host, EdgeOptions.@Nullable Certificate certificate) {
-    EdgeOptions plain = EdgeOptions.of(scratch.resolve("edge"), new Endpoint(host, 0), Site.ANYWHERE);
+    EdgeOptions plain =
+        EdgeOptions.of(scratch.resolve("edge"), new Endpoint(host, 0), Site.ANYWHERE);
     return new EdgeOptions(
         plain.data(),
         plain.rest(),

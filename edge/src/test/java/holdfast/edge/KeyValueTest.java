@@ -571,8 +571,7 @@ class KeyValueTest {
       }
       assertThat(admin.users())
           .filteredOn(user -> user.name().equals("bob"))
-          .containsExactly(
-              new EdgeAdmin.User("bob", List.of(new EdgeAdmin.Right("home", "read"))));
+          .containsExactly(new EdgeAdmin.User("bob", List.of(new EdgeAdmin.Right("home", "read"))));
     }
   }
 
