@@ -549,7 +549,7 @@ class Device:
             if interval is not None:
                 try:
                     self.queue.sync()
-                except (OSError, QueueError) as failure:
+                except Exception as failure:  # noqa: BLE001
                     self._disk_trouble = "the queue cannot be synced: %s" % failure
 
     def close(self):

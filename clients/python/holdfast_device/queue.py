@@ -187,6 +187,8 @@ class DeviceQueue:
         self._dirty = True
 
     def _sync(self):
+        if self._handle is None:
+            raise QueueError("the queue could not be read anew, and is not open")
         if self._broken:
             raise QueueError("the queue cannot be synced since a write or sync failed; reopen it")
         if self._dirty:
@@ -206,6 +208,9 @@ class DeviceQueue:
     def _open(self):
         if self._closed:
             raise QueueError("the queue %s is closed" % self._folder.path)
+        if self._handle is None:
+            # It could not be read anew before.
+            self._recover()
 
     # ---- what the device does
 
@@ -325,7 +330,10 @@ class DeviceQueue:
                 data = self._pending()
                 if data is not None:
                     return self._state.pending, data
-                os.close(self._handle)
+                # Given up before it is closed: when reading anew fails, the number may soon be
+                # somebody else's.
+                handle, self._handle = self._handle, None
+                os.close(handle)
                 self._recover()
             raise QueueError("the queue cannot be read back as it was written")
 
@@ -563,7 +571,8 @@ class DeviceQueue:
             try:
                 self._sync()
             finally:
-                os.close(self._handle)
+                if self._handle is not None:
+                    os.close(self._handle)
                 self._folder.release()
 
     def __enter__(self):

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import threading
 import unittest
+from unittest import mock
 
 from holdfast_device import format as fmt
 from holdfast_device import entries as e
@@ -110,6 +111,28 @@ class QueueTest(unittest.TestCase):
         self.assertEqual(queue.batch(), made)
         ranges = (fmt.Range(fmt.COLLAPSED, 1, 1), fmt.Range(fmt.DROPPED, 2, 2))
         self.assertEqual(made[0].claim.ranges, ranges)
+
+    def test_a_file_that_cannot_be_read_anew_is_read_later_and_no_closed_descriptor_is_used(self):
+        queue = self.open()
+        queue.put("home", "a", b"1")
+        queue.put("home", "b", b"to be altered")
+        queue.batch()
+        path = os.path.join(self.folder, "queue")
+        with open(path, "r+b") as file:
+            at = file.read().index(b"to be altered")
+            file.seek(at)
+            file.write(b"T")
+        with mock.patch.object(queue._folder, "sync", side_effect=OSError("no more files")):
+            with self.assertRaises(OSError):
+                queue.batch()
+            # The number of the closed descriptor is that of another file now.
+            other = os.open(os.path.join(self.folder, "other"), os.O_RDWR | os.O_CREAT, 0o600)
+            self.addCleanup(os.close, other)
+            with self.assertRaises(OSError):
+                queue.put("home", "c", b"3")
+        self.assertEqual(os.fstat(other).st_size, 0)
+        self.assertIsNotNone(queue.put("home", "d", b"4"))
+        self.assertEqual(queue.status()["recovery"]["lostOperations"], 1)
 
     def test_a_full_queue_drops_the_oldest_and_says_so(self):
         queue = self.open(batch_operations=2, max_operations=4, overflow=q.DROP_OLDEST)
