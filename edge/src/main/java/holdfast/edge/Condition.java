@@ -2,10 +2,15 @@ package holdfast.edge;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** What If-Match and If-None-Match ask for (RFC 9110, section 13.1). */
 sealed interface Condition {
+  /** An entity tag, between commas or the ends; within its quotes is no quote. */
+  Pattern TAG = Pattern.compile("\\s*(W/)?\"([^\"]*)\"\\s*");
+
   /** Nothing is asked. */
   record None() implements Condition {}
 
@@ -56,18 +61,26 @@ sealed interface Condition {
       return new Tags(List.of(), true, wanted);
     }
     List<Place> tags = new ArrayList<>();
-    for (String one : header.split(",", -1)) {
-      String tag = one.strip();
-      // A weak tag is for caches that compare weakly; ours are all strong.
-      boolean weak = tag.startsWith("W/");
-      tag = weak ? tag.substring(2) : tag;
-      if (tag.length() < 2 || !tag.startsWith("\"") || !tag.endsWith("\"")) {
+    Matcher tag = TAG.matcher(header);
+    int end = 0;
+    while (end < header.length()) {
+      // One after the other: a tag may have a comma in it, though none of ours has.
+      if (!tag.region(end, header.length()).lookingAt()) {
         throw Problem.invalid("an entity tag stands in quotes: \"RECORD/LEAF\"");
       }
-      Place place = Place.parse(tag.substring(1, tag.length() - 1));
+      // A weak tag is for caches that compare weakly; ours are all strong.
+      boolean weak = tag.group(1) != null;
+      Place place = Place.parse(tag.group(2));
       if (place != null && !(weak && wanted)) {
         tags.add(place);
       }
+      end = tag.end();
+      if (end < header.length() && header.charAt(end++) != ',') {
+        throw Problem.invalid("entity tags are separated by commas");
+      }
+    }
+    if (header.isEmpty() || header.endsWith(",")) {
+      throw Problem.invalid("an entity tag stands in quotes: \"RECORD/LEAF\"");
     }
     return new Tags(tags, false, wanted);
   }

@@ -64,6 +64,27 @@ final class Problem extends RuntimeException {
       return status;
     }
 
+    /** What the status is called in HTTP. */
+    String phrase() {
+      return switch (status) {
+        case 400 -> "Bad Request";
+        case 401 -> "Unauthorized";
+        case 403 -> "Forbidden";
+        case 404 -> "Not Found";
+        case 405 -> "Method Not Allowed";
+        case 409 -> "Conflict";
+        case 412 -> "Precondition Failed";
+        case 413 -> "Content Too Large";
+        case 415 -> "Unsupported Media Type";
+        case 422 -> "Unprocessable Content";
+        case 429 -> "Too Many Requests";
+        case 500 -> "Internal Server Error";
+        case 503 -> "Service Unavailable";
+        case 507 -> "Insufficient Storage";
+        default -> throw new AssertionError("a status without a phrase: " + status);
+      };
+    }
+
     /** As it stands in the problem detail. */
     String text() {
       return name().toLowerCase(java.util.Locale.ROOT);
@@ -124,7 +145,8 @@ final class Problem extends RuntimeException {
   Json detail() {
     return Json.object()
         .put("type", "about:blank")
-        .put("title", code.text().replace('_', ' '))
+        // Of about:blank RFC 9457 wants the phrase of the status; what it is says the code.
+        .put("title", code.phrase())
         .put("status", code.status())
         .put("code", code.text())
         .put("detail", getMessage())

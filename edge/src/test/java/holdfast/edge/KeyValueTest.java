@@ -76,6 +76,8 @@ class KeyValueTest {
     HttpResponse<byte[]> missing = edge.get(ANN, "/v1/kv/home/missing");
     assertThat(missing.statusCode()).isEqualTo(404);
     assertThat(code(missing)).isEqualTo("not_found");
+    // RFC 9457: of about:blank the title is the phrase of the status.
+    assertThat(text(missing)).contains("\"type\":\"about:blank\",\"title\":\"Not Found\"");
   }
 
   @Test
@@ -330,7 +332,13 @@ class KeyValueTest {
         edge.send(edge.request(ANN, path).header("If-None-Match", etag(second)));
     assertThat(same.statusCode()).isEqualTo(304);
     assertThat(same.body()).isEmpty();
-    assertThat(conditional(path, "If-Match", "no quotes", "c").statusCode()).isEqualTo(400);
+    for (String wrong : List.of("no quotes", "\"a\",", "\"a\" \"b\"", ",", "\"a")) {
+      assertThat(conditional(path, "If-Match", wrong, "c").statusCode()).as(wrong).isEqualTo(400);
+    }
+    // A tag of somebody else may have a comma.
+    assertThat(conditional(path, "If-Match", "\"a,b\", " + etag(second), "c").statusCode())
+        .isEqualTo(204);
+    assertThat(conditional(path, "If-Match", "\"a,b\"", "d").statusCode()).isEqualTo(412);
   }
 
   private static HttpResponse<byte[]> conditional(
