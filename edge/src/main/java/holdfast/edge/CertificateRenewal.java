@@ -1,11 +1,11 @@
 package holdfast.edge;
 
-import holdfast.base.HoldfastException;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,6 +24,7 @@ final class CertificateRenewal implements AutoCloseable {
   private final List<String> hosts;
   private final InstantSource clock;
   private final ScheduledExecutorService timer;
+  private final ScheduledFuture<?> looking;
 
   /**
    * Looks from now on, the first time after a period.
@@ -38,21 +39,24 @@ final class CertificateRenewal implements AutoCloseable {
     this.timer =
         Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon(true).name("holdfast-renewal").factory());
-    timer.scheduleWithFixedDelay(
-        this::look, period.toMillis(), period.toMillis(), TimeUnit.MILLISECONDS);
+    this.looking =
+        timer.scheduleWithFixedDelay(
+            this::look, period.toMillis(), period.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   private void look() {
     try {
       folder.requireCertificate(hosts, clock);
-    } catch (HoldfastException | IllegalArgumentException e) {
-      // The certificate that is there is shown until it works; edge status warns.
+    } catch (RuntimeException e) {
+      // The certificate that is there is shown until it works; edge status warns. What is thrown
+      // on would end the timer in silence.
       LOG.warn("the certificate of the edge cannot be issued anew: {}", e.getMessage());
     }
   }
 
   @Override
   public void close() {
+    looking.cancel(true);
     timer.shutdownNow();
   }
 }

@@ -202,8 +202,7 @@ class FlusherTest {
   @Test
   void aMistakeFailsNobodyElsesChange() throws Exception {
     log.gate.acquire();
-    List<Thread> threads = new ArrayList<>();
-    threads.add(Thread.ofVirtual().start(() -> write(null, put("first", "v"))));
+    Thread held = Thread.ofVirtual().start(() -> write(null, put("first", "v")));
     while (!log.gate.hasQueuedThreads()) {
       Thread.onSpinWait();
     }
@@ -218,6 +217,7 @@ class FlusherTest {
     flusher.submit(
         Task.Write.of(after, "ann", List.of(put("b", "1")), Condition.none(), false, null));
     log.gate.release();
+    held.join();
     before.await(60_000);
     after.await(60_000);
     assertThat(catchThrowableOfType(Problem.class, () -> mistaken.await(60_000)).code())
