@@ -366,16 +366,15 @@ final class ViewUpdate {
    */
   static boolean forget(View view, String space, long timeMillis) {
     ViewUpdate update = new ViewUpdate(view, view.mark().record(), timeMillis);
-    try (DerivedTable.Batch batch = update.batch) {
-      if (update.forgetValues(space) == 0) {
-        return false;
-      }
-      View.SpaceState left = update.space(space);
-      update.put(ViewKeys.space(space), left.encode());
-      view.table.commit(batch);
-      view.spaces.put(space, left);
-      return true;
+    if (update.forgetValues(space) == 0) {
+      return false;
     }
+    View.SpaceState left = update.space(space);
+    update.put(ViewKeys.space(space), left.encode());
+    view.table.commit(update.batch);
+    view.sizes.committed(update.sizes);
+    view.spaces.put(space, left);
+    return true;
   }
 
   /** Forgets what a space keeps no longer; returns how many versions. */
