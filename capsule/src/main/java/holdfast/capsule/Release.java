@@ -67,6 +67,17 @@ public record Release(Hash capsule, long timeMillis, long version, Bytes signatu
   }
 
   /**
+   * Whether another placement has the version of the newest. No release ends one of them without
+   * the other, and no server that states this version says by which of them it goes: the owner has
+   * to place the capsule once more.
+   */
+  public static boolean tied(Collection<? extends Statement> statements) {
+    List<Placement> joint = joint(statements);
+    return joint.size() > 1
+        && joint.get(joint.size() - 2).version() == joint.getLast().version();
+  }
+
+  /**
    * Whether all placements that hold jointly are among these statements: none is missing between
    * the lowest version that was not released and the newest.
    */

@@ -3,6 +3,7 @@ package holdfast.cli;
 import holdfast.base.ErrorCode;
 import holdfast.capsule.Holding;
 import holdfast.capsule.Statement;
+import holdfast.capsule.Statement.Placement.Member;
 import holdfast.client.CapsuleReader;
 import holdfast.client.GivenUp;
 import holdfast.client.Handover;
@@ -172,7 +173,8 @@ final class PlaceCommand extends ServerCommand {
       for (Endpoint one : members(target)) {
         servers.add(Server.at(one, terminal.home().trust()));
       }
-      Placing.Placed placed = Placing.place(reader, kept(target), givenUp::names, servers, owner);
+      Placing.Placed placed =
+          Placing.place(reader, kept(target), givenUp::names, agree, servers, owner);
       target.home().keep(placed.placement());
       report(target, placed, List.of());
       if (!placed.complete()) {
@@ -212,6 +214,20 @@ final class PlaceCommand extends ServerCommand {
     return new GivenUp(named, unsignedGone, unknownGone);
   }
 
+  /** Gives the placement that holds a version of its own. */
+  private Statement.Placement untie(Target target, SigningKey owner, GivenUp givenUp)
+      throws Exception {
+    try (Source source = source(target)) {
+      Placing.Placed placed =
+          source.ask(reader -> {
+            OwnerKey.require(reader, owner);
+            return Placing.untie(reader, kept(target), givenUp::names, owner);
+          });
+      target.home().keep(placed.placement());
+      return placed.placement();
+    }
+  }
+
   private Placing.Placed release(Target target, SigningKey owner, GivenUp givenUp)
       throws Exception {
     try (Source source = source(target)) {
@@ -220,6 +236,7 @@ final class PlaceCommand extends ServerCommand {
             OwnerKey.require(reader, owner);
             return Placing.release(reader, kept(target), agree, givenUp, owner);
           });
+      target.home().keep(told.placement());
       if (told.told().stream().noneMatch(one -> one.receipt() != null)) {
         report(target, told, List.of());
         throw Failure.failed("no server has acknowledged the release", "Run the same again.");
@@ -233,28 +250,52 @@ final class PlaceCommand extends ServerCommand {
    *
    * @param owner releases the old servers then; null when nobody does
    * @param givenUp what the owner does without
-   * @param signed the placement that was signed just now, which a server may keep back; or nothing
+   * @param waitedFor the placement that was signed just now, which a server may keep back; or
+   *     nothing
    */
   private int handover(
-      Target target, @Nullable SigningKey owner, GivenUp givenUp, List<Statement.Placement> signed)
+      Target target,
+      @Nullable SigningKey owner,
+      GivenUp givenUp,
+      List<Statement.Placement> waitedFor)
       throws Exception {
+    List<Statement.Placement> signed = waitedFor;
+    long released = 0;
     while (true) {
       Handover now = handover(target, signed);
       if (!signed.isEmpty() && !signed.contains(now.placement())) {
         throw Failure.failed(
-            "version "
+            "another placement, version "
                 + now.placement().version()
-                + " of the placement came while version "
+                + " on "
+                + String.join(",", now.placement().members().stream().map(Member::address).toList())
+                + ", came while version "
                 + signed.getFirst().version()
-                + " was waited for",
+                + " was waited for, and holds over it",
             "Look who else places this capsule; 'holdfast place "
                 + target.capsule().brief()
                 + " --status' says how far that is.");
       }
       now.requireLeft(givenUp);
+      if (now.tied() && owner != null) {
+        terminal.note(
+            "holdfast: two placements have version "
+                + now.placement().version()
+                + "; the one that holds is signed once more");
+        signed = List.of(untie(target, owner, givenUp));
+        Thread.sleep(AGAIN_MILLIS);
+        continue;
+      }
       if (now.over(givenUp) && !now.released() && owner != null) {
+        if (released == now.placement().version()) {
+          throw Failure.failed(
+              "the release of the servers that left was acknowledged, and no server shows it",
+              "Look at the servers, and run the same again.");
+        }
         now.lost(givenUp).forEach(one -> terminal.note("holdfast: " + givenUp(one)));
         release(target, owner, givenUp);
+        released = now.placement().version();
+        Thread.sleep(AGAIN_MILLIS);
         continue;
       }
       if (now.over() || !wait) {
@@ -354,6 +395,13 @@ final class PlaceCommand extends ServerCommand {
     if (!now.historyKnown()) {
       lines.add(
           "  No member knows the placement before yet, so who else has records is not known.");
+    }
+    if (now.tied()) {
+      lines.add(
+          "  Another placement has the same version, so none can be released. Sign this one once"
+              + " more: holdfast place "
+              + target.capsule().brief()
+              + " --wait --key FILE");
     }
     lines.add(
         !now.over()

@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.base.Hash;
 import holdfast.capsule.Metadata;
+import holdfast.capsule.Release;
+import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
+import holdfast.crypto.SigningKey;
 import holdfast.net.Endpoint;
 import holdfast.node.Node;
 import holdfast.node.NodeOptions;
@@ -17,6 +20,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -193,6 +198,56 @@ class PlacedTest {
     cli.run("place", capsule, "--on", on(1, 2), "--key", key).failsWith(1);
     assertThat(cli.ok("place", capsule, "--on", on(0, 1), "--key", key))
         .contains("NOT acknowledged: cannot reach");
+  }
+
+  private void declare(List<Statement> statements) throws Exception {
+    for (Node one : servers) {
+      try (Server server = Server.at(one.endpoint(), one.identity())) {
+        for (Statement statement : statements) {
+          server.declare(statement);
+        }
+      }
+    }
+  }
+
+  private Statement.Placement second(SigningKey owner, int... on) {
+    return Statement.Placement.sign(
+        Hash.parse(capsule),
+        1,
+        2,
+        IntStream.of(on)
+            .mapToObj(servers::get)
+            .map(one ->
+                new Statement.Placement.Member(one.identity(), one.endpoint().toString()))
+            .toList(),
+        owner);
+  }
+
+  /** Two operators at once; a release names a version, and so would end neither of the two. */
+  @Test
+  void ofTwoPlacementsOfOneVersionTheOneThatHoldsIsSignedOnceMoreAndReleased() throws Exception {
+    cli.ok("place", capsule, "--on", on(0, 1, 2), "--key", key);
+    SigningKey owner = SigningKey.parsePem(Files.readString(Path.of(key)));
+    List<Statement> tied = new ArrayList<>();
+    Stream.of(second(owner, 0, 1), second(owner, 1, 2))
+        .sorted(Statement.Placement.ORDER)
+        .forEach(tied::add);
+    declare(tied);
+    assertThat(cli.run("place", capsule, "--status").failsWith(1).out())
+        .contains("Another placement has the same version");
+    Map<String, Object> waited = cli.json("place", capsule, "--wait", "--key", key);
+    assertThat(waited)
+        .containsEntry("version", 3.0)
+        .containsEntry("over", true)
+        .containsEntry("released", true);
+    // Neither the placement nor the release was signed more than once.
+    try (Server server = Server.at(servers.get(1).endpoint(), servers.get(1).identity());
+        CapsuleReader reader =
+            server.openReader(Hash.parse(capsule), List.of(), ReaderOptions.withoutCache())) {
+      List<Statement> known = reader.statements(true);
+      assertThat(known).filteredOn(Statement.Placement.class::isInstance).hasSize(4);
+      assertThat(known).filteredOn(Release.class::isInstance).hasSize(1);
+    }
   }
 
   @Test

@@ -174,15 +174,22 @@ public record Handover(
   /**
    * Whether a server that is no member any more may stop: enough members sign what it signs, and it
    * has nothing beside that. It knew of the newest placement when it signed, so that it takes in
-   * nothing since from a writer who has not heard of it.
+   * nothing since from a writer who has not heard of it. While another placement has the same
+   * version nobody may: who goes by that one alone is not refused.
    */
   public boolean mayStop(Asked one) {
     Holding own = one.holding();
-    return !one.stays()
+    return !tied()
+        && !one.stays()
         && own != null
         && own.version() >= placement.version()
         && !one.tail()
         && agreeing(own) >= needed;
+  }
+
+  /** Whether another placement has the version of the newest, so that no release ends it. */
+  public boolean tied() {
+    return Release.tied(words);
   }
 
   /**
@@ -225,12 +232,13 @@ public record Handover(
   public boolean over(GivenUp givenUp) {
     List<Asked> lost = lost(givenUp);
     return (historyKnown || givenUp.unknown())
+        && !tied()
         && settled()
         && asked.stream().allMatch(one -> one.stays() || mayStop(one) || lost.contains(one));
   }
 
   /** Whether the change is over: enough members agree, and every old server may stop. */
   public boolean over() {
-    return historyKnown && settled() && asked.stream().allMatch(one -> one.stays() || mayStop(one));
+    return over(GivenUp.NOTHING);
   }
 }

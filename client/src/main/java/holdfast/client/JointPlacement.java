@@ -4,6 +4,7 @@ import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Holding;
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.crypto.VerifyKey;
 import java.util.ArrayList;
@@ -61,6 +62,10 @@ final class JointPlacement {
   static List<Left> over(List<Statement.Placement> joint, ToIntFunction<Statement.Placement> needed)
       throws InterruptedException {
     Statement.Placement newest = joint.getLast();
+    if (Release.tied(joint)) {
+      // Who goes by the other one of this version alone states it too, and is not refused.
+      return List.of();
+    }
     Map<VerifyKey, CapsuleSession.Held> held = held(joint);
     List<Holding> members = new ArrayList<>();
     for (Statement.Placement.Member member : newest.members()) {

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +30,12 @@ import org.jspecify.annotations.Nullable;
  * Release}). A capsule may be placed again before that: then all of them hold, and its servers have
  * to be left running. A release is signed when every server that left has been found to hold
  * nothing of its own ({@link Handover}), or when the owner gives up what only they may have.
+ *
+ * <p>Members of the placements that hold are told first, then those that are new. So many of the
+ * former answer whoever places next that one of them has heard of a placement in whose middle its
+ * owner was broken off, and no second one gets its version; and writers that go by an old placement
+ * are refused as early as can be. All the same two may come to have one version, when two operators
+ * place at once: a release would end neither or both, so the newer is placed once more first.
  */
 public final class Placing {
   private static final long TIMEOUT_MILLIS = 30_000;
@@ -70,7 +77,7 @@ public final class Placing {
   /** The same for a caller who knows of no placement, and of no server that is gone. */
   public static Placed place(CapsuleReader source, List<Server> on, SigningKey owner)
       throws ProofException {
-    return place(source, List.of(), none -> false, on, owner);
+    return place(source, List.of(), none -> false, 0, on, owner);
   }
 
   /**
@@ -81,6 +88,8 @@ public final class Placing {
    *
    * @param kept placements of the capsule that the caller knows of, verified
    * @param gone members of the placements before that need not answer
+   * @param needed members of the newest placement that have to hold the same for those before it
+   *     to be released on this occasion; more than half of them at least
    * @param on the servers that are to keep it; connected by whoever trusts them to be the right
    *     ones
    * @throws HoldfastException when one of them cannot be reached or does not take the capsule, or
@@ -90,13 +99,14 @@ public final class Placing {
       CapsuleReader source,
       Collection<? extends Statement> kept,
       Predicate<Member> gone,
+      int needed,
       List<Server> on,
       SigningKey owner)
       throws ProofException {
-    return new Placing(source, kept).place(gone, on, owner);
+    return new Placing(source, kept).place(gone, needed, on, owner);
   }
 
-  private Placed place(Predicate<Member> gone, List<Server> on, SigningKey owner)
+  private Placed place(Predicate<Member> gone, int needed, List<Server> on, SigningKey owner)
       throws ProofException {
     List<Member> members = new ArrayList<>();
     for (Server server : on) {
@@ -111,6 +121,7 @@ public final class Placing {
     // Placed so already, and told again to those who have not heard: another version would hide
     // the placement before from the members, and with it whoever still has something to bring.
     if (current != null
+        && !Release.tied(known)
         && current.members().size() == members.size()
         && Set.copyOf(current.members()).equals(Set.copyOf(members))) {
       return tell(on, members, List.of(current));
@@ -118,24 +129,76 @@ public final class Placing {
     List<Statement> words = new ArrayList<>();
     if (current != null && Release.joint(known).size() > 1) {
       // The change before may be over by now without anybody having said so.
-      Handover before = Handover.ask(known, 0);
+      Handover before =
+          Handover.ask(
+              known, Math.clamp(needed, current.majority(), current.members().size()));
       if (before.placement().equals(current) && before.over()) {
-        words.add(Release.sign(capsule, System.currentTimeMillis(), current.version(), owner));
+        words.add(release(current, owner));
       }
     }
-    Statement.Placement next =
-        Statement.Placement.sign(
-            capsule,
-            System.currentTimeMillis(),
-            current == null ? 1 : current.version() + 1,
-            members,
-            owner);
-    words.addFirst(next);
+    words.addFirst(next(current, members, owner));
     return tell(on, members, words);
   }
 
+  private Statement.Placement next(
+      Statement.@Nullable Placement current, List<Member> members, SigningKey owner) {
+    return Statement.Placement.sign(
+        capsule,
+        System.currentTimeMillis(),
+        current == null ? 1 : current.version() + 1,
+        members,
+        owner);
+  }
+
+  /** The word that the newest placement holds alone; one that would not do that is not signed. */
+  private Release release(Statement.Placement newest, SigningKey owner) {
+    Release word = Release.sign(capsule, System.currentTimeMillis(), newest.version(), owner);
+    Set<Statement> then = new LinkedHashSet<>(known);
+    then.add(word);
+    if (!Release.joint(then).equals(List.of(newest))) {
+      throw new IllegalStateException(
+          "a release of version " + newest.version() + " would leave other placements holding");
+    }
+    return word;
+  }
+
   /**
-   * Says that a move is over: from then on the newest placement holds alone.
+   * Places a capsule once more on the servers of its newest placement, when another placement has
+   * the same version: that can be released then. When no other has, the newest is told again.
+   *
+   * @param source of the capsule
+   * @param kept placements of the capsule that the caller knows of, verified
+   * @param gone members that need not answer
+   * @throws HoldfastException NOT_FOUND when the capsule is not placed; UNREACHABLE when too few of
+   *     the members answer, and nothing has been placed then
+   */
+  public static Placed untie(
+      CapsuleReader source,
+      Collection<? extends Statement> kept,
+      Predicate<Member> gone,
+      SigningKey owner)
+      throws ProofException {
+    return new Placing(source, kept).untie(gone, owner);
+  }
+
+  private Placed untie(Predicate<Member> gone, SigningKey owner) {
+    AskedMembers asked = AskedMembers.ask(capsule, known);
+    asked.requireEnough(gone);
+    known.addAll(asked.statements());
+    Statement.Placement current = Statement.Placement.current(known);
+    if (current == null) {
+      throw new HoldfastException(ErrorCode.NOT_FOUND, "the capsule is not placed on any servers");
+    }
+    Statement.Placement told =
+        Release.tied(known) ? next(current, current.members(), owner) : current;
+    Placed placed = tell(List.of(), told.members(), List.of(told));
+    known.add(told);
+    return placed;
+  }
+
+  /**
+   * Says that a move is over: from then on the newest placement holds alone. When another one has
+   * its version, its servers are placed once more first, and what they hold is asked under that.
    *
    * @param source of the capsule
    * @param kept placements of the capsule that the caller knows of, verified
@@ -162,6 +225,12 @@ public final class Placing {
   private Placed release(int needed, GivenUp givenUp, SigningKey owner) {
     Handover now = Handover.ask(known, needed);
     known.addAll(now.words());
+    if (now.tied()) {
+      now.requireLeft(givenUp);
+      untie(givenUp::names, owner);
+      now = Handover.ask(known, needed);
+      known.addAll(now.words());
+    }
     List<Statement.Placement> joint = Release.joint(known);
     Statement.Placement newest = joint.getLast();
     if (now.needed() < newest.majority()) {
@@ -177,12 +246,15 @@ public final class Placing {
     }
     List<Statement> words = new ArrayList<>(List.of(newest));
     if (joint.size() > 1 || !Release.complete(known)) {
-      words.add(Release.sign(capsule, System.currentTimeMillis(), newest.version(), owner));
+      words.add(release(newest, owner));
     }
     return tell(List.of(), newest.members(), words);
   }
 
   private static String unfinished(GivenUp givenUp, Handover now) {
+    if (now.tied()) {
+      return "somebody else has placed the capsule with the same version meanwhile";
+    }
     if (!now.settled()) {
       return "the members do not hold the same yet, as "
           + now.needed()
@@ -203,35 +275,39 @@ public final class Placing {
   }
 
   /**
-   * Tells the members of a placement, and those of the ones that held before and name them no more.
+   * Tells the members of a placement, and those of the ones that held before and name them no more:
+   * first those of the ones before.
    *
    * @param on the members, where they are connected already
    * @param words the placement, and what is said with it
    */
   private Placed tell(List<Server> on, List<Member> members, List<Statement> words) {
     Statement.Placement placement = (Statement.Placement) words.getFirst();
-    List<Told> told = new ArrayList<>();
-    for (int i = 0; i < members.size(); i++) {
-      if (on.isEmpty()) {
-        try (Server server = Replicas.connect(members.get(i))) {
-          told.add(tell(server, members.get(i), true, words));
-        }
-      } else {
-        told.add(tell(on.get(i), members.get(i), true, words));
-      }
-    }
-    Map<VerifyKey, Member> leaving = new LinkedHashMap<>();
+    Map<VerifyKey, Member> before = new LinkedHashMap<>();
     for (Statement.Placement old : Release.joint(known).reversed()) {
-      old.members().forEach(member -> leaving.putIfAbsent(member.identity(), member));
+      old.members().forEach(member -> before.putIfAbsent(member.identity(), member));
     }
-    for (Member member : leaving.values()) {
-      if (!placement.names(member.identity())) {
-        try (Server left = Replicas.connect(member)) {
-          told.add(tell(left, member, false, words));
+    List<Member> leaving =
+        before.values().stream().filter(one -> !placement.names(one.identity())).toList();
+    // At the same time: one that is gone for good is not to keep the new ones waiting for long.
+    List<Told> left = AtOnce.ask(leaving, one -> tell(one, false, words), "telling who leaves");
+    Told[] told = new Told[members.size()];
+    for (boolean isNew : new boolean[] {false, true}) {
+      for (int i = 0; i < told.length; i++) {
+        Member member = members.get(i);
+        if (before.containsKey(member.identity()) != isNew) {
+          told[i] =
+              on.isEmpty() ? tell(member, true, words) : tell(on.get(i), member, true, words);
         }
       }
     }
-    return new Placed(placement, List.copyOf(told));
+    return new Placed(placement, Stream.concat(Stream.of(told), left.stream()).toList());
+  }
+
+  private Told tell(Member member, boolean stays, List<Statement> words) {
+    try (Server server = Replicas.connect(member)) {
+      return tell(server, member, stays, words);
+    }
   }
 
   private List<Statement> statements(Server server) throws ProofException {

@@ -48,7 +48,7 @@ public final class Masters {
         if (!placedOn(reader, members)) {
           // Who is gone stays away: masters are replaced, and an edge is restored, because servers
           // are lost. All are asked for what they know, and every server named now has to answer.
-          placed.add(Placing.place(reader, List.of(), lost -> true, members, owner));
+          placed.add(Placing.place(reader, List.of(), lost -> true, 0, members, owner));
         }
       }
     }

@@ -139,7 +139,7 @@ class OpenedWhileMovingTest extends MovingCapsule {
     try (CapsuleReader reader = first.reader(ReaderOptions.withoutCache())) {
       IntStream.of(on)
           .forEach(i -> servers.add(Server.at(endpoint(i), nodes.get(i).node.identity())));
-      return Placing.place(reader, kept, none -> false, servers, first.owner);
+      return Placing.place(reader, kept, none -> false, 0, servers, first.owner);
     } finally {
       servers.forEach(Server::close);
     }
