@@ -4,6 +4,7 @@ import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
+import holdfast.base.Violation;
 import holdfast.capsule.Freshness;
 import holdfast.capsule.Statement;
 import java.util.ArrayList;
@@ -38,15 +39,21 @@ record FreshAnswers(
       @Nullable Exception failure) {}
 
   /**
-   * Asks.
+   * Asks. An answer whose heads lie outside of what the capsule was closed with does not count;
+   * it is no bad evidence, since the server may not have heard of it yet.
    *
+   * @param closing what is known to close the capsule; null for nothing
    * @param enough whether so many are enough; the others are not waited for then
    */
   static FreshAnswers ask(
-      List<Server> servers, Hash capsule, ReaderOptions options, Predicate<Set<Server>> enough) {
+      List<Server> servers,
+      Hash capsule,
+      Statement.@Nullable Succession closing,
+      ReaderOptions options,
+      Predicate<Set<Server>> enough) {
     BlockingQueue<Heard> heard = new LinkedBlockingQueue<>();
     for (Server server : servers) {
-      Thread.ofVirtual().start(() -> heard.add(answer(server, capsule, options)));
+      Thread.ofVirtual().start(() -> heard.add(answer(server, capsule, closing, options)));
     }
     Map<Server, Freshness> answers = new LinkedHashMap<>();
     List<Statement> shown = new ArrayList<>();
@@ -61,7 +68,7 @@ record FreshAnswers(
           shown.addAll(one.shown());
         } else {
           last = one.failure();
-          if (last instanceof ProofException proof) {
+          if (last instanceof ProofException proof && proof.violation() != Violation.OUTSIDE) {
             bad.put(one.server(), proof);
           }
         }
@@ -73,8 +80,15 @@ record FreshAnswers(
     return new FreshAnswers(answers, shown, bad, last);
   }
 
-  private static Heard answer(Server server, Hash capsule, ReaderOptions options) {
+  private static Heard answer(
+      Server server,
+      Hash capsule,
+      Statement.@Nullable Succession closing,
+      ReaderOptions options) {
     try (CapsuleReader reader = server.openReader(capsule, List.of(), options)) {
+      if (closing != null) {
+        reader.learn(closing);
+      }
       Freshness answer = reader.heads();
       reader.prove(answer.heads());
       return new Heard(server, answer, reader.statements(true), null);

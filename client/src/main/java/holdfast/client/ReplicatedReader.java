@@ -112,14 +112,21 @@ public final class ReplicatedReader implements AutoCloseable {
     }
   }
 
-  /** Takes in what a server shows; whether others are to be asked now. */
-  private boolean learn(List<Statement> shown) {
+  /** Takes in what servers show; whether it has to be asked again, by that. */
+  private boolean learn(List<Statement> shown) throws ProofException {
     FollowedPlacement following = followed;
-    boolean news = following != null && following.learn(shown);
-    if (following != null && news) {
+    boolean moved = following != null && following.learn(shown);
+    if (following != null && moved) {
       rearrange(following);
     }
-    return news;
+    boolean closed = false;
+    for (Statement one : shown) {
+      if (one instanceof Statement.Succession succession && closing == null) {
+        close(succession);
+        closed = true;
+      }
+    }
+    return moved || closed;
   }
 
   private void rearrange(FollowedPlacement following) {
@@ -285,10 +292,14 @@ public final class ReplicatedReader implements AutoCloseable {
   private void heed(CapsuleReader reader) throws ProofException {
     FinalHeads shown = reader.closing();
     if (shown != null && closing == null) {
-      closing = shown.statement();
-      for (CapsuleReader other : readers.values()) {
-        other.learn(shown.statement());
-      }
+      close(shown.statement());
+    }
+  }
+
+  private void close(Statement.Succession succession) throws ProofException {
+    closing = succession;
+    for (CapsuleReader reader : readers.values()) {
+      reader.learn(succession);
     }
   }
 
@@ -301,52 +312,22 @@ public final class ReplicatedReader implements AutoCloseable {
 
   /** Reads and proves records; for each the best that any server has to say. */
   public List<ReadResult> readAll(List<Hash> names) throws ProofException {
-    return best(names, CapsuleReader::readAll, ReplicatedReader::lacks);
+    return best(names, CapsuleReader::readAll, Lack::ofRecord);
   }
 
   /** Reads and proves headers. */
   public List<ReadResult> readHeaders(List<Hash> names) throws ProofException {
-    return best(names, CapsuleReader::readHeaders, ReplicatedReader::lacks);
+    return best(names, CapsuleReader::readHeaders, Lack::ofRecord);
   }
 
   /** Reads and proves single leaves. */
   public List<ReadResult.LeafResult> readLeaves(List<ReadResult.LeafName> leaves)
       throws ProofException {
-    return best(leaves, CapsuleReader::readLeaves, ReplicatedReader::lacks);
+    return best(leaves, CapsuleReader::readLeaves, Lack::ofLeaf);
   }
 
   private interface Reads<N, R> {
     List<R> from(CapsuleReader reader, List<N> names) throws ProofException;
-  }
-
-  private interface Lack<R> {
-    /** How much is lacking: 0 when no server could say more. */
-    int of(R result);
-  }
-
-  private static int lacks(ReadResult result) {
-    return switch (result) {
-      case ReadResult.Proven proven -> 0;
-      case ReadResult.Cached cached -> 0;
-      case ReadResult.Erased erased -> 0;
-      case ReadResult.Outside outside -> 0;
-      case ReadResult.Unproven unproven -> 1;
-      case ReadResult.Damaged damaged -> 2;
-      case ReadResult.Absent absent -> 3;
-    };
-  }
-
-  private static int lacks(ReadResult.LeafResult result) {
-    return switch (result) {
-      case ReadResult.LeafResult.Proven proven -> 0;
-      case ReadResult.LeafResult.Missing missing ->
-          switch (missing.why()) {
-            case ERASED, OUTSIDE -> 0;
-            case UNPROVEN -> 1;
-            case DAMAGED -> 2;
-            case ABSENT -> 3;
-          };
-    };
   }
 
   private <N, R> List<R> best(List<N> names, Reads<N, R> reads, Lack<R> lack)
@@ -379,7 +360,8 @@ public final class ReplicatedReader implements AutoCloseable {
   // ---- What is newest ---------------------------------------------------------------------------
 
   /**
-   * Asks all servers for heads, at the same time, and takes the first answers. While placements
+   * Asks all servers for heads, at the same time, and takes the first answers. When one of them
+   * shows that the capsule is closed, all are asked by that. While placements
    * hold jointly, so many have to answer of each: what one of them acknowledged may not have
    * reached the other yet. When one of them shows a placement that was not known here, the servers
    * that hold by it are asked.
@@ -397,7 +379,8 @@ public final class ReplicatedReader implements AutoCloseable {
     follow();
     IntUnaryOperator answering = members -> wanted == 0 ? majority(members) : wanted;
     FreshAnswers given = fresh(answering);
-    // The placements by which they were asked may be the word of one server.
+    // The placements by which they were asked may be the word of one server. What one shows of a
+    // succession binds the others, who may withhold it.
     for (int moves = 0; learn(given.shown()); moves++) {
       if (moves == MOVES) {
         throw new HoldfastException(
@@ -435,7 +418,8 @@ public final class ReplicatedReader implements AutoCloseable {
   private FreshAnswers fresh(IntUnaryOperator answering) {
     List<Server> asked = servers.stream().filter(s -> !avoided.contains(s)).toList();
     FreshAnswers given =
-        FreshAnswers.ask(asked, capsule, options, answered -> enough(answered, answering));
+        FreshAnswers.ask(
+            asked, capsule, closing, options, answered -> enough(answered, answering));
     given.bad().forEach(this::avoid);
     Exception last = given.last();
     if (!enough(given.answers().keySet(), answering)) {

@@ -206,6 +206,28 @@ class ReplicatedReaderTest {
             ProofException.class, e -> assertThat(e.violation()).isEqualTo(Violation.OUTSIDE));
   }
 
+  @Test
+  void headsLieWithinWhatOneServerShowsThatTheCapsuleWasClosedWith() throws Exception {
+    List<Hash> names = appendToAll(3);
+    Statement.Succession closing =
+        Statement.Succession.sign(
+            fixture.capsule, 1, List.of(names.get(1)), Hash.ZERO, fixture.first.owner);
+    // The first has a record from after the end, and shows nothing of that.
+    fixture.nodes.get(1).server.declare(closing);
+    fixture.nodes.get(2).server.declare(closing);
+    fixture.down(2);
+    assertThatThrownBy(() -> reader.heads(2, 0))
+        .isInstanceOfSatisfying(
+            HoldfastException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.UNREACHABLE))
+        .hasMessageContaining("1 of 3 servers say what is newest");
+    fixture.up(2);
+    assertThat(reader.heads(2, 0).heads()).containsExactly(names.get(1));
+    // It may not have heard of it yet, so it is asked again.
+    assertThat(reader.evidence()).isEmpty();
+    fixture.nodes.get(0).server.declare(closing);
+    assertThat(reader.heads(3, 0).heads()).containsExactly(names.get(1));
+  }
+
   // ---- Following --------------------------------------------------------------------------------
 
   private static List<Hash> until(ReplicatedWatch watch, int count) throws ProofException {
