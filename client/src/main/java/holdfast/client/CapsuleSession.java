@@ -34,12 +34,16 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** A session that has chosen its capsule: metadata verified, cache mirrored, nonces exchanged. */
 final class CapsuleSession implements AutoCloseable {
   private static final int PAGE = 1000;
   private static final int DECLARED = 500;
+
+  /** How much longer than it asks for a busy server is left alone, at most. */
+  private static final int BUSY_MILLIS = 50;
 
   private final ServerSession session;
   private final long timeoutMillis;
@@ -252,17 +256,45 @@ final class CapsuleSession implements AutoCloseable {
     return Optional.of(evidence);
   }
 
-  /** Asks how much of the capsule the server holds; what it signs is verified. */
+  /**
+   * Asks how much of the capsule the server holds; what it signs is verified. A server that counts
+   * for others is asked again for as long as an answer is waited for.
+   */
   Holding holding(Hash salt) throws ProofException {
-    Reply reply =
-        session.call(
-            Request.newBuilder()
-                .setHold(Hold.newBuilder().setSalt(ServerSession.bytes(salt.toBytes()))),
-            Reply.ResultCase.HOLD,
-            timeoutMillis);
+    Request.Builder request =
+        Request.newBuilder().setHold(Hold.newBuilder().setSalt(ServerSession.bytes(salt.toBytes())));
+    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+    Reply reply = null;
+    while (reply == null) {
+      try {
+        reply = session.call(request, Reply.ResultCase.HOLD, leftMillis(end));
+      } catch (HoldfastException e) {
+        // The hint is a stranger's.
+        long waitMillis =
+            Math.clamp(e.retryAfterMillis(), BUSY_MILLIS, timeoutMillis)
+                + Server.RANDOM.nextLong(BUSY_MILLIS);
+        if (e.code() != ErrorCode.BUSY || leftMillis(end) <= waitMillis) {
+          throw e;
+        }
+        pause(waitMillis, e);
+      }
+    }
     Holding answer = Holding.decode(reply.getHold().getAnswer().toByteArray());
     answer.verify(server(), capsule, salt);
     return answer;
+  }
+
+  private static long leftMillis(long endNanos) {
+    return Math.max(1, TimeUnit.NANOSECONDS.toMillis(endNanos - System.nanoTime()));
+  }
+
+  private static void pause(long millis, HoldfastException busy) {
+    try {
+      Thread.sleep(millis);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw busy;
+    }
   }
 
   /**

@@ -79,7 +79,8 @@ public final class DataPort implements AutoCloseable {
               .handshakeTimeout(20, TimeUnit.SECONDS)
               .withOption(ChannelOption.SO_BACKLOG, BACKLOG)
               .addStreamTracerFactory(inbound)
-              .intercept(new PeerIdentity());
+              .intercept(new PeerIdentity())
+              .intercept(new PeerAddress());
       services.forEach(builder::addService);
       Server server = builder.build().start();
       String name = InProcessServerBuilder.generateName();

@@ -40,6 +40,9 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
   private static final int READY_BYTES = 1 << 20;
   private static final int KEPT_PER_PAGE = 100;
 
+  /** To count what a capsule holds reads every name of it, and anybody may ask for that. */
+  private static final Turns.Bounds COUNTING = new Turns.Bounds(2, 32, 1024);
+
   final NodeOptions options;
   final SigningKey identity;
   final CapsuleStore store;
@@ -53,6 +56,7 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
   private final AtomicInteger sessions = new AtomicInteger();
   private final Map<StoredCapsule, Set<Session>> watching = new ConcurrentHashMap<>();
   final Holdings holdings;
+  final Turns counting;
   private volatile boolean stopping;
 
   /** Set before the first session opens. */
@@ -76,6 +80,7 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
     this.workers = workers;
     this.ownership = new Ownership(options, store);
     this.holdings = new Holdings(identity);
+    this.counting = new Turns(COUNTING, workers);
     store.onChange(this::wake);
   }
 

@@ -85,9 +85,27 @@ final class Inquiries {
         }));
   }
 
-  /** How much is held, once all of it is durable. */
+  /** How much is held, once all of it is durable; counted when its turn comes. */
   void hold(long id, Hash salt) {
-    byte[] answer = service.holdings.sign(session.capsule(), salt).encode();
+    StoredCapsule current = session.capsule();
+    session.batchBegins();
+    try {
+      service.counting.take(
+          session.from,
+          session,
+          session::gone,
+          () -> {
+            session.answering(id, () -> count(id, current, salt));
+            session.batchEnds();
+          });
+    } catch (HoldfastException e) {
+      session.batchEnds();
+      throw e;
+    }
+  }
+
+  private void count(long id, StoredCapsule current, Hash salt) {
+    byte[] answer = service.holdings.sign(current, salt).encode();
     session.whenSynced(() -> {
       session.send(
           Reply.newBuilder()

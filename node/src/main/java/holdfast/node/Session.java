@@ -12,6 +12,7 @@ import holdfast.capsule.Possession;
 import holdfast.capsule.Statement;
 import holdfast.capsule.Versions;
 import holdfast.net.Inbound;
+import holdfast.net.PeerAddress;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.Done;
 import holdfast.wire.Error;
@@ -46,6 +47,10 @@ final class Session implements StreamObserver<Request> {
   private static final int SHARE = 4;
 
   final CapsuleService service;
+
+  /** The address that the client speaks from. */
+  final String from;
+
   private final ServerCallStreamObserver<Reply> out;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final long share;
@@ -70,6 +75,7 @@ final class Session implements StreamObserver<Request> {
   Session(CapsuleService service, ServerCallStreamObserver<Reply> out) {
     this.service = service;
     this.out = out;
+    this.from = PeerAddress.current();
     this.share = Math.max(1, service.options.store().pendingBytes() / SHARE);
     this.writing = new Writing(this);
     this.mirror = new SessionMirror(this);
@@ -144,6 +150,10 @@ final class Session implements StreamObserver<Request> {
   void batchEnds() {
     inFlight.decrementAndGet();
     resume();
+  }
+
+  boolean gone() {
+    return closed.get();
   }
 
   boolean ready() {

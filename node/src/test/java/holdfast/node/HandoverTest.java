@@ -3,6 +3,7 @@ package holdfast.node;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
@@ -12,10 +13,13 @@ import holdfast.client.Handover;
 import holdfast.client.Placing;
 import holdfast.client.ReaderOptions;
 import holdfast.client.WriterOptions;
+import holdfast.wire.Error;
+import holdfast.wire.Reply;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -82,6 +86,37 @@ class HandoverTest {
   private static Placing.Placed release(NodeFixture fixture, GivenUp givenUp) throws Exception {
     try (CapsuleReader reader = fixture.reader(ReaderOptions.withoutCache())) {
       return Placing.release(reader, List.of(), 0, givenUp, fixture.owner);
+    }
+  }
+
+  /** Strangers can keep a server busy with counting; that is no silence. */
+  @Test
+  void aServerThatIsBusyIsAskedAgain() throws Exception {
+    try (NodeFixture fixture = NodeFixture.start(folder);
+        Meddler meddler = Meddler.of(fixture)) {
+      AtomicInteger refused = new AtomicInteger();
+      meddler.replies(reply ->
+          List.of(
+              reply.hasHold() && refused.incrementAndGet() <= 3
+                  ? Reply.newBuilder()
+                      .setId(reply.getId())
+                      .setError(
+                          Error.newBuilder()
+                              .setCode(ErrorCode.BUSY.number())
+                              .setRetryAfterMillis(1))
+                      .build()
+                  : reply));
+      fixture.server.declare(
+          Statement.Placement.sign(
+              fixture.capsule,
+              1,
+              1,
+              List.of(
+                  new Statement.Placement.Member(
+                      fixture.node.identity(), meddler.endpoint().toString())),
+              fixture.owner));
+      assertThat(ask(fixture).asked().getFirst().failure()).isNull();
+      assertThat(refused).hasValue(4);
     }
   }
 
