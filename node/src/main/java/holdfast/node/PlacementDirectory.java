@@ -1,5 +1,6 @@
 package holdfast.node;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
@@ -138,7 +139,7 @@ final class PlacementDirectory implements Directory {
   }
 
   @Override
-  public Meeting introduce(StoredCapsule capsule) {
+  public Meeting introduce(StoredCapsule capsule, VerifyKey peer) {
     Meeting.Builder about =
         Meeting.newBuilder()
             .setCapsule(UnsafeByteOperations.unsafeWrap(capsule.name().toBytes()))
@@ -147,6 +148,13 @@ final class PlacementDirectory implements Directory {
     Statement.Placement current = capsule.placement();
     if (current != null) {
       about.setPlacement(UnsafeByteOperations.unsafeWrap(current.encode()));
+      if (!current.names(peer)) {
+        // It may have lost its disk since; writers and readers count on it until it is released.
+        Release.joint(capsule.ownerStatements()).reversed().stream()
+            .filter(one -> one.names(peer))
+            .findFirst()
+            .ifPresent(one -> about.setNaming(UnsafeByteOperations.unsafeWrap(one.encode())));
+      }
     }
     return about.build();
   }
@@ -158,22 +166,33 @@ final class PlacementDirectory implements Directory {
       throw new ProofException(
           Violation.WRONG_CAPSULE, "the metadata is of another capsule than the round");
     }
-    if (!(Statement.decode(about.getPlacement().toByteArray())
-            instanceof Statement.Placement placement)
+    List<Statement.Placement> shown = new ArrayList<>();
+    shown.add(placement(metadata, about.getPlacement()));
+    if (!about.getNaming().isEmpty()) {
+      shown.addFirst(placement(metadata, about.getNaming()));
+    }
+    if (shown.stream().noneMatch(one -> one.names(self))) {
+      return learn(shown.getLast());
+    }
+    StoredCapsule capsule = ownership.create(metadata, about.getOwnerSignature().toByteArray());
+    for (Statement.Placement placement : shown) {
+      Statement.Placement known = capsule.placement();
+      if (known == null || Statement.Placement.ORDER.compare(placement, known) > 0) {
+        declare(capsule, placement);
+      }
+    }
+    return capsule;
+  }
+
+  private static Statement.Placement placement(Metadata metadata, ByteString encoded)
+      throws ProofException {
+    if (!(Statement.decode(encoded.toByteArray()) instanceof Statement.Placement placement)
         || !placement.capsule().equals(metadata.name())) {
       throw new ProofException(
           Violation.WRONG_CAPSULE, "a capsule is introduced by a placement of it");
     }
     placement.verify(metadata);
-    if (!placement.names(self)) {
-      return learn(placement);
-    }
-    StoredCapsule capsule = ownership.create(metadata, about.getOwnerSignature().toByteArray());
-    Statement.Placement known = capsule.placement();
-    if (known == null || Statement.Placement.ORDER.compare(placement, known) > 0) {
-      declare(capsule, placement);
-    }
-    return capsule;
+    return placement;
   }
 
   /**

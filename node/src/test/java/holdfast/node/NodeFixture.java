@@ -23,12 +23,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 
 /** A node in this process with one capsule of two writers, and the usual ways to write and read. */
 final class NodeFixture implements AutoCloseable {
@@ -90,6 +92,23 @@ final class NodeFixture implements AutoCloseable {
     node.close();
     between.run();
     node = startNode();
+    server = connect();
+  }
+
+  /** Starts the node where it was, with its identity and an empty disk. */
+  void startEmpty() {
+    Endpoint same = node.endpoint();
+    server.close();
+    node.close();
+    try (Stream<Path> files = Files.walk(folder.resolve("db"))) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+      Files.delete(folder.resolve("synced"));
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+    node = Node.start(options.apply(NodeOptions.of(folder, same, ANYWHERE, Set.of())));
     server = connect();
   }
 

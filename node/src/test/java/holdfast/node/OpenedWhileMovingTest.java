@@ -15,6 +15,7 @@ import holdfast.client.GivenUp;
 import holdfast.client.Handover;
 import holdfast.client.Placing;
 import holdfast.client.QuorumFreshness;
+import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.Replicas;
 import holdfast.client.ReplicatedReader;
@@ -244,6 +245,36 @@ class OpenedWhileMovingTest extends MovingCapsule {
       assertThat(reader.heads(2, 0).heads()).containsExactly(names.getLast());
       writer.append("after".getBytes(UTF_8));
       assertThat(writer.commit()).singleElement().isInstanceOf(WriteResult.Replicated.class);
+    }
+  }
+
+  /** Its writers and readers count on it until it is released, so it is given the capsule again. */
+  @Test
+  void aServerThatLeftAndLostItsDiskGetsTheCapsuleAgain() throws Exception {
+    start(true);
+    List<Hash> names = first.append(5, patient());
+    Statement.Placement next = placement(2, 3, 4, 5);
+    // One after the other to all: once they know the last they tell each other.
+    for (Statement one : List.of(old, next)) {
+      for (int i = 0; i < 6; i++) {
+        declare(i, one);
+      }
+    }
+    NodeFixture.eventually("all have all", () -> having(names.getLast(), 0, 1, 2, 3, 4, 5) == 6);
+    nodes.get(1).startEmpty();
+    NodeFixture.eventually("it has all again", () -> holdsAgain(1, names));
+    try (CapsuleReader reader =
+        nodes.get(1).server.openReader(first.capsule, List.of(), PLAIN)) {
+      assertThat(reader.statements(true)).contains(old, next);
+    }
+  }
+
+  private boolean holdsAgain(int node, List<Hash> names) {
+    try (CapsuleReader reader =
+        nodes.get(node).server.openReader(first.capsule, List.of(), PLAIN)) {
+      return reader.readHeaders(names).stream().allMatch(r -> r instanceof ReadResult.Proven);
+    } catch (HoldfastException | ProofException e) {
+      return false;
     }
   }
 

@@ -13,8 +13,8 @@ public interface Directory {
   /** The servers that keep a capsule, this one among them if it does; empty if nobody is named. */
   List<Member> members(StoredCapsule capsule);
 
-  /** Introduces a capsule to a server that may not have it yet. */
-  Meeting introduce(StoredCapsule capsule);
+  /** Introduces a capsule to a server that may not have it, yet or any more. */
+  Meeting introduce(StoredCapsule capsule, VerifyKey peer);
 
   /**
    * Takes in a capsule, or a newer placement of it, that a peer introduces.

@@ -82,7 +82,7 @@ class LinksTest {
     }
 
     @Override
-    public holdfast.wire.Meeting introduce(StoredCapsule about) {
+    public holdfast.wire.Meeting introduce(StoredCapsule about, VerifyKey peer) {
       throw new AssertionError("nobody is introduced");
     }
 
