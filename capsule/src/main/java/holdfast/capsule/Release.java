@@ -73,8 +73,7 @@ public record Release(Hash capsule, long timeMillis, long version, Bytes signatu
    */
   public static boolean tied(Collection<? extends Statement> statements) {
     List<Placement> joint = joint(statements);
-    return joint.size() > 1
-        && joint.get(joint.size() - 2).version() == joint.getLast().version();
+    return joint.size() > 1 && joint.get(joint.size() - 2).version() == joint.getLast().version();
   }
 
   /**

@@ -262,7 +262,8 @@ final class CapsuleSession implements AutoCloseable {
    */
   Holding holding(Hash salt) throws ProofException {
     Request.Builder request =
-        Request.newBuilder().setHold(Hold.newBuilder().setSalt(ServerSession.bytes(salt.toBytes())));
+        Request.newBuilder()
+            .setHold(Hold.newBuilder().setSalt(ServerSession.bytes(salt.toBytes())));
     long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
     Reply reply = null;
     while (reply == null) {

@@ -39,8 +39,8 @@ record FreshAnswers(
       @Nullable Exception failure) {}
 
   /**
-   * Asks. An answer whose heads lie outside of what the capsule was closed with does not count;
-   * it is no bad evidence, since the server may not have heard of it yet.
+   * Asks. An answer whose heads lie outside of what the capsule was closed with does not count; it
+   * is no bad evidence, since the server may not have heard of it yet.
    *
    * @param closing what is known to close the capsule; null for nothing
    * @param enough whether so many are enough; the others are not waited for then
@@ -81,10 +81,7 @@ record FreshAnswers(
   }
 
   private static Heard answer(
-      Server server,
-      Hash capsule,
-      Statement.@Nullable Succession closing,
-      ReaderOptions options) {
+      Server server, Hash capsule, Statement.@Nullable Succession closing, ReaderOptions options) {
     try (CapsuleReader reader = server.openReader(capsule, List.of(), options)) {
       if (closing != null) {
         reader.learn(closing);

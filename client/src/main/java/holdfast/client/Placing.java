@@ -88,8 +88,8 @@ public final class Placing {
    *
    * @param kept placements of the capsule that the caller knows of, verified
    * @param gone members of the placements before that need not answer
-   * @param needed members of the newest placement that have to hold the same for those before it
-   *     to be released on this occasion; more than half of them at least
+   * @param needed members of the newest placement that have to hold the same for those before it to
+   *     be released on this occasion; more than half of them at least
    * @param on the servers that are to keep it; connected by whoever trusts them to be the right
    *     ones
    * @throws HoldfastException when one of them cannot be reached or does not take the capsule, or
@@ -130,8 +130,7 @@ public final class Placing {
     if (current != null && Release.joint(known).size() > 1) {
       // The change before may be over by now without anybody having said so.
       Handover before =
-          Handover.ask(
-              known, Math.clamp(needed, current.majority(), current.members().size()));
+          Handover.ask(known, Math.clamp(needed, current.majority(), current.members().size()));
       if (before.placement().equals(current) && before.over()) {
         words.add(release(current, owner));
       }
@@ -296,8 +295,7 @@ public final class Placing {
       for (int i = 0; i < told.length; i++) {
         Member member = members.get(i);
         if (before.containsKey(member.identity()) != isNew) {
-          told[i] =
-              on.isEmpty() ? tell(member, true, words) : tell(on.get(i), member, true, words);
+          told[i] = on.isEmpty() ? tell(member, true, words) : tell(on.get(i), member, true, words);
         }
       }
     }

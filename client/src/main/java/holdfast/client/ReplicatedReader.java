@@ -361,10 +361,9 @@ public final class ReplicatedReader implements AutoCloseable {
 
   /**
    * Asks all servers for heads, at the same time, and takes the first answers. When one of them
-   * shows that the capsule is closed, all are asked by that. While placements
-   * hold jointly, so many have to answer of each: what one of them acknowledged may not have
-   * reached the other yet. When one of them shows a placement that was not known here, the servers
-   * that hold by it are asked.
+   * shows that the capsule is closed, all are asked by that. While placements hold jointly, so many
+   * have to answer of each: what one of them acknowledged may not have reached the other yet. When
+   * one of them shows a placement that was not known here, the servers that hold by it are asked.
    *
    * @param wanted how many have to answer: r; of a placement with fewer members, all; 0 for more
    *     than half of each
@@ -418,8 +417,7 @@ public final class ReplicatedReader implements AutoCloseable {
   private FreshAnswers fresh(IntUnaryOperator answering) {
     List<Server> asked = servers.stream().filter(s -> !avoided.contains(s)).toList();
     FreshAnswers given =
-        FreshAnswers.ask(
-            asked, capsule, closing, options, answered -> enough(answered, answering));
+        FreshAnswers.ask(asked, capsule, closing, options, answered -> enough(answered, answering));
     given.bad().forEach(this::avoid);
     Exception last = given.last();
     if (!enough(given.answers().keySet(), answering)) {

@@ -263,8 +263,7 @@ class OpenedWhileMovingTest extends MovingCapsule {
     NodeFixture.eventually("all have all", () -> having(names.getLast(), 0, 1, 2, 3, 4, 5) == 6);
     nodes.get(1).startEmpty();
     NodeFixture.eventually("it has all again", () -> holdsAgain(1, names));
-    try (CapsuleReader reader =
-        nodes.get(1).server.openReader(first.capsule, List.of(), PLAIN)) {
+    try (CapsuleReader reader = nodes.get(1).server.openReader(first.capsule, List.of(), PLAIN)) {
       assertThat(reader.statements(true)).contains(old, next);
     }
   }

@@ -13,7 +13,6 @@ import holdfast.client.ReaderOptions;
 import holdfast.client.Replicas;
 import holdfast.client.ReplicatedReader;
 import holdfast.client.Server;
-import holdfast.wire.Request;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
@@ -65,7 +64,8 @@ class TiedPlacementsTest extends MovingCapsule {
   @Test
   void whileTwoHaveOneVersionNobodyMayStop() throws Exception {
     tie();
-    // All sign the same, as of version 2: but a writer who knows one of the two alone states it too.
+    // All sign the same, as of version 2: but a writer who knows one of the two alone states it
+    // too.
     Handover now = Handover.ask(known(), 0);
     assertThat(now.tied()).isTrue();
     assertThat(now.settled()).isTrue();
@@ -77,8 +77,7 @@ class TiedPlacementsTest extends MovingCapsule {
   void aReleaseOfOneOfTwoThatHaveOneVersionPlacesItOnceMoreAndEndsTheOther() throws Exception {
     Statement.Placement newest = tie().getLast();
     try (CapsuleReader reader = first.reader(PLAIN)) {
-      Placing.Placed released =
-          Placing.release(reader, List.of(), 0, GivenUp.NOTHING, first.owner);
+      Placing.Placed released = Placing.release(reader, List.of(), 0, GivenUp.NOTHING, first.owner);
       assertThat(released.told()).hasSize(6).allMatch(one -> one.receipt() != null);
       assertThat(released.placement().version()).isEqualTo(3);
       assertThat(released.placement().members()).isEqualTo(newest.members());
@@ -109,8 +108,7 @@ class TiedPlacementsTest extends MovingCapsule {
       // Each look has a session of its own; one that finds a placement to be over asks all members.
       NodeFixture.eventually(
           "the reader has looked often",
-          () ->
-              asks(reader) && meddlers.stream().mapToInt(one -> one.opened.get()).sum() > 20);
+          () -> asks(reader) && meddlers.stream().mapToInt(one -> one.opened.get()).sum() > 20);
       assertThat(reader.servers()).hasSize(6);
     }
   }
@@ -124,8 +122,7 @@ class TiedPlacementsTest extends MovingCapsule {
         .get(3)
         .requests(request -> {
           if (request.hasDeclare()) {
-            knownBefore.add(
-                IntStream.range(0, 3).mapToObj(this::newest).toList());
+            knownBefore.add(IntStream.range(0, 3).mapToObj(this::newest).toList());
           }
           return List.of(request);
         });
@@ -151,11 +148,7 @@ class TiedPlacementsTest extends MovingCapsule {
     declare(
         5,
         Statement.Grant.sign(
-            first.capsule,
-            1,
-            first.contentKey,
-            first.owner.readerKey().publicHalf(),
-            first.owner));
+            first.capsule, 1, first.contentKey, first.owner.readerKey().publicHalf(), first.owner));
     place(3, 2, 4, 5);
     assertThat(versions()).containsExactly(1L, 2L, 3L);
   }

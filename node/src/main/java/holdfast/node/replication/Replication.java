@@ -287,8 +287,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
       }
       Connection connection = connections.to(link.member);
       ClientCallStreamObserver<Frame> out = connection.openRound(new Opened(meeting, connection));
-      out.onNext(
-          Frame.newBuilder().setMeeting(directory.introduce(capsule, peer)).build());
+      out.onNext(Frame.newBuilder().setMeeting(directory.introduce(capsule, peer)).build());
       meeting.begin(out);
     } catch (RuntimeException | Error e) {
       if (meeting == null) {
