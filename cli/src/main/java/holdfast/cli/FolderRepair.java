@@ -6,14 +6,15 @@ import holdfast.base.HoldfastException;
 import holdfast.base.ProofException;
 import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
+import holdfast.capsule.Release;
 import holdfast.capsule.Statement;
 import holdfast.client.ArrivalPage;
 import holdfast.client.CapsuleReader;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
+import holdfast.client.Replicas;
 import holdfast.client.Server;
 import holdfast.crypto.VerifyKey;
-import holdfast.net.Endpoint;
 import holdfast.store.CapsuleStore;
 import holdfast.store.Scrubber;
 import holdfast.store.StoreBatch;
@@ -21,6 +22,7 @@ import holdfast.store.StoredCapsule;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -48,7 +50,7 @@ final class FolderRepair {
   private final List<Server> named;
   private final VerifyKey self;
   private final Consumer<String> says;
-  private final Map<VerifyKey, Server> placed = new HashMap<>();
+  private final Map<Statement.Placement.Member, Server> placed = new HashMap<>();
   private final Set<String> unasked = new HashSet<>();
   private long repaired;
   private long fetched;
@@ -194,21 +196,23 @@ final class FolderRepair {
     }
   }
 
+  /**
+   * Those that were named, or the members of all placements that hold jointly: while a capsule
+   * moves, the only good copy may be on a server that it leaves. Those of the newest come first.
+   */
   private List<Server> servers(StoredCapsule capsule) {
     if (!named.isEmpty()) {
       return named;
     }
-    Statement.Placement placement = capsule.placement();
-    List<Server> servers = new ArrayList<>();
-    for (var member :
-        placement == null ? List.<Statement.Placement.Member>of() : placement.members()) {
-      if (!member.identity().equals(self)) {
-        servers.add(
-            placed.computeIfAbsent(
-                member.identity(), key -> Server.at(Endpoint.parse(member.address()), key)));
+    Set<Server> servers = new LinkedHashSet<>();
+    for (Statement.Placement one : Release.joint(capsule.ownerStatements()).reversed()) {
+      for (Statement.Placement.Member member : one.members()) {
+        if (!member.identity().equals(self)) {
+          servers.add(placed.computeIfAbsent(member, Replicas::connect));
+        }
       }
     }
-    return servers;
+    return List.copyOf(servers);
   }
 
   // ---- One capsule, one server ------------------------------------------------------------------

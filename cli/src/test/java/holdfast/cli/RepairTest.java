@@ -3,17 +3,23 @@ package holdfast.cli;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.base.Bytes;
 import holdfast.base.Hash;
+import holdfast.capsule.Statement;
 import holdfast.client.CapsuleReader;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
+import holdfast.crypto.Domain;
+import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
 import holdfast.node.Node;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -167,6 +173,41 @@ class RepairTest {
           .as("no copy of what may be erased")
           .noneMatch(name -> name.startsWith("db."));
     }
+  }
+
+  private Statement.Placement placement(SigningKey owner, long version, String... addresses) {
+    List<Statement.Placement.Member> members = new ArrayList<>();
+    for (String address : addresses) {
+      VerifyKey identity =
+          address.equals(soundAt.toString())
+              ? sound.identity()
+              : SigningKey.generate(new SecureRandom()).verifyKey();
+      members.add(new Statement.Placement.Member(identity, address));
+    }
+    Statement.Placement draft =
+        new Statement.Placement(Hash.parse(capsule), 1, version, members, Bytes.EMPTY);
+    return new Statement.Placement(
+        draft.capsule(),
+        draft.timeMillis(),
+        version,
+        members,
+        Bytes.wrap(owner.sign(Domain.SIGN_PLACE, draft.unsigned())));
+  }
+
+  /** The newest names a port that does not exist, and nobody who has the record. */
+  @Test
+  void inAMoveCopiesComeFromAServerThatTheCapsuleLeaves() throws Exception {
+    SigningKey owner = SigningKey.parsePem(Files.readString(Path.of(key)));
+    try (Server server = Server.at(other.endpoint(), other.identity())) {
+      server.declare(placement(owner, 2, "127.0.0.1:99999", "127.0.0.1:1"));
+    }
+    stopOther();
+    rot(records.get(120));
+    // Not everybody could be asked, and so not all may be here.
+    Cli.Ran ran = cli.run("fsck", "--data", data().toString(), "--repair", "--json").failsWith(1);
+    assertThat(last(ran)).containsEntry("clean", true).containsEntry("left", 0.0);
+    assertThat((double) last(ran).get("repaired")).isPositive();
+    assertThat((List<?>) last(ran).get("unasked")).hasSize(2);
   }
 
   @Test

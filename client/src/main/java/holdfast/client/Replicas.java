@@ -66,7 +66,7 @@ public final class Replicas implements AutoCloseable {
    * no port that exists cannot be reached, like one that is gone: it must not keep anybody from the
    * other members.
    */
-  static Server connect(Statement.Placement.Member member) {
+  public static Server connect(Statement.Placement.Member member) {
     String address = member.address();
     Endpoint endpoint;
     try {
