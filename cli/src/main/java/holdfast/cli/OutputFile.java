@@ -17,6 +17,11 @@ final class OutputFile {
 
   /** Writes the file, which appears when it is complete. */
   void write(byte[] content) throws IOException, ProofException {
+    write(path, content);
+  }
+
+  /** Writes another file in the same way. */
+  static void write(Path path, byte[] content) throws IOException, ProofException {
     CompleteFile.write(path, out -> out.write(content));
   }
 }

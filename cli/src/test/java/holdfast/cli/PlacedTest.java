@@ -131,6 +131,9 @@ class PlacedTest {
     Path file = folder.resolve("lost.evidence");
     String[] audit = {"audit", capsule, "--receipt", receipts.toString(), "-o", file.toString()};
     assertThat(cli.ok(audit)).isEqualTo("3 receipts asked about: 3 kept, 0 LOST");
+    servers.getFirst().close();
+    assertThat(cli.run(audit).failsWith(1).out())
+        .startsWith("2 receipts asked about: 2 kept, 0 LOST\nunasked: " + addresses.get(0));
     assertThat(file).doesNotExist();
     // The disk of one server is replaced; its identity survives. The capsule is created there anew,
     // and the others, which would repair it, are gone.
@@ -152,6 +155,14 @@ class PlacedTest {
     try (Server there = Server.at(same, broken.identity())) {
       there.create(metadata, creation);
     }
+    // The two others are down; they are named, and what was found is written all the same.
+    Cli.Ran some = cli.run(audit).failsWith(3);
+    assertThat(some.out())
+        .contains("1 receipt asked about: 0 kept, 1 LOST", "evidence against ed25519:")
+        .contains("unasked: " + addresses.get(0) + " about 1 receipt: ")
+        .contains("unasked: " + addresses.get(2) + " about 1 receipt: ");
+    assertThat(file).exists();
+    Files.delete(file);
     List<String> there = new ArrayList<>(List.of(audit));
     there.addAll(List.of("--server", addresses.get(1)));
     assertThat(cli.run(there.toArray(String[]::new)).failsWith(3).out())
@@ -217,8 +228,7 @@ class PlacedTest {
         2,
         IntStream.of(on)
             .mapToObj(servers::get)
-            .map(one ->
-                new Statement.Placement.Member(one.identity(), one.endpoint().toString()))
+            .map(one -> new Statement.Placement.Member(one.identity(), one.endpoint().toString()))
             .toList(),
         owner);
   }
