@@ -4,11 +4,13 @@ import holdfast.base.Hash;
 import holdfast.base.ProofException;
 import holdfast.client.CapsuleReader;
 import holdfast.crypto.VerifyKey;
+import holdfast.wire.CapsuleStatus;
 import holdfast.wire.Lie;
 import holdfast.wire.PeerStatus;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
@@ -53,13 +55,15 @@ final class SyncCommand extends GroupCommand {
       footerHeading = "%n",
       footer = {
         "The server asked meets the others now and then, and soon after something new has come to it. It",
-        "says of each when a round was last complete, and of a round under way what is left to send.",
+        "says of each when a round was last complete, what the peer is not known to hold, and of a round",
+        "under way what is left, at what rate it goes, and when it should end. null is what is not known.",
         "",
         "Example:",
         "  holdfast sync status 3f2a --node 2",
         "",
         "JSON, a line for each peer: capsule, server, peer, address, meeting, lastFull, recordsLeft,",
-        "recordsSent, recordsReceived, bytesSent, bytesReceived, recordsPerSecond, secondsLeft, trouble,",
+        "bytesLeft, recordsToReceive, recordsSent, recordsReceived, bytesSent, bytesReceived,",
+        "recordsPerSecond, receivedPerSecond, secondsLeft, trouble,",
         "liar, lies (time, capsule, peer, what)"
       })
   static final class Of extends ServerCommand {
@@ -74,10 +78,12 @@ final class SyncCommand extends GroupCommand {
     int run() throws Exception {
       try (Target target = open(capsule);
           CapsuleReader reader = target.reader()) {
-        List<PeerStatus> peers = new ArrayList<>(reader.status().getCapsule().getPeersList());
+        CapsuleStatus status = reader.status().getCapsule();
+        List<PeerStatus> peers = new ArrayList<>(status.getPeersList());
         peers.sort((a, b) -> a.getAddress().compareTo(b.getAddress()));
         for (PeerStatus peer : peers) {
-          print(json(target, peer), text(peer));
+          SyncOutlook left = SyncOutlook.of(peer, target.capsule(), status.getRecords());
+          print(json(target, peer, left), text(peer, left));
         }
         if (peers.isEmpty()) {
           terminal.note(
@@ -87,19 +93,15 @@ final class SyncCommand extends GroupCommand {
       return 0;
     }
 
-    private static double rate(PeerStatus peer) {
-      long records = peer.getRecordsSent() + peer.getRecordsReceived();
-      return peer.getMeeting() && peer.getMeetingMillis() > 0
-          ? records * 1000.0 / peer.getMeetingMillis()
-          : 0;
+    private static double orNothing(@Nullable Double rate) {
+      return rate == null ? 0 : rate;
     }
 
-    private static double secondsLeft(PeerStatus peer) {
-      double rate = rate(peer);
-      return rate > 0 ? peer.getEntriesLeft() / rate : 0;
+    private static @Nullable Long rounded(@Nullable Double rate) {
+      return rate == null ? null : Long.valueOf(Math.round(rate));
     }
 
-    private static Json json(Target target, PeerStatus peer) throws Exception {
+    private static Json json(Target target, PeerStatus peer, SyncOutlook left) throws Exception {
       return Json.object()
           .put("capsule", target.capsule())
           .put("server", target.server().endpoint())
@@ -107,19 +109,22 @@ final class SyncCommand extends GroupCommand {
           .put("address", peer.getAddress())
           .put("meeting", peer.getMeeting())
           .put("lastFull", peer.getLastFullMillis() == 0 ? null : time(peer.getLastFullMillis()))
-          .put("recordsLeft", peer.getEntriesLeft())
+          .put("recordsLeft", left.records())
+          .put("bytesLeft", left.bytes())
+          .put("recordsToReceive", left.recordsToReceive())
           .put("recordsSent", peer.getRecordsSent())
           .put("recordsReceived", peer.getRecordsReceived())
           .put("bytesSent", peer.getBytesSent())
           .put("bytesReceived", peer.getBytesReceived())
-          .put("recordsPerSecond", Math.round(rate(peer)))
-          .put("secondsLeft", Math.round(secondsLeft(peer)))
+          .put("recordsPerSecond", rounded(left.sentPerSecond()))
+          .put("receivedPerSecond", rounded(left.receivedPerSecond()))
+          .put("secondsLeft", left.secondsLeft())
           .put("trouble", peer.getTrouble().isEmpty() ? null : peer.getTrouble())
           .put("liar", peer.getLiar())
           .put("lies", lies(peer.getLiesList()));
     }
 
-    private static String text(PeerStatus peer) throws Exception {
+    private static String text(PeerStatus peer, SyncOutlook left) throws Exception {
       StringBuilder line = new StringBuilder(peer.getAddress());
       line.append("  ").append(VerifyKey.ed25519(peer.getIdentity().toByteArray())).append("\n  ");
       line.append(
@@ -130,11 +135,28 @@ final class SyncCommand extends GroupCommand {
         line.append(
             String.format(
                 Locale.ROOT,
-                "; one is under way: %,d left to send, %,d sent, %,d received, %,.0f/s",
-                peer.getEntriesLeft(),
+                "; one is under way: %,d sent, %,.0f/s, %,d received, %,.0f/s",
                 peer.getRecordsSent(),
+                orNothing(left.sentPerSecond()),
                 peer.getRecordsReceived(),
-                rate(peer)));
+                orNothing(left.receivedPerSecond())));
+      }
+      line.append(
+          String.format(
+              Locale.ROOT,
+              "\n  left to send: %,d records, %,d bytes",
+              left.records(),
+              left.bytes()));
+      Long receive = left.recordsToReceive();
+      if (receive != null && receive > 0) {
+        line.append(String.format(Locale.ROOT, "; to receive: %,d records", receive));
+      }
+      Long seconds = left.secondsLeft();
+      if (peer.getMeeting()) {
+        line.append(
+            seconds == null
+                ? "; when that ends is not known yet"
+                : String.format(Locale.ROOT, "; should end in %,d s", seconds));
       }
       if (!peer.getTrouble().isEmpty()) {
         line.append(
