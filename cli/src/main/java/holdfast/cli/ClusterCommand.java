@@ -255,7 +255,9 @@ final class ClusterCommand extends GroupCommand {
         "JSON: stopped (how many processes), deleted"
       })
   static final class Down extends ClusterVerb {
-    @Option(names = "--delete", description = "Delete the cluster's data, logs and keys as well.")
+    @Option(
+        names = "--delete",
+        description = "Delete the cluster's data, logs, keys and pins as well.")
     boolean delete;
 
     Down(Terminal terminal) {
@@ -276,6 +278,12 @@ final class ClusterCommand extends GroupCommand {
           Throwaway.delete(daemon.folder());
         }
         deleteIfEmpty(cluster.folder());
+        // Their identities are gone, and whoever listens there next is somebody else.
+        for (Cluster.Node node : cluster.nodes()) {
+          if (node.identity() != null) {
+            home.unpin(node.endpoint(), node.identity());
+          }
+        }
         Cluster.forget(home);
       }
       print(

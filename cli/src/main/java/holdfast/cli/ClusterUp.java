@@ -87,6 +87,13 @@ final class ClusterUp extends ClusterVerb {
   private Cluster same(Cluster there) {
     boolean otherSize = nodes != null && nodes != there.nodes().size();
     boolean otherFolder = dir != null && !dir.toAbsolutePath().normalize().equals(there.folder());
+    // The base port is where the links are controlled; 0 asks for none in particular.
+    boolean otherPorts = basePort != null && basePort != 0 && basePort != there.control().port();
+    if (otherPorts && !otherSize && !otherFolder) {
+      throw Failure.usage(
+          "a cluster is there already, with the base port " + there.control().port(),
+          "Start it as it is: holdfast cluster up; or remove it: holdfast cluster down --delete");
+    }
     if (otherSize || otherFolder) {
       throw Failure.usage(
           "a cluster of " + there.nodes().size() + " nodes is there already, in " + there.folder(),

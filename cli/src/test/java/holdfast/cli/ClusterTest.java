@@ -3,6 +3,8 @@ package holdfast.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.client.Home;
+import holdfast.crypto.SigningKey;
+import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
 import holdfast.node.Node;
 import java.io.IOException;
@@ -13,6 +15,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -92,11 +95,35 @@ class ClusterTest {
     }
     Cluster.plan(folder.resolve("cluster"), 2, 0).keep(Home.at(cli.home));
     cli.run("cluster", "up", "--nodes", "3").failsWith(2);
+    assertThat(cli.run("cluster", "up", "--base-port", "1").failsWith(2).err())
+        .contains("with the base port ");
     cli.run("cluster", "kill", "3").failsWith(2);
     cli.run("cluster", "partition", "1", "1").failsWith(2);
     assertThat(cli.run("cluster", "kill", "1").failsWith(1).err()).contains("does not run");
     assertThat(cli.run("cluster", "heal").failsWith(1).err()).contains("do not answer");
     assertThat(cli.ok("cluster", "down", "--json")).contains("\"stopped\":0");
+  }
+
+  @Test
+  void withTheClusterItsPinsGoAndNoOthers() throws Exception {
+    Cli cli = new Cli(folder.resolve("home"));
+    Home home = Home.at(cli.home);
+    VerifyKey own = SigningKey.generate(new SecureRandom()).verifyKey();
+    VerifyKey other = SigningKey.generate(new SecureRandom()).verifyKey();
+    Cluster planned = Cluster.plan(folder.resolve("cluster"), 2, 0);
+    Cluster cluster =
+        planned.withNodes(planned.nodes().stream().map(one -> one.withIdentity(own)).toList());
+    cluster.keep(home);
+    home.pin(cluster.node(1).endpoint(), own);
+    // Pinned by hand since.
+    home.pin(cluster.node(2).endpoint(), other);
+    home.pin(new Endpoint("archive.example", 7420), own);
+    cli.ok("cluster", "down");
+    assertThat(home.allPinned()).hasSize(3);
+    cli.ok("cluster", "down", "--delete");
+    assertThat(home.pinned(cluster.node(1).endpoint())).isEmpty();
+    assertThat(home.pinned(cluster.node(2).endpoint())).contains(other);
+    assertThat(home.pinned(new Endpoint("archive.example", 7420))).contains(own);
   }
 
   @Test

@@ -275,11 +275,25 @@ public final class Home {
     locked(() -> {
       Map<String, VerifyKey> pins = pins();
       if (!identity.equals(pins.put(address(endpoint), identity))) {
-        StringBuilder text = new StringBuilder();
-        pins.forEach((address, key) -> text.append(address).append(' ').append(key).append('\n'));
-        PrivateFiles.write(folder.resolve("pins"), text.toString());
+        write(pins);
       }
     });
+  }
+
+  /** Forgets what server an endpoint is, if it was pinned with this identity. */
+  public void unpin(Endpoint endpoint, VerifyKey identity) {
+    locked(() -> {
+      Map<String, VerifyKey> pins = pins();
+      if (pins.remove(address(endpoint), identity)) {
+        write(pins);
+      }
+    });
+  }
+
+  private void write(Map<String, VerifyKey> pins) throws IOException {
+    StringBuilder text = new StringBuilder();
+    pins.forEach((address, key) -> text.append(address).append(' ').append(key).append('\n'));
+    PrivateFiles.write(folder.resolve("pins"), text.toString());
   }
 
   /**
