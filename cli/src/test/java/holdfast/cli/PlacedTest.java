@@ -211,10 +211,11 @@ class PlacedTest {
         .contains("NOT acknowledged: cannot reach");
   }
 
+  /** One after the other to all: once servers know a placement they tell each other. */
   private void declare(List<Statement> statements) throws Exception {
-    for (Node one : servers) {
-      try (Server server = Server.at(one.endpoint(), one.identity())) {
-        for (Statement statement : statements) {
+    for (Statement statement : statements) {
+      for (Node one : servers) {
+        try (Server server = Server.at(one.endpoint(), one.identity())) {
           server.declare(statement);
         }
       }
