@@ -353,7 +353,7 @@ class FlusherTest {
     assertThat(refused(null, put("a", "1"))).isEqualTo(Problem.Code.QUOTA);
     assertThat(value("new")).isEqualTo("1234567");
     // What was forgotten is a new key when it comes again.
-    write(null, new Operation.Delete("home", "new"));
+    write(null, new Operation.Delete(0, 0, "home", "new"));
     write(null, put("old", "7654321"));
     assertThat(view.space("home").bytes()).isEqualTo(10);
     assertThat(view.space("home").keys()).isEqualTo(1);
