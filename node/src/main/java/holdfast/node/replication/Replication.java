@@ -490,6 +490,14 @@ public final class Replication extends PeersGrpc.PeersImplBase
       ticks.cancel(false);
     }
     timer.shutdownNow();
+    try {
+      // It reads the store, which is closed next.
+      if (!timer.awaitTermination(5, TimeUnit.SECONDS)) {
+        LOG.warn("rounds are still being opened after 5 s");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     connections.keepOnly(Set.of()).forEach(Connection::close);
   }
 }
