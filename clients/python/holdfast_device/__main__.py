@@ -9,7 +9,7 @@ import threading
 
 from . import format as fmt
 from .device import SKIP, STOP, Device, Edge, EdgeError, device_key, device_name, enrol
-from .queue import DeviceQueue, Options, QueueError
+from .queue import REFUSE, DeviceQueue, Options, QueueError
 
 
 def _parser():
@@ -199,11 +199,20 @@ def _change(args):
     value = None
     if args.command == "put":
         value = sys.stdin.buffer.read() if args.value == "-" else args.value.encode("utf-8")
-    with Device(args.queue, edge, rejection=args.rejected) as device:
+
+    def change():
         if value is None:
-            device.delete(args.space, args.key)
-        else:
-            device.put(args.space, args.key, value, args.type)
+            return device.delete(args.space, args.key)
+        return device.put(args.space, args.key, value, args.type)
+
+    # Nobody would make room in a queue that is full while this waited for it.
+    refusing = Options(overflow=REFUSE)
+    with Device(args.queue, edge, refusing, rejection=args.rejected) as device:
+        if change() is None:
+            if edge is not None:
+                device.flush(args.wait)
+            if change() is None:
+                raise OSError("the queue is full, and the change was refused; let it send: run")
         return _sent(args, device, edge)
 
 

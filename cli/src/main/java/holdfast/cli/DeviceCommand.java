@@ -10,6 +10,7 @@ import holdfast.device.EdgeAddress;
 import holdfast.device.EdgeLogin;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
+import holdfast.device.Overflow;
 import holdfast.device.QueueOptions;
 import holdfast.device.QueueStatus;
 import java.io.IOException;
@@ -229,8 +230,18 @@ final class DeviceCommand extends GroupCommand {
     }
 
     int change(Optional<Octets> value, String type) throws IOException, InterruptedException {
-      try (Device device = Device.open(options())) {
-        change(device, new ChangeLine(space, key, value, type));
+      // Nobody would make room in a queue that is full while this waited for it.
+      QueueOptions refusing = QueueOptions.DEFAULTS.withOverflow(Overflow.REFUSE);
+      ChangeLine line = new ChangeLine(space, key, value, type);
+      try (Device device = Device.open(options().withQueue(refusing))) {
+        if (change(device, line).isEmpty()) {
+          sendForRoom(device, wait);
+          if (change(device, line).isEmpty()) {
+            throw Failure.failed(
+                "the queue is full, and the change was refused",
+                "Let it send what waits: 'holdfast device run' with --edge.");
+          }
+        }
         return sent(device, wait);
       }
     }

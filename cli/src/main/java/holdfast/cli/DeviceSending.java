@@ -88,6 +88,13 @@ abstract class DeviceSending extends DeviceCommand.Reaching {
     return false;
   }
 
+  /** Sends for a while what waits, if there is an edge to send it to. */
+  void sendForRoom(Device device, double seconds) throws InterruptedException {
+    if (edge != null && device.status().link() != LinkState.NOT_ENROLLED) {
+      flush(device, (long) (seconds * 1000));
+    }
+  }
+
   /** Waits until all is sent, and says how far that went. */
   int sent(Device device, @Nullable Double waitSeconds) throws InterruptedException {
     long millis = waitSeconds == null ? Long.MAX_VALUE / 1_000_000 : (long) (waitSeconds * 1000);

@@ -2,6 +2,11 @@ package holdfast.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.device.DeviceFolder;
+import holdfast.device.DeviceQueue;
+import holdfast.device.Octets;
+import holdfast.device.Overflow;
+import holdfast.device.QueueOptions;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,6 +51,25 @@ class DeviceCommandTest {
     assertThat(status().get("queued")).hasToString("2.0");
     assertThat(status().get("nextSequence")).hasToString("4.0");
     assertThat(status().get("name")).hasToString("null");
+  }
+
+  /** Nobody would ever make room for it: the command that holds the queue is the one that waits. */
+  @Test
+  void aFullQueueRefusesAChangeInPlaceOfWaitingForEver() throws Exception {
+    cli.ok("device", "put", "--queue", queue, "room/temperature", "21.5");
+    Path kept = Path.of(queue);
+    QueueOptions refusing = QueueOptions.DEFAULTS.withOverflow(Overflow.REFUSE);
+    Octets value = Octets.copyOf(new byte[1 << 20]);
+    try (DeviceQueue full = DeviceQueue.open(kept, new DeviceFolder(kept).key(), refusing)) {
+      for (int i = 0; full.put("home", "large/" + i, "", value).isPresent(); i++) {
+        assertThat(i).isLessThan(1 << 10);
+      }
+    }
+    assertThat(
+            cli.run("device", "put", "--queue", queue, "another", "x".repeat(1 << 20))
+                .failsWith(1)
+                .err())
+        .contains("the queue is full");
   }
 
   @Test
