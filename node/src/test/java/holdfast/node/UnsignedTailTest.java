@@ -75,6 +75,22 @@ class UnsignedTailTest extends MovingCapsule {
     }
   }
 
+  /** No round brings the record: nothing proves it before the signature does that comes with it. */
+  @Test
+  void d11ANewMemberThatLacksTheRecordOfASignatureIsSentIt() throws Exception {
+    start(false);
+    ReplicationOptions deaf = ReplicationOptions.majority().withNeeded(3).withLookMillis(1L << 30);
+    try (Replicas replicas = Replicas.of(List.of(old));
+        CapsuleWriter writer = replicas.openWriter(first.owner, first.contentKey, LATE, deaf)) {
+      List<Hash> names = appended(writer);
+      declareMove();
+      writer.sign();
+      assertThat(writer.commitOrThrow()).hasSize(3);
+      List<Hash> newest = names.subList(4, 5);
+      assertThat(proven(3, newest) + proven(4, newest) + proven(5, newest)).isEqualTo(3);
+    }
+  }
+
   @Test
   void whatAWriterNeverSignedIsGivenUpApartFromServersThatAreGone() throws Exception {
     start(true);
