@@ -28,6 +28,10 @@ import org.junit.jupiter.api.Timeout;
 class UnsignedTailTest extends MovingCapsule {
   private static final WriterOptions LATE = patient().withSigning(new SigningPolicy.OnDemand());
 
+  /** Looks for no move by itself, and wants all three servers. */
+  private static final ReplicationOptions DEAF =
+      ReplicationOptions.majority().withNeeded(3).withLookMillis(1L << 30);
+
   private static List<Hash> appended(CapsuleWriter writer) throws ProofException {
     List<Hash> names = new ArrayList<>();
     for (int i = 0; i < 5; i++) {
@@ -48,10 +52,8 @@ class UnsignedTailTest extends MovingCapsule {
   @Test
   void d11AServerDoesNotLeaveWithWhatItAcknowledgedAndNothingProves() throws Exception {
     start(true);
-    // It does not hear of the move while this goes on.
-    ReplicationOptions deaf = ReplicationOptions.majority().withNeeded(3).withLookMillis(1L << 30);
     try (Replicas replicas = Replicas.of(List.of(old));
-        CapsuleWriter writer = replicas.openWriter(first.owner, first.contentKey, LATE, deaf)) {
+        CapsuleWriter writer = replicas.openWriter(first.owner, first.contentKey, LATE, DEAF)) {
       List<Hash> names = appended(writer);
       move();
       NodeFixture.eventually("the proven sets are the same", () -> asked().settled());
@@ -79,9 +81,8 @@ class UnsignedTailTest extends MovingCapsule {
   @Test
   void d11ANewMemberThatLacksTheRecordOfASignatureIsSentIt() throws Exception {
     start(false);
-    ReplicationOptions deaf = ReplicationOptions.majority().withNeeded(3).withLookMillis(1L << 30);
     try (Replicas replicas = Replicas.of(List.of(old));
-        CapsuleWriter writer = replicas.openWriter(first.owner, first.contentKey, LATE, deaf)) {
+        CapsuleWriter writer = replicas.openWriter(first.owner, first.contentKey, LATE, DEAF)) {
       List<Hash> names = appended(writer);
       declareMove();
       writer.sign();
@@ -94,9 +95,8 @@ class UnsignedTailTest extends MovingCapsule {
   @Test
   void whatAWriterNeverSignedIsGivenUpApartFromServersThatAreGone() throws Exception {
     start(true);
-    ReplicationOptions deaf = ReplicationOptions.majority().withNeeded(3).withLookMillis(1L << 30);
     try (Replicas replicas = Replicas.of(List.of(old));
-        CapsuleWriter writer = replicas.openWriter(first.owner, first.contentKey, LATE, deaf)) {
+        CapsuleWriter writer = replicas.openWriter(first.owner, first.contentKey, LATE, DEAF)) {
       appended(writer);
       move();
       NodeFixture.eventually("the proven sets are the same", () -> asked().settled());

@@ -61,11 +61,14 @@ class DawdlingPeerTest {
     honest.store(List.of(), erasures.subList(2, 3));
   }
 
+  private Pairing pairing(RoundOptions options) {
+    return new Pairing(dawdler, honest, options, List.of(), List.of(), gen.hash(), gen.hash());
+  }
+
   /** How the honest side's round ended when each message of the other is replaced by these. */
   private Effect ending(Function<byte[], List<byte[]>> said) {
     RoundOptions options = new RoundOptions(Strategy.NAIVE, 7, 1 << 20, 4, 1 << 20, 1 << 10);
-    Pairing pairing =
-        new Pairing(dawdler, honest, options, List.of(), List.of(), gen.hash(), gen.hash());
+    Pairing pairing = pairing(options);
     pairing.tampering = said;
     pairing.slowDisks = true;
     pairing.run();
@@ -132,15 +135,7 @@ class DawdlingPeerTest {
   void setsThatAreTooLargeAreNotNamed() {
     honest.store(dag.records().subList(0, 20), dag.signatures());
     byte[] many = new Encoder().u8(Wire.SINCE).u64((1 << 24) + 1).hash(gen.hash()).toBytes();
-    Pairing pairing =
-        new Pairing(
-            dawdler,
-            honest,
-            RoundOptions.defaults().withStrategy(Strategy.NAIVE),
-            List.of(),
-            List.of(),
-            gen.hash(),
-            gen.hash());
+    Pairing pairing = pairing(RoundOptions.defaults().withStrategy(Strategy.NAIVE));
     pairing.tampering = message -> List.of(Wire.kind(message) == Wire.SINCE ? many : message);
     pairing.run();
     assertThat(pairing.first.ended).as("it is not answered with names").isEmpty();
@@ -158,16 +153,7 @@ class DawdlingPeerTest {
                 gen.bytes(16))
             .seal(List.of(gen.bytes(9)), 1_000, absent);
     dawdler.store(List.of(record), List.of(dag.signature(record, 0)));
-    Pairing pairing =
-        new Pairing(
-                dawdler,
-                honest,
-                RoundOptions.defaults(),
-                List.of(),
-                List.of(),
-                gen.hash(),
-                gen.hash())
-            .run();
+    Pairing pairing = pairing(RoundOptions.defaults()).run();
     RoundTest.expectFinished(pairing.second);
     assertThat(pairing.second.round.heldBytes()).isGreaterThan(32L * Limits.BACKPOINTERS);
   }

@@ -3,7 +3,6 @@ package holdfast.sim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.base.Bytes;
-import holdfast.base.Hash;
 import holdfast.capsule.Backpointers;
 import holdfast.capsule.ContentKey;
 import holdfast.capsule.Metadata;
@@ -92,15 +91,7 @@ final class MasterGoneTest {
 
   /** A round in which the edge flushes on; after so many messages of the edge the link is cut. */
   private Pairing meet(Marker ofEdge, Marker ofMaster, int cutAfter) {
-    Pairing pairing =
-        new Pairing(
-            edge.replica,
-            master,
-            SMALL,
-            List.of(ofEdge),
-            List.of(ofMaster),
-            gen.hash(),
-            gen.hash());
+    Pairing pairing = pairing(ofEdge, ofMaster);
     int[] messages = {0};
     pairing.tampering =
         message -> {
@@ -159,15 +150,14 @@ final class MasterGoneTest {
     // What was flushed meanwhile comes with the next round, and then both hold the same.
     sentRecords.clear();
     Pairing after = meet(marker(last.first), marker(last.second), Integer.MAX_VALUE);
-    Pairing quiet = rest(marker(after.first), marker(after.second));
+    Pairing quiet = pairing(marker(after.first), marker(after.second)).run();
     RoundTest.expectFinished(quiet.first);
     RoundTest.expectEqual(edge.replica, master);
     assertThat(sentRecords.stream().mapToInt(Integer::intValue).sum()).isLessThan(1_000);
   }
 
-  private Pairing rest(Marker ofEdge, Marker ofMaster) {
+  private Pairing pairing(Marker ofEdge, Marker ofMaster) {
     return new Pairing(
-            edge.replica, master, SMALL, List.of(ofEdge), List.of(ofMaster), Hash.ZERO, gen.hash())
-        .run();
+        edge.replica, master, SMALL, List.of(ofEdge), List.of(ofMaster), gen.hash(), gen.hash());
   }
 }
