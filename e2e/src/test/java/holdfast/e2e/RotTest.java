@@ -139,6 +139,7 @@ class RotTest {
       throw new AssertionError(
           "after " + what + " of " + folder.relativize(file) + " (seed " + seed + ")", e);
     }
+    requireAllClosed(copy);
     table.computeIfAbsent(what, w -> new EnumMap<>(Fate.class)).merge(fate, 1, Integer::sum);
     delete(copy);
     delete(checked());
@@ -164,6 +165,7 @@ class RotTest {
       assertThat(e).hasMessageNotContaining("LOCK");
       return Fate.REFUSED_AT_START;
     } catch (Workload.DamageShown e) {
+      assertThat(e.getSuppressed()).as("the server stops orderly").isEmpty();
       return Fate.FOUND_AT_READ;
     } catch (ProofException e) {
       throw new AssertionError("the server served what the client had to refuse", e);
@@ -171,6 +173,24 @@ class RotTest {
     List<String> problems = new ArrayList<>();
     Fsck.check(checked, ServerMain.options(checked).store(), problems::add);
     return problems.isEmpty() ? Fate.HARMLESS : Fate.HARMLESS_AND_FOUND_BY_FSCK;
+  }
+
+  /** A server that has stopped has no file of its folder open any more. */
+  private static void requireAllClosed(Path data) throws IOException {
+    List<String> open = new ArrayList<>();
+    try (var descriptors = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+      for (Path descriptor : descriptors) {
+        try {
+          Path file = Files.readSymbolicLink(descriptor);
+          if (file.startsWith(data)) {
+            open.add(file.toString());
+          }
+        } catch (NoSuchFileException e) {
+          // Closed since it was listed, such as the one of this listing.
+        }
+      }
+    }
+    assertThat(open).as("open files").isEmpty();
   }
 
   private void build(Path closed, Path killed) throws Exception {

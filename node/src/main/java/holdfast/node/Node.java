@@ -1,5 +1,6 @@
 package holdfast.node;
 
+import holdfast.base.Closing;
 import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
@@ -134,22 +135,12 @@ public final class Node implements AutoCloseable {
         scrubber.start(options.scrubBytesPerSecond());
       }
     } catch (RuntimeException | Error e) {
-      if (http != null) {
-        http.close();
+      try {
+        Closing.inTurn(
+            http, beats, peers, data, pool == null ? null : pool::shutdownNow, this.store);
+      } catch (RuntimeException | Error also) {
+        e.addSuppressed(also);
       }
-      if (beats != null) {
-        beats.close();
-      }
-      if (peers != null) {
-        peers.close();
-      }
-      if (data != null) {
-        data.close();
-      }
-      if (pool != null) {
-        pool.shutdownNow();
-      }
-      store.close();
       throw e;
     }
   }
@@ -346,29 +337,30 @@ public final class Node implements AutoCloseable {
   @Override
   public void close() {
     LOG.info("stopping");
-    httpPort.close();
-    service.stop();
-    heartbeats.close();
-    replication.close();
-    dataPort.stop(GRACE_MILLIS);
+    Closing.inTurn(
+        httpPort,
+        service::stop,
+        heartbeats,
+        replication,
+        () -> dataPort.stop(GRACE_MILLIS),
+        this::endWorkers,
+        scrubber,
+        store,
+        lockFile);
+  }
+
+  /** What the workers read is closed after them. */
+  private void endWorkers() {
     workers.shutdown();
     try {
       if (!workers.awaitTermination(GRACE_MILLIS, TimeUnit.MILLISECONDS)) {
         workers.shutdownNow();
-        // What they read is closed next.
         if (!workers.awaitTermination(GRACE_MILLIS, TimeUnit.MILLISECONDS)) {
           LOG.warn("something is still being done after {} ms", 2 * GRACE_MILLIS);
         }
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-    }
-    scrubber.close();
-    store.close();
-    try {
-      lockFile.close();
-    } catch (IOException e) {
-      LOG.warn("the lock of {} was not closed", options.data(), e);
     }
   }
 }

@@ -487,7 +487,12 @@ public final class Scrubber implements AutoCloseable {
       }
     }
     if (store.writable()) {
-      save();
+      try {
+        save();
+      } catch (HoldfastException e) {
+        // A database that has met rot takes no writes; the store has to be closed all the same.
+        LOG.warn("the next pass begins where this one was kept last: {}", e.getMessage());
+      }
     }
     if (interrupted) {
       Thread.currentThread().interrupt();

@@ -170,6 +170,20 @@ class RottenTablesTest {
     expectSound(records);
   }
 
+  @Test
+  void theScrubberEndsQuietlyOverADatabaseThatTakesNoWrites() throws Exception {
+    fill();
+    flip(tables("bodies").getFirst(), 0.5);
+    try (CapsuleStore store = CapsuleStore.open(folder, UNCACHED);
+        Scrubber scrubber = store.scrubber()) {
+      assertThatThrownBy(() -> compact(store.tables())).isInstanceOf(RocksDBException.class);
+      assertThat(store.writable()).isTrue();
+      assertThatThrownBy(scrubber::pass).hasMessageContaining("position of the scrubber");
+      // What closes the store comes after it: both have to be closed for the next start.
+    }
+    CapsuleStore.open(folder, UNCACHED).close();
+  }
+
   /** Real bytes are flipped anywhere in the largest tables of every family. */
   @ParameterizedTest
   @ValueSource(strings = {"bodies", "headers", "names", "graph", "statements"})
