@@ -42,7 +42,7 @@ public final class Closing {
       return next;
     }
     // Of one part that fails twice in the same way the same exception may come again.
-    if (first != next) {
+    if (!first.equals(next)) {
       first.addSuppressed(next);
     }
     return first;

@@ -5,7 +5,6 @@ import holdfast.edge.EdgeAdmin;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 /** {@code holdfast edge device}: which devices may send to an edge. */
@@ -29,16 +28,22 @@ final class EdgeDeviceCommand extends GroupCommand {
         .addSubcommand(new Readmit(terminal));
   }
 
-  private static @Nullable String hint(ErrorCode code) {
-    return code == ErrorCode.NOT_FOUND
-        ? "'holdfast edge device list' shows which there are."
-        : EdgeCommand.hint(code);
+  /** A command about devices. */
+  abstract static class OfDevices extends RunningEdgeCommand {
+    OfDevices(Terminal terminal) {
+      super(terminal);
+    }
+
+    @Override
+    @Nullable String next(ErrorCode code) {
+      return code == ErrorCode.NOT_FOUND
+          ? "'holdfast edge device list' shows which there are."
+          : super.next(code);
+    }
   }
 
   /** A command about one device. */
-  abstract static class About extends BaseCommand {
-    @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
-
+  abstract static class About extends OfDevices {
     @Parameters(
         index = "0",
         paramLabel = "NAME",
@@ -55,16 +60,9 @@ final class EdgeDeviceCommand extends GroupCommand {
     }
 
     @Override
-    @Nullable String next(ErrorCode code) {
-      return hint(code);
-    }
-
-    @Override
-    int run() {
-      try (EdgeAdmin edge = EdgeAdmin.of(where.folder(terminal))) {
-        edge.enrolled(name, enrolled);
-        print(Json.object().put("device", name).put("done", done), name + " " + done);
-      }
+    int run(EdgeAdmin edge) {
+      edge.enrolled(name, enrolled);
+      print(Json.object().put("device", name).put("done", done), name + " " + done);
       return 0;
     }
   }
@@ -99,37 +97,28 @@ final class EdgeDeviceCommand extends GroupCommand {
       description = "Lists the devices that were enrolled.",
       footerHeading = "%n",
       footer = {"JSON, one a line: device, key, user, enrolled, since"})
-  static final class ListDevices extends BaseCommand {
-    @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
-
+  static final class ListDevices extends OfDevices {
     ListDevices(Terminal terminal) {
       super(terminal);
     }
 
     @Override
-    @Nullable String next(ErrorCode code) {
-      return hint(code);
-    }
-
-    @Override
-    int run() {
-      try (EdgeAdmin edge = EdgeAdmin.of(where.folder(terminal))) {
-        for (EdgeAdmin.EnrolledDevice one : edge.devices()) {
-          print(
-              Json.object()
-                  .put("device", one.name())
-                  .put("key", one.key())
-                  .put("user", one.user())
-                  .put("enrolled", one.enrolled())
-                  .put("since", one.since()),
-              one.name()
-                  + "  "
-                  + (one.enrolled() ? "enrolled" : "revoked")
-                  + "  by "
-                  + one.user()
-                  + "  "
-                  + one.key());
-        }
+    int run(EdgeAdmin edge) {
+      for (EdgeAdmin.EnrolledDevice one : edge.devices()) {
+        print(
+            Json.object()
+                .put("device", one.name())
+                .put("key", one.key())
+                .put("user", one.user())
+                .put("enrolled", one.enrolled())
+                .put("since", one.since()),
+            one.name()
+                + "  "
+                + (one.enrolled() ? "enrolled" : "revoked")
+                + "  by "
+                + one.user()
+                + "  "
+                + one.key());
       }
       return 0;
     }

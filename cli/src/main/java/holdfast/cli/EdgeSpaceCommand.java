@@ -1,6 +1,5 @@
 package holdfast.cli;
 
-import holdfast.base.ErrorCode;
 import holdfast.edge.EdgeAdmin;
 import java.time.Duration;
 import java.util.regex.Matcher;
@@ -8,7 +7,6 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -113,23 +111,14 @@ final class EdgeSpaceCommand extends GroupCommand {
       footer = {
         "JSON, one a line: space, keys, bytes, quotaBytes, retentionMillis; 0 for no limit"
       })
-  static final class ListSpaces extends BaseCommand {
-    @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
-
+  static final class ListSpaces extends RunningEdgeCommand {
     ListSpaces(Terminal terminal) {
       super(terminal);
     }
 
     @Override
-    @Nullable String next(ErrorCode code) {
-      return EdgeCommand.hint(code);
-    }
-
-    @Override
-    int run() {
-      try (EdgeAdmin edge = EdgeAdmin.of(where.folder(terminal))) {
-        edge.spaces().forEach(space -> print(json(space), text(space)));
-      }
+    int run(EdgeAdmin edge) {
+      edge.spaces().forEach(space -> print(json(space), text(space)));
       return 0;
     }
   }
@@ -146,9 +135,7 @@ final class EdgeSpaceCommand extends GroupCommand {
         "",
         "JSON: space, keys, bytes, quotaBytes, retentionMillis; 0 for no limit"
       })
-  static final class Limit extends BaseCommand {
-    @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
-
+  static final class Limit extends RunningEdgeCommand {
     @Parameters(index = "0", paramLabel = "SPACE", description = "The space.")
     String name = "";
 
@@ -171,28 +158,28 @@ final class EdgeSpaceCommand extends GroupCommand {
     }
 
     @Override
-    @Nullable String next(ErrorCode code) {
-      return EdgeCommand.hint(code);
+    void check() {
+      if (quota == null && retention == null) {
+        throw Failure.usage("there is nothing to limit", "Give --quota, --retention or both.");
+      }
+      sizeOr(0);
+      ageOr(0);
+    }
+
+    private long sizeOr(long otherwise) {
+      return quota == null ? otherwise : size(quota);
+    }
+
+    private long ageOr(long otherwise) {
+      return retention == null ? otherwise : ageMillis(retention);
     }
 
     @Override
-    int run() {
-      String size = quota;
-      String age = retention;
-      if (size == null && age == null) {
-        throw Failure.usage("there is nothing to limit", "Give --quota, --retention or both.");
-      }
-      Long quotaBytes = size == null ? null : size(size);
-      Long retentionMillis = age == null ? null : ageMillis(age);
-      try (EdgeAdmin edge = EdgeAdmin.of(where.folder(terminal))) {
-        EdgeAdmin.Space now = edge.space(name);
-        edge.limit(
-            name,
-            quotaBytes == null ? now.quotaBytes() : quotaBytes,
-            retentionMillis == null ? now.retentionMillis() : retentionMillis);
-        EdgeAdmin.Space after = edge.space(name);
-        print(json(after), text(after));
-      }
+    int run(EdgeAdmin edge) {
+      EdgeAdmin.Space now = edge.space(name);
+      edge.limit(name, sizeOr(now.quotaBytes()), ageOr(now.retentionMillis()));
+      EdgeAdmin.Space after = edge.space(name);
+      print(json(after), text(after));
       return 0;
     }
   }

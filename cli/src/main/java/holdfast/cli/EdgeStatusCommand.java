@@ -1,6 +1,5 @@
 package holdfast.cli;
 
-import holdfast.base.ErrorCode;
 import holdfast.edge.EdgeAdmin;
 import holdfast.edge.site.SiteAuthority;
 import java.time.Duration;
@@ -9,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 
 /** {@code holdfast edge status}: how an edge is. */
 @Command(
@@ -27,35 +25,26 @@ import picocli.CommandLine.Mixin;
       "(address, identity, reachable, silentMillis, backlogRecords, backlogBytes, oldestMillis,",
       "lastMillis, trouble)"
     })
-final class EdgeStatusCommand extends BaseCommand {
-  @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
-
+final class EdgeStatusCommand extends RunningEdgeCommand {
   EdgeStatusCommand(Terminal terminal) {
     super(terminal);
   }
 
   @Override
-  @Nullable String next(ErrorCode code) {
-    return EdgeCommand.hint(code);
-  }
-
-  @Override
-  int run() {
-    try (EdgeAdmin edge = EdgeAdmin.of(where.folder(terminal))) {
-      Map<String, @Nullable Object> status = edge.status();
-      Json json = Json.object();
-      StringBuilder text = new StringBuilder();
-      status.forEach((key, value) -> {
-        json.put(key, value);
-        if (value instanceof Map<?, ?> group) {
-          text.append(key.equals("backup") ? backup(group) : counters(key, group));
-        } else if (value != null) {
-          text.append(text.isEmpty() ? "" : "\n").append(key).append(' ').append(value);
-        }
-      });
-      print(json, text + certificate(status.get("certificateNotAfter"), Instant.now()));
-      return Boolean.TRUE.equals(status.get("writable")) ? 0 : Failure.FAILED;
-    }
+  int run(EdgeAdmin edge) {
+    Map<String, @Nullable Object> status = edge.status();
+    Json json = Json.object();
+    StringBuilder text = new StringBuilder();
+    status.forEach((key, value) -> {
+      json.put(key, value);
+      if (value instanceof Map<?, ?> group) {
+        text.append(key.equals("backup") ? backup(group) : counters(key, group));
+      } else if (value != null) {
+        text.append(text.isEmpty() ? "" : "\n").append(key).append(' ').append(value);
+      }
+    });
+    print(json, text + certificate(status.get("certificateNotAfter"), Instant.now()));
+    return Boolean.TRUE.equals(status.get("writable")) ? 0 : Failure.FAILED;
   }
 
   /** A warning of a certificate that runs out soon; empty while there is time. */

@@ -1,11 +1,9 @@
 package holdfast.cli;
 
-import holdfast.base.ErrorCode;
 import holdfast.edge.EdgeAdmin;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -41,9 +39,7 @@ final class EdgeUserCommand extends GroupCommand {
   }
 
   /** A command about one user. */
-  abstract static class About extends BaseCommand {
-    @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
-
+  abstract static class About extends RunningEdgeCommand {
     @Parameters(index = "0", paramLabel = "NAME", description = "The user.")
     String name = "";
 
@@ -51,23 +47,13 @@ final class EdgeUserCommand extends GroupCommand {
       super(terminal);
     }
 
-    /** Refuses what is typed wrong, before anything is asked of anybody. */
-    void check() {}
-
+    /** Does it, and says in a word what was done. */
     abstract String change(EdgeAdmin edge) throws Exception;
 
     @Override
-    @Nullable String next(ErrorCode code) {
-      return EdgeCommand.hint(code);
-    }
-
-    @Override
-    int run() throws Exception {
-      check();
-      try (EdgeAdmin edge = EdgeAdmin.of(where.folder(terminal))) {
-        String done = change(edge);
-        print(Json.object().put("user", name).put("done", done), name + " " + done);
-      }
+    int run(EdgeAdmin edge) throws Exception {
+      String done = change(edge);
+      print(Json.object().put("user", name).put("done", done), name + " " + done);
       return 0;
     }
   }
@@ -254,28 +240,19 @@ final class EdgeUserCommand extends GroupCommand {
       description = "Lists the users and what they may do.",
       footerHeading = "%n",
       footer = {"JSON, one a line: user, rights"})
-  static final class ListUsers extends BaseCommand {
-    @Mixin EdgeCommand.Where where = new EdgeCommand.Where();
-
+  static final class ListUsers extends RunningEdgeCommand {
     ListUsers(Terminal terminal) {
       super(terminal);
     }
 
     @Override
-    @Nullable String next(ErrorCode code) {
-      return EdgeCommand.hint(code);
-    }
-
-    @Override
-    int run() {
-      try (EdgeAdmin edge = EdgeAdmin.of(where.folder(terminal))) {
-        for (EdgeAdmin.User user : edge.users()) {
-          List<String> rights =
-              user.rights().stream().map(one -> one.space() + "=" + one.right()).toList();
-          print(
-              Json.object().put("user", user.name()).put("rights", rights),
-              user.name() + "  " + String.join(" ", rights));
-        }
+    int run(EdgeAdmin edge) {
+      for (EdgeAdmin.User user : edge.users()) {
+        List<String> rights =
+            user.rights().stream().map(one -> one.space() + "=" + one.right()).toList();
+        print(
+            Json.object().put("user", user.name()).put("rights", rights),
+            user.name() + "  " + String.join(" ", rights));
       }
       return 0;
     }

@@ -2,15 +2,12 @@ package holdfast.net;
 
 import holdfast.base.ProofException;
 import holdfast.crypto.VerifyKey;
-import java.net.Socket;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.util.function.Consumer;
-import javax.net.ssl.SSLEngine;
-import javax.net.ssl.X509ExtendedTrustManager;
 
 /** Trusts a server when its certificate proves an identity that the caller accepts. */
-final class IdentityTrust extends X509ExtendedTrustManager {
+final class IdentityTrust extends ChainTrust {
   /** Decides about an identity once it is proven. */
   @FunctionalInterface
   interface Decision {
@@ -31,12 +28,10 @@ final class IdentityTrust extends X509ExtendedTrustManager {
   }
 
   private void check(X509Certificate[] chain) throws CertificateException {
-    if (chain.length == 0) {
-      throw new CertificateException("no certificate was presented");
-    }
+    X509Certificate shown = own(chain);
     try {
-      chain[0].checkValidity();
-      decision.accept(TlsBinding.identityOf(chain[0]));
+      shown.checkValidity();
+      decision.accept(TlsBinding.identityOf(shown));
     } catch (ProofException e) {
       refusals.accept(e);
       throw TlsBinding.refused(e);
@@ -44,43 +39,12 @@ final class IdentityTrust extends X509ExtendedTrustManager {
   }
 
   @Override
-  public void checkServerTrusted(X509Certificate[] chain, String authType)
-      throws CertificateException {
+  protected void checkServer(X509Certificate[] chain) throws CertificateException {
     check(chain);
   }
 
   @Override
-  public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket)
-      throws CertificateException {
+  protected void checkClient(X509Certificate[] chain) throws CertificateException {
     check(chain);
-  }
-
-  @Override
-  public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public void checkClientTrusted(X509Certificate[] chain, String authType)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public void checkClientTrusted(X509Certificate[] chain, String authType, Socket socket)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public void checkClientTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public X509Certificate[] getAcceptedIssuers() {
-    return new X509Certificate[0];
   }
 }

@@ -2,7 +2,7 @@ package holdfast.edge.site;
 
 import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
-import java.net.Socket;
+import holdfast.net.ChainTrust;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.InvalidAlgorithmParameterException;
@@ -20,8 +20,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import javax.net.ssl.SSLEngine;
-import javax.net.ssl.X509ExtendedTrustManager;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,7 +31,7 @@ import org.slf4j.LoggerFactory;
  * <p>The files of the authority and of what it has revoked are read again when one of them changes.
  * They hold together: while they do not fit each other, what was read before holds.
  */
-final class ClientTrust extends X509ExtendedTrustManager {
+final class ClientTrust extends ChainTrust {
   private static final Logger LOG = LoggerFactory.getLogger(ClientTrust.class);
   private static final String CLIENT_PURPOSE = "1.3.6.1.5.5.7.3.2";
 
@@ -97,12 +95,10 @@ final class ClientTrust extends X509ExtendedTrustManager {
   }
 
   /** Refuses a certificate with the reason; TLS tells the client little of it, the log all. */
-  void check(X509Certificate[] chain) throws CertificateException {
-    if (chain.length == 0) {
-      throw new CertificateException("no certificate was presented");
-    }
+  @Override
+  protected void checkClient(X509Certificate[] chain) throws CertificateException {
     try {
-      check(chain[0]);
+      check(own(chain));
     } catch (CertificateException e) {
       LOG.info("a client was refused: {}", e.getMessage());
       throw e;
@@ -177,42 +173,6 @@ final class ClientTrust extends X509ExtendedTrustManager {
     return now.isAfter(end.toInstant())
         ? "was issued by an authority that expired at " + end.toInstant()
         : "is not acceptable: " + e.getMessage();
-  }
-
-  @Override
-  public void checkClientTrusted(X509Certificate[] chain, String authType)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public void checkClientTrusted(X509Certificate[] chain, String authType, Socket socket)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public void checkClientTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
-      throws CertificateException {
-    check(chain);
-  }
-
-  @Override
-  public void checkServerTrusted(X509Certificate[] chain, String authType)
-      throws CertificateException {
-    throw new CertificateException("a server's certificate is not checked here");
-  }
-
-  @Override
-  public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket)
-      throws CertificateException {
-    checkServerTrusted(chain, authType);
-  }
-
-  @Override
-  public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
-      throws CertificateException {
-    checkServerTrusted(chain, authType);
   }
 
   @Override

@@ -2,6 +2,7 @@ package holdfast.edge.site;
 
 import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
+import holdfast.net.ChainTrust;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
@@ -105,24 +106,12 @@ public final class SiteTls {
   }
 
   /** Takes no certificate at all. */
-  private static final class NoClients implements X509TrustManager {
+  private static final class NoClients extends ChainTrust {
     static final NoClients INSTANCE = new NoClients();
 
     @Override
-    public void checkClientTrusted(X509Certificate[] chain, String authType)
-        throws CertificateException {
+    protected void checkClient(X509Certificate[] chain) throws CertificateException {
       throw new CertificateException("this server takes no certificates");
-    }
-
-    @Override
-    public void checkServerTrusted(X509Certificate[] chain, String authType)
-        throws CertificateException {
-      throw new CertificateException("no server is checked here");
-    }
-
-    @Override
-    public X509Certificate[] getAcceptedIssuers() {
-      return new X509Certificate[0];
     }
   }
 }
