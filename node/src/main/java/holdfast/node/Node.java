@@ -45,7 +45,6 @@ public final class Node implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Node.class);
   private static final long GRACE_MILLIS = 3000;
 
-  private final NodeOptions options;
   private final SigningKey identity;
   private final FileChannel lockFile;
   private final CapsuleStore store;
@@ -62,7 +61,6 @@ public final class Node implements AutoCloseable {
   private volatile boolean rotten;
 
   private Node(NodeOptions options, FileChannel lockFile) {
-    this.options = options;
     this.lockFile = lockFile;
     this.identity = identity(options.data());
     this.store = CapsuleStore.open(options.data(), options.store());
