@@ -162,7 +162,7 @@ final class UpCommand extends BaseCommand {
     try {
       String reason = node.awaitFailure();
       if (node.restartHelps()) {
-        terminal.note("holdfast: " + reason + ": the server starts anew to replace it");
+        terminal.note("holdfast: " + reason + ": the server starts anew");
         try {
           Runtime.getRuntime().removeShutdownHook(stop);
         } catch (IllegalStateException e) {

@@ -58,7 +58,7 @@ public final class Node implements AutoCloseable {
   private final HttpPort httpPort;
   private final CountDownLatch failed = new CountDownLatch(1);
   private volatile @Nullable String failure;
-  private volatile boolean rotten;
+  private volatile boolean restartHelps;
 
   private Node(NodeOptions options, FileChannel lockFile) {
     this.lockFile = lockFile;
@@ -74,8 +74,8 @@ public final class Node implements AutoCloseable {
       this.scrubber = store.scrubber();
       store.bindIdentity(identity.verifyKey().bytes().toArray());
       store.onFailure(this::fail);
-      store.onRot(reason -> {
-        rotten = true;
+      store.onRestartHelps(reason -> {
+        restartHelps = true;
         if (failure == null) {
           failure = reason;
         }
@@ -314,9 +314,9 @@ public final class Node implements AutoCloseable {
   }
 
   /**
-   * Waits until the store fails, a table of its database is found rotten, or the rounds meet an
-   * error of the process, such as a lack of memory; returns why. After a rotten table, reading goes
-   * on, and mostly writing too.
+   * Waits until the store fails, is found to need another start ({@link #restartHelps}), or the
+   * rounds meet an error of the process, such as a lack of memory; returns why. Where a restart
+   * helps, reading goes on meanwhile, and mostly writing too.
    */
   public String awaitFailure() throws InterruptedException {
     failed.await();
@@ -324,11 +324,12 @@ public final class Node implements AutoCloseable {
   }
 
   /**
-   * Whether another start on the same folder gets rid of what is in the way: a rotten table. To be
-   * asked when {@link #awaitFailure} has returned; takes as long as it takes to read some tables.
+   * Whether another start on the same folder gets rid of what is in the way: a rotten table, or a
+   * database that a full disk has stopped for good. To be asked when {@link #awaitFailure} has
+   * returned; takes as long as it takes to read some tables.
    */
   public boolean restartHelps() throws InterruptedException {
-    return rotten || store.restartHelps();
+    return restartHelps || store.restartHelps();
   }
 
   /** Lets sessions end, writes what is queued, closes the store. */

@@ -1,5 +1,6 @@
 package holdfast.store;
 
+import holdfast.base.Closing;
 import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
@@ -49,7 +50,7 @@ public final class CapsuleStore implements AutoCloseable {
   private final RecordCache cache;
   private final Quarantine quarantine;
   private final Usage usage;
-  private final RotWatch rotWatch;
+  private final DatabaseWatch databaseWatch;
   private final Freeing freeing;
   private final Committer committer;
   private final OpenCapsules capsules;
@@ -72,11 +73,12 @@ public final class CapsuleStore implements AutoCloseable {
     this.cache = new RecordCache(options.recordCacheBytes());
     this.quarantine = new Quarantine(tables);
     this.usage = new Usage(tables, options.ownerBytes());
-    this.rotWatch = new RotWatch(tables, folder, () -> freeBytes() >= options.reserveBytes());
-    quarantine.onDamage(rotWatch::suspect);
-    this.freeing = new Freeing(tables, databaseFolder(folder), rotWatch::tablesWait);
+    this.databaseWatch =
+        new DatabaseWatch(tables, folder, () -> freeBytes() >= options.reserveBytes());
+    quarantine.onDamage(databaseWatch::suspect);
+    this.freeing = new Freeing(tables, databaseFolder(folder), databaseWatch::rotten);
     this.committer = new Committer(this, mark);
-    rotWatch.begin();
+    databaseWatch.begin();
   }
 
   /** Where the database lies within a data folder. */
@@ -173,13 +175,13 @@ public final class CapsuleStore implements AutoCloseable {
     return quarantine;
   }
 
-  RotWatch rotWatch() {
-    return rotWatch;
+  DatabaseWatch databaseWatch() {
+    return databaseWatch;
   }
 
   /** Has the tables looked at behind what was damaged before this start, as far as it still is. */
   void lookIntoKnownDamage() {
-    quarantine.some(SUSPECTS).forEach(rotWatch::known);
+    quarantine.some(SUSPECTS).forEach(databaseWatch::known);
   }
 
   // ---- The store --------------------------------------------------------------------------------
@@ -370,16 +372,17 @@ public final class CapsuleStore implements AutoCloseable {
   }
 
   /**
-   * Sets who hears that a table of the database is rotten: to open the store anew gets rid of it.
-   * Until then it may merge no tables, or write nothing. Must be quick.
+   * Sets who hears that the store should be opened anew, and why: that gets rid of a rotten table,
+   * because of which tables are not merged any more, and of a database that a full disk has stopped
+   * for good. Must be quick.
    */
-  public void onRot(Consumer<String> listener) {
-    rotWatch.onRot(listener);
+  public void onRestartHelps(Consumer<String> listener) {
+    databaseWatch.onRestartHelps(listener);
   }
 
   /** Whether to open the store anew gets rid of what keeps it from merging tables or writing. */
   public boolean restartHelps() throws InterruptedException {
-    return rotWatch.restartHelps();
+    return databaseWatch.restartHelps();
   }
 
   /** Records of all capsules that are known to be damaged. */
@@ -470,9 +473,11 @@ public final class CapsuleStore implements AutoCloseable {
     if (!closed.compareAndSet(false, true)) {
       return;
     }
-    committer.close();
-    freeing.close();
-    rotWatch.close();
+    Closing.inTurn(
+        committer, freeing, databaseWatch, this::flush, () -> Opening.closeAll(tables, mark));
+  }
+
+  private void flush() {
     try (FlushOptions wait = new FlushOptions().setWaitForFlush(true)) {
       if (!committer.failed()) {
         tables.db.flush(wait, tables.all());
@@ -482,6 +487,5 @@ public final class CapsuleStore implements AutoCloseable {
     } catch (RocksDBException | IOException e) {
       LOG.error("the store was not closed cleanly; the next start recovers it", e);
     }
-    Opening.closeAll(tables, mark);
   }
 }

@@ -306,7 +306,7 @@ final class Committer implements AutoCloseable {
       LOG.error("a batch could not be written", failure);
     }
     if (handedOver) {
-      store.rotWatch().refusedForRoom();
+      store.databaseWatch().refusedForRoom();
     }
     for (StoreBatch batch : group) {
       release(batch.bytes());

@@ -120,7 +120,7 @@ final class Opening {
     }
     Aftermath.lookAt(store, salvaged);
     store.tables().db.syncWal();
-    store.rotWatch().done();
+    store.databaseWatch().done();
     LOG.info("the rotten tables of {} are replaced", dataFolder);
   }
 

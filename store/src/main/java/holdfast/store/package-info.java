@@ -22,8 +22,8 @@
  * holdfast.store.Fsck} does at rest; what {@link holdfast.store.RecordCheck} finds damaged stands
  * in the {@link holdfast.store.Quarantine} and is refused until {@link holdfast.store.Repair} has
  * put an intact copy in its place. The table in which the rot lies is found by {@link
- * holdfast.store.RotWatch} and replaced at the next start by {@link holdfast.store.RottenTables};
- * without that the compaction that meets it would stop all writing.
+ * holdfast.store.DatabaseWatch} and replaced at the next start by {@link
+ * holdfast.store.RottenTables}; without that the compaction that meets it would stop all writing.
  *
  * <p>Recovery is RocksDB replaying its log. Because that stops silently at a damaged entry, the
  * sequence number of the last synced write is kept in a file of its own ({@link

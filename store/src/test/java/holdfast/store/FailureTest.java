@@ -233,7 +233,7 @@ class FailureTest {
     CapsuleStore store = CapsuleStore.open(folder, SMALL);
     write(store, writer, List.of(before));
     StoredCapsule capsule = store.capsule(writer.name);
-    store.onRot(reasons::add);
+    store.onRestartHelps(reasons::add);
     fillLogs(folder, true);
     try (FlushOptions wait = new FlushOptions().setWaitForFlush(true)) {
       // The next log begins.
@@ -250,9 +250,9 @@ class FailureTest {
     assertThat(store.restartHelps()).isTrue();
     assertThat(reasons).singleElement().asString().contains("the disk was full");
     // The same, where the test says whether there is room.
-    try (RotWatch watch = new RotWatch(store.tables(), folder, room::get)) {
+    try (DatabaseWatch watch = new DatabaseWatch(store.tables(), folder, room::get)) {
       List<String> told = new ArrayList<>();
-      watch.onRot(told::add);
+      watch.onRestartHelps(told::add);
       room.set(true);
       for (int asked = 0; asked < 5; asked++) {
         assertThat(watch.restartHelps()).as("it was not refused anything").isFalse();
@@ -288,7 +288,7 @@ class FailureTest {
   @Test
   void aDatabaseThatGoesOnByItselfAfterAFullDiskIsLeftAlone() throws Exception {
     try (CapsuleStore store = CapsuleStore.open(folder, SMALL);
-        RotWatch watch = new RotWatch(store.tables(), folder, () -> true)) {
+        DatabaseWatch watch = new DatabaseWatch(store.tables(), folder, () -> true)) {
       watch.refusedForRoom();
       for (int asked = 0; asked < 5; asked++) {
         assertThat(watch.restartHelps()).isFalse();

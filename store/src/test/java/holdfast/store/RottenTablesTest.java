@@ -145,7 +145,7 @@ class RottenTablesTest {
     flip(tables("bodies").getFirst(), 0.5);
     try (CapsuleStore store = CapsuleStore.open(folder, UNCACHED)) {
       List<String> told = new ArrayList<>();
-      store.onRot(told::add);
+      store.onRestartHelps(told::add);
       assertThatThrownBy(() -> compact(store.tables())).isInstanceOf(RocksDBException.class);
       assertThat(store.restartHelps()).isTrue();
       assertThat(told).singleElement().asString().contains("bodies");

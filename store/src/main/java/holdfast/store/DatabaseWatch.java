@@ -29,16 +29,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Finds the tables behind damage while the store is served: what the scrubber or a read has met,
- * and what a compaction has. A table that is rotten is noted for the next start, which gets rid of
- * it ({@link RottenTables}); until then its family merges no tables, so that no compaction meets
- * the rot and stops the writing.
+ * Finds, while the store is served, what only opening it anew mends: a database that a full disk
+ * has stopped for good, and tables that are rotten, behind damage that the scrubber or a read has
+ * met or a compaction has. A rotten table is noted for the next start, which gets rid of it ({@link
+ * RottenTables}); until then its family merges no tables, so that no compaction meets the rot and
+ * stops the writing.
  *
  * <p>Files are read on a thread of its own. Damage that no file accounts for is not its affair,
  * unless it is of a record graph: that is noted to be derived anew.
  */
-final class RotWatch implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(RotWatch.class);
+final class DatabaseWatch implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(DatabaseWatch.class);
 
   /** For so long a table that was found sound is not read again. */
   private static final long SOUND_NANOS = TimeUnit.MINUTES.toNanos(10);
@@ -64,7 +65,13 @@ final class RotWatch implements AutoCloseable {
   private volatile boolean refused;
 
   private int refusedWithRoom;
-  private volatile boolean tablesWait;
+
+  /** A rotten table waits for the next start. */
+  private volatile boolean rotten;
+
+  /** The database writes nothing any more, although there is room. */
+  private volatile boolean stuck;
+
   private volatile Consumer<String> listener = message -> {};
 
   /**
@@ -72,7 +79,7 @@ final class RotWatch implements AutoCloseable {
    *
    * @param room whether the disk has room to write
    */
-  RotWatch(Tables tables, Path dataFolder, BooleanSupplier room) {
+  DatabaseWatch(Tables tables, Path dataFolder, BooleanSupplier room) {
     this.tables = tables;
     this.dataFolder = dataFolder;
     this.room = room;
@@ -90,12 +97,12 @@ final class RotWatch implements AutoCloseable {
             () -> run(this::ask), ASK_SECONDS, ASK_SECONDS, TimeUnit.SECONDS);
   }
 
-  /** Sets who hears that a restart would get rid of a rotten table; must be quick. */
-  void onRot(Consumer<String> hears) {
+  /** Sets who hears that a restart helps, and with what; must be quick. */
+  void onRestartHelps(Consumer<String> hears) {
     listener = hears;
   }
 
-  /** Whether rotten tables wait for the next start, after all that was met has been looked at. */
+  /** Whether another start would mend something, after all that was met has been looked at. */
   boolean restartHelps() throws InterruptedException {
     CountDownLatch looked = new CountDownLatch(1);
     try {
@@ -105,7 +112,7 @@ final class RotWatch implements AutoCloseable {
     } catch (RejectedExecutionException e) {
       LOG.debug("closed; what was found stands");
     }
-    return tablesWait;
+    return rotten || stuck;
   }
 
   /**
@@ -152,7 +159,7 @@ final class RotWatch implements AutoCloseable {
     } catch (RocksDBException e) {
       if (++refusedWithRoom == ASKED_FOR_ROOM) {
         LOG.error("the disk has room again, and the database writes nothing: {}", e.getMessage());
-        tablesWait = true;
+        stuck = true;
         listener.accept("the disk was full, and the database does not go on by itself");
       }
     }
@@ -281,7 +288,7 @@ final class RotWatch implements AutoCloseable {
             number,
             noted.family(),
             rot);
-        tablesWait = true;
+        rotten = true;
         listener.accept("table " + number + " of " + noted.family() + " is rotten");
       }
     }
@@ -329,8 +336,8 @@ final class RotWatch implements AutoCloseable {
   }
 
   /** Whether rotten tables are known, so that nothing is to be compacted. */
-  boolean tablesWait() {
-    return tablesWait;
+  boolean rotten() {
+    return rotten;
   }
 
   /** Finishes what was met. To be called before the database closes. */
