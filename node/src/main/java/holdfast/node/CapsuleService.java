@@ -54,6 +54,7 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
   final Ownership ownership;
   final long startedMillis = System.currentTimeMillis();
   private final AtomicInteger sessions = new AtomicInteger();
+  private final Set<Session> open = ConcurrentHashMap.newKeySet();
   private final Map<StoredCapsule, Set<Session>> watching = new ConcurrentHashMap<>();
   final Holdings holdings;
   final Turns counting;
@@ -101,10 +102,16 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
       return Ignoring.REQUESTS;
     }
     out.setOnReadyThreshold(READY_BYTES);
-    return new Session(this, out);
+    Session session = new Session(this, out);
+    open.add(session);
+    if (stopping) {
+      session.drain();
+    }
+    return session;
   }
 
-  void closed() {
+  void closed(Session session) {
+    open.remove(session);
     sessions.decrementAndGet();
   }
 
@@ -210,8 +217,12 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
     }
   }
 
+  /**
+   * Opens no session any more, and ends those there are, each once what it has asked for is done.
+   */
   void stop() {
     stopping = true;
+    open.forEach(Session::drain);
   }
 
   /** Takes requests of a session that was refused. */

@@ -13,6 +13,7 @@ import holdfast.capsule.Statement;
 import holdfast.capsule.Versions;
 import holdfast.net.Inbound;
 import holdfast.net.PeerAddress;
+import holdfast.net.Refusal;
 import holdfast.store.StoredCapsule;
 import holdfast.wire.Done;
 import holdfast.wire.Error;
@@ -23,6 +24,7 @@ import holdfast.wire.Range;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.security.SecureRandom;
@@ -52,7 +54,10 @@ final class Session implements StreamObserver<Request> {
   final String from;
 
   private final ServerCallStreamObserver<Reply> out;
+
+  /** The request that is being handled, and batches that are being written. */
   private final AtomicInteger inFlight = new AtomicInteger();
+
   private final long share;
   private final AtomicBoolean held = new AtomicBoolean();
   private final AtomicBoolean closed = new AtomicBoolean();
@@ -67,6 +72,7 @@ final class Session implements StreamObserver<Request> {
   private @Nullable StoredCapsule capsule;
   private Hash clientNonce = Hash.ZERO;
   private Hash serverNonce = Hash.ZERO;
+  private volatile boolean draining;
   private volatile int writer = -1;
   private boolean begun;
   private long first;
@@ -87,8 +93,10 @@ final class Session implements StreamObserver<Request> {
     inbound.onOverflow(() ->
         service.workers.execute(() ->
             terminate(
-                Status.UNAVAILABLE.withDescription(
-                    "more large messages are coming in than this server takes on; try again"))));
+                Status.UNAVAILABLE
+                    .withDescription(
+                        "more large messages are coming in than this server takes on; try again")
+                    .asRuntimeException())));
     out.disableAutoRequest();
     out.setOnReadyHandler(() -> {
       watching.pump();
@@ -103,6 +111,7 @@ final class Session implements StreamObserver<Request> {
 
   @Override
   public void onNext(Request request) {
+    inFlight.incrementAndGet();
     try {
       handle(request);
     } catch (HoldfastException e) {
@@ -119,18 +128,32 @@ final class Session implements StreamObserver<Request> {
           new HoldfastException(ErrorCode.INTERNAL, "the server failed; its log says more", e));
     } catch (AssertionError e) {
       LOG.error("an impossible state was met; the session ends", e);
-      terminate(Status.INTERNAL.withDescription("the server met an impossible state"));
+      terminate(
+          Status.INTERNAL
+              .withDescription("the server met an impossible state")
+              .asRuntimeException());
       return;
     } finally {
       inbound.handled();
+      inFlight.decrementAndGet();
     }
     held.set(true);
     resume();
   }
 
+  /** Takes in nothing more, and ends once all that was taken in is done. */
+  void drain() {
+    draining = true;
+    resume();
+  }
+
   /** Takes in the next request if there is room for what it may cause. */
   private void resume() {
-    if (inFlight.get() < BATCHES_IN_FLIGHT
+    if (draining) {
+      if (inFlight.get() == 0) {
+        terminate(Refusal.of(ErrorCode.STOPPING, "the server is stopping"));
+      }
+    } else if (inFlight.get() < BATCHES_IN_FLIGHT
         && writing.pendingBytes() < share
         && out.isReady()
         && held.compareAndSet(true, false)) {
@@ -191,10 +214,10 @@ final class Session implements StreamObserver<Request> {
                     .setRetryAfterMillis(e.retryAfterMillis())));
   }
 
-  private void terminate(Status status) {
+  private void terminate(StatusRuntimeException reason) {
     synchronized (out) {
       if (!closed.get()) {
-        out.onError(status.asRuntimeException());
+        out.onError(reason);
       }
     }
     close();
@@ -205,7 +228,7 @@ final class Session implements StreamObserver<Request> {
       writing.close();
       mirror.close();
       watching.close();
-      service.closed();
+      service.closed(this);
     }
   }
 

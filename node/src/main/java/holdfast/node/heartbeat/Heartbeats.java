@@ -14,6 +14,7 @@ import io.grpc.stub.CallStreamObserver;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -57,7 +58,7 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
   private final Vigil vigil = new Vigil(PEERS);
   private final Map<VerifyKey, Heartbeat> said = new HashMap<>();
   private final Map<VerifyKey, Outgoing> outgoing = new HashMap<>();
-  private final Map<VerifyKey, StreamObserver<Heartbeat>> incoming = new HashMap<>();
+  private final Map<VerifyKey, Hearing> incoming = new HashMap<>();
   private Runnable lostListener = () -> {};
   private volatile @Nullable Edge edge;
   private volatile @Nullable ScheduledFuture<?> ticking;
@@ -436,7 +437,8 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
     /** A peer has one stream: an older one is of a connection that it has given up. */
     private @Nullable Hearing replaced(VerifyKey peer) {
       synchronized (Heartbeats.this) {
-        return incoming.put(peer, this) instanceof Hearing older && older != this ? older : null;
+        Hearing older = incoming.put(peer, this);
+        return this.equals(older) ? null : older;
       }
     }
 
@@ -479,11 +481,15 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
       ticks.cancel(false);
     }
     timer.shutdownNow();
+    List<Hearing> heard;
     synchronized (this) {
       closed = true;
       outgoing.values().forEach(Outgoing::drop);
       outgoing.clear();
+      heard = List.copyOf(incoming.values());
     }
+    // Under no lock, as each takes its own first; they would be waited for.
+    heard.forEach(one -> one.end(Status.UNAVAILABLE.withDescription("this server is stopping")));
     try {
       // What it is about to say it asks of a store that may be closed next.
       if (!timer.awaitTermination(LAST_WORD_MILLIS, TimeUnit.MILLISECONDS)) {

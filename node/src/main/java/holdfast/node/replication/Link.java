@@ -139,6 +139,14 @@ final class Link {
     }
   }
 
+  /** Ends the meeting that is under way, if one is. */
+  void interrupt(HoldfastException reason) {
+    Meeting current = meeting();
+    if (current != null) {
+      current.refuse(reason);
+    }
+  }
+
   private synchronized @Nullable Meeting meeting() {
     return meeting;
   }

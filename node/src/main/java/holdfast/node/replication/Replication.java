@@ -429,7 +429,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
             ErrorCode.DENIED, "rounds are held with servers that show their identity");
       }
       if (closed) {
-        throw new HoldfastException(ErrorCode.BUSY, "this server is stopping", 200);
+        throw stopping();
       }
       Hash name = Hash.of(frame.getMeeting().getCapsule().toByteArray());
       StoredCapsule capsule = store.capsule(name);
@@ -498,6 +498,12 @@ public final class Replication extends PeersGrpc.PeersImplBase
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+    // Rounds that peers have opened would be waited for.
+    links.forEach(link -> link.interrupt(stopping()));
     connections.keepOnly(Set.of()).forEach(Connection::close);
+  }
+
+  private static HoldfastException stopping() {
+    return new HoldfastException(ErrorCode.BUSY, "this server is stopping", 200);
   }
 }
