@@ -161,6 +161,8 @@ class ReadmeTest {
     builder.environment().keySet().removeIf(name -> name.startsWith("HOLDFAST_"));
     // Never the folder of whoever runs the test, even if a block forgets to name one.
     builder.environment().put("HOLDFAST_HOME", folder.resolve("home").toString());
+    // Servers here are over before the slow compiler pays.
+    builder.environment().put("HOLDFAST_JAVA_OPTS", "-XX:TieredStopAtLevel=1");
     builder.environment().put("HOLDFAST_UP_PORT", port);
     builder.environment().put("HOLDFAST_UP_HTTP_PORT", String.valueOf(freePort()));
     builder.environment().put("HOLDFAST_EDGE_UP_PORT", edgePort);
