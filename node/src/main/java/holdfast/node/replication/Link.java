@@ -14,6 +14,7 @@ import holdfast.wire.PeerStatus;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -182,15 +183,18 @@ final class Link {
     dueNanos = atNanos;
   }
 
-  synchronized void finished(StoredCapsule stored, Marker marker, Progress progress, long dueNext) {
+  /**
+   * Notes that a round came to its end.
+   *
+   * @param keep writes the state of the peer down. The round is over also when it fails: what is
+   *     known here stands, and after a restart an older marker has more compared than need be
+   */
+  synchronized void finished(
+      Marker marker, Progress progress, long dueNext, Consumer<byte[]> keep) {
     List<Marker> kept = new ArrayList<>();
     kept.add(marker);
     markers.stream().limit(MARKERS - 1).forEach(kept::add);
     markers = kept;
-    Encoder out = new Encoder();
-    out.u8(kept.size());
-    kept.forEach(one -> out.bytes32(one.encode()));
-    stored.keepPeerState(peer, out.toBytes());
     meeting = null;
     failures = 0;
     trouble = null;
@@ -198,6 +202,14 @@ final class Link {
     lastProgress = progress;
     lastFullMillis = System.currentTimeMillis();
     dueNanos = dueNext;
+    Encoder out = new Encoder();
+    out.u8(kept.size());
+    kept.forEach(one -> out.bytes32(one.encode()));
+    try {
+      keep.accept(out.toBytes());
+    } catch (RuntimeException e) {
+      LOG.warn("what a peer holds is known until the next start only: {}", e.getMessage());
+    }
   }
 
   /** Notes a failure; returns how many there were in a row. */

@@ -21,6 +21,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -220,13 +221,7 @@ final class Meeting implements HeldBytes.Holder {
 
   /** The stream broke, or the peer will not meet. */
   void lost(String reason) {
-    if (end()) {
-      ending.failed(reason);
-      Line line = out;
-      if (line != null) {
-        line.completeIfAnswering();
-      }
-    }
+    end(() -> ending.failed(reason), Line::completeIfAnswering);
   }
 
   /** The peer has ended the stream, or it broke: nothing has to be done for that any more. */
@@ -239,12 +234,22 @@ final class Meeting implements HeldBytes.Holder {
 
   /** Ends the meeting, telling the peer why. */
   void refuse(HoldfastException reason) {
+    end(() -> ending.failed(String.valueOf(reason.getMessage())), line -> line.refuse(reason));
+  }
+
+  /**
+   * Ends the meeting, once. First what this means here, so that a peer that calls again at once
+   * finds it so; whatever comes of that, the peer does not wait for more.
+   */
+  private void end(Runnable here, Consumer<Line> toPeer) {
     if (end()) {
-      // First what this means here, so that a peer that calls again at once finds it so.
-      ending.failed(String.valueOf(reason.getMessage()));
-      Line line = out;
-      if (line != null) {
-        line.refuse(reason);
+      try {
+        here.run();
+      } finally {
+        Line line = out;
+        if (line != null) {
+          toPeer.accept(line);
+        }
       }
     }
   }
@@ -349,24 +354,10 @@ final class Meeting implements HeldBytes.Holder {
         }
         submitAll();
       }
-      case Effect.Finished finished -> {
-        if (end()) {
-          ending.finished(finished.marker(), finished.progress());
-          line.complete();
-        }
-      }
-      case Effect.Lied lied -> {
-        if (end()) {
-          ending.lied(lied.evidence());
-          line.complete();
-        }
-      }
-      case Effect.GaveUp gaveUp -> {
-        if (end()) {
-          ending.failed(gaveUp.reason());
-          line.complete();
-        }
-      }
+      case Effect.Finished finished ->
+          end(() -> ending.finished(finished.marker(), finished.progress()), Line::complete);
+      case Effect.Lied lied -> end(() -> ending.lied(lied.evidence()), Line::complete);
+      case Effect.GaveUp gaveUp -> end(() -> ending.failed(gaveUp.reason()), Line::complete);
     }
   }
 

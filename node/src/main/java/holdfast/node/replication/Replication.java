@@ -324,7 +324,7 @@ public final class Replication extends PeersGrpc.PeersImplBase
     @Override
     public void finished(Marker marker, Progress progress) {
       slots.free(link.member.identity(), capsule.metadata().owner());
-      link.finished(capsule, marker, progress, next());
+      link.finished(marker, progress, next(), state -> capsule.keepPeerState(link.peer, state));
     }
 
     @Override

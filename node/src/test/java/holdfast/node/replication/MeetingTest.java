@@ -1,6 +1,7 @@
 package holdfast.node.replication;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
 import holdfast.base.Bytes;
@@ -25,6 +26,7 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
@@ -48,6 +50,7 @@ class MeetingTest {
   private final HeldBytes held = new HeldBytes(64 << 20);
   private final Stream stream = new Stream();
   private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+  private Optional<RuntimeException> planted = Optional.empty();
   private CapsuleStore store;
   private StoredCapsule capsule;
   private Meeting meeting;
@@ -142,6 +145,9 @@ class MeetingTest {
     @Override
     public void failed(String reason) {
       endings.add(reason);
+      planted.ifPresent(failure -> {
+        throw failure;
+      });
     }
   }
 
@@ -324,6 +330,15 @@ class MeetingTest {
     meeting.lost("and over");
     meeting.refuse(new HoldfastException(ErrorCode.BUSY, "and over", 0));
     assertThat(endings).containsExactly("it is over");
+  }
+
+  /** It would wait for the next message of a round that is over, and call anew no sooner. */
+  @Test
+  void aPeerIsToldOfTheEndThoughSomethingFailsHere() {
+    planted = Optional.of(new IllegalStateException("planted"));
+    assertThatThrownBy(() -> meeting.lost("it is over")).isSameAs(planted.get());
+    assertThat(endings).containsExactly("it is over");
+    assertThat(stream.completed).isTrue();
   }
 
   /** What the peer said before it left may end the round well. */
