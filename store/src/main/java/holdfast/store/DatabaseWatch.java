@@ -59,6 +59,7 @@ final class DatabaseWatch implements AutoCloseable {
   private final List<RotNotes.Note> before = new ArrayList<>();
   private final List<RotNotes.Note> notes = new ArrayList<>();
   private final Map<Long, Long> soundAtNanos = new HashMap<>();
+  private boolean notesSaved = true;
   private long failuresSeen;
 
   /** The database has refused a write for want of room, and was not seen to write since. */
@@ -120,13 +121,13 @@ final class DatabaseWatch implements AutoCloseable {
    * names if that was rot. It is asked, because of the failures that it would tell by itself some
    * end the process on their way through its Java interface.
    */
-  private void ask() throws RocksDBException, IOException {
+  private void ask() throws RocksDBException {
+    saveNotes();
     askForRoom();
     long failures = tables.db.getLongProperty("rocksdb.background-errors");
     if (failures == failuresSeen) {
       return;
     }
-    failuresSeen = failures;
     try (WriteBatch nothing = new WriteBatch();
         WriteOptions unsynced = new WriteOptions()) {
       tables.db.write(unsynced, nothing);
@@ -135,6 +136,8 @@ final class DatabaseWatch implements AutoCloseable {
         failed(String.valueOf(e.getMessage()));
       }
     }
+    // Last: what could not be looked at now is looked at again.
+    failuresSeen = failures;
   }
 
   /** The database has refused a write for want of room. */
@@ -165,7 +168,7 @@ final class DatabaseWatch implements AutoCloseable {
     }
   }
 
-  private void failed(String message) throws IOException {
+  private void failed(String message) {
     LOG.error(
         "the database met rot when it merged its tables, and writes nothing until the next start;"
             + " reading goes on: {}",
@@ -195,7 +198,7 @@ final class DatabaseWatch implements AutoCloseable {
   }
 
   private interface Look {
-    void run() throws RocksDBException, IOException;
+    void run() throws RocksDBException;
   }
 
   private void later(Look look) {
@@ -209,8 +212,9 @@ final class DatabaseWatch implements AutoCloseable {
   private static void run(Look look) {
     try {
       look.run();
-    } catch (RocksDBException | IOException | RuntimeException e) {
-      LOG.error("tables that may be rotten cannot be looked at: {}", e.getMessage());
+    } catch (RocksDBException | RuntimeException | Error e) {
+      // What is done at intervals would never be done again.
+      LOG.error("tables that may be rotten cannot be looked at", e);
     }
   }
 
@@ -263,7 +267,7 @@ final class DatabaseWatch implements AutoCloseable {
   }
 
   /** Reads tables from the disk and notes those that are rotten; says whether any is. */
-  private boolean check(List<LiveFileMetaData> candidates) throws IOException {
+  private boolean check(List<LiveFileMetaData> candidates) {
     boolean found = false;
     for (LiveFileMetaData table : candidates) {
       long number = TableFile.numberIn(table.fileName());
@@ -281,6 +285,7 @@ final class DatabaseWatch implements AutoCloseable {
         soundAtNanos.put(number, System.nanoTime());
       } else {
         found = true;
+        rotten = true;
         rest(noted);
         note(noted);
         LOG.error(
@@ -288,7 +293,6 @@ final class DatabaseWatch implements AutoCloseable {
             number,
             noted.family(),
             rot);
-        rotten = true;
         listener.accept("table " + number + " of " + noted.family() + " is rotten");
       }
     }
@@ -322,10 +326,26 @@ final class DatabaseWatch implements AutoCloseable {
     save();
   }
 
-  private synchronized void note(RotNotes.Note note) throws IOException {
+  /**
+   * Notes what the next start has to do. Where it cannot be written now it is written later: what
+   * follows from it here does not wait for that.
+   */
+  private synchronized void note(RotNotes.Note note) {
     if (!notes.contains(note)) {
       notes.add(note);
-      save();
+      notesSaved = false;
+      saveNotes();
+    }
+  }
+
+  private synchronized void saveNotes() {
+    if (!notesSaved) {
+      try {
+        save();
+        notesSaved = true;
+      } catch (IOException e) {
+        LOG.error("what the next start has to do is not written yet: {}", e.getMessage());
+      }
     }
   }
 

@@ -171,6 +171,28 @@ class RottenTablesTest {
   }
 
   @Test
+  void whatCannotBeNotedIsToldAllTheSameAndNotedLater() throws Exception {
+    List<Record> records = fill();
+    flip(tables("bodies").getFirst(), 0.5);
+    Path inTheWay = folder.resolve("rotten.new");
+    try (CapsuleStore store = CapsuleStore.open(folder, UNCACHED)) {
+      List<String> told = new ArrayList<>();
+      store.onRestartHelps(told::add);
+      Files.createDirectory(inTheWay);
+      assertThatThrownBy(() -> compact(store.tables())).isInstanceOf(RocksDBException.class);
+      assertThat(store.restartHelps()).isTrue();
+      assertThat(told).singleElement().asString().contains("bodies");
+      assertThat(RotNotes.present(folder)).isFalse();
+      Files.delete(inTheWay);
+    }
+    assertThat(RotNotes.load(folder)).hasOnlyElementsOfType(RotNotes.Rotten.class).isNotEmpty();
+    try (CapsuleStore store = CapsuleStore.open(folder, UNCACHED)) {
+      assertThat(store.repair(store.capsule(writer.name), records)).isPositive();
+    }
+    expectSound(records);
+  }
+
+  @Test
   void theScrubberEndsQuietlyOverADatabaseThatTakesNoWrites() throws Exception {
     fill();
     flip(tables("bodies").getFirst(), 0.5);
