@@ -120,7 +120,7 @@ public final class DerivedTable implements AutoCloseable {
     List<RocksObject> owned = List.of(unlogged, options, filter, cache);
     try {
       return new DerivedTable(RocksDB.open(options, folder.toString()), unlogged, owned);
-    } catch (RocksDBException e) {
+    } catch (RocksDBException | RuntimeException | Error e) {
       owned.forEach(RocksObject::close);
       throw e;
     }

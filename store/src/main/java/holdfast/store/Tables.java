@@ -125,6 +125,9 @@ final class Tables implements AutoCloseable {
     } catch (RocksDBException e) {
       owned.reversed().forEach(RocksObject::close);
       throw failure("cannot open the database in " + folder, e);
+    } catch (RuntimeException | Error e) {
+      owned.reversed().forEach(RocksObject::close);
+      throw e;
     }
   }
 
@@ -169,10 +172,10 @@ final class Tables implements AutoCloseable {
     return object;
   }
 
-  /** Names a failure of the database in the terms of the error table. */
-  static HoldfastException failure(String what, RocksDBException e) {
-    Status status = e.getStatus();
+  /** Names a failure at the database in the terms of the error table. */
+  static HoldfastException failure(String what, Throwable e) {
     String detail = what + ": " + e.getMessage();
+    Status status = e instanceof RocksDBException of ? of.getStatus() : null;
     if (status == null) {
       return new HoldfastException(ErrorCode.INTERNAL, detail, e);
     }
