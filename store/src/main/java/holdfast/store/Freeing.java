@@ -137,13 +137,13 @@ final class Freeing implements AutoCloseable {
         HoldfastException failure = null;
         try {
           freeNow();
-        } catch (RocksDBException e) {
-          failure = interrupted(Tables.failure("erased data could not be freed", e));
         } catch (HoldfastException e) {
           failure = interrupted(e);
-        }
-        if (failure != null) {
-          LOG.warn("the next start frees what was erased: {}", failure.getMessage());
+          LOG.warn("the next start frees what was erased: {}", e.getMessage());
+        } catch (RocksDBException | RuntimeException | Error e) {
+          // Whatever it was: who erased something waits to hear of it.
+          failure = interrupted(Tables.failure("erased data could not be freed", e));
+          LOG.error("the next start frees what was erased", e);
         }
         then.accept(failure);
       });
@@ -162,39 +162,46 @@ final class Freeing implements AutoCloseable {
                 .setBottommostLevelCompaction(
                     CompactRangeOptions.BottommostLevelCompaction.kForceOptimized);
         FlushOptions wait = new FlushOptions().setWaitForFlush(true)) {
-      if (!begin(every)) {
-        throw new HoldfastException(ErrorCode.STOPPING, "the server is stopping");
+      begin(every);
+      try {
+        freeNoted(every, wait);
+      } finally {
+        // Before the options are closed: closing the store would cancel what is no more.
+        end();
       }
-      List<Note> notes = notes(tables);
-      if (notes.isEmpty()) {
-        return;
-      }
-      if (rotten.getAsBoolean()) {
-        throw new HoldfastException(
-            ErrorCode.BUSY,
-            "a table of the database is rotten; erased bytes are freed once it is replaced, at the"
-                + " next start of the server");
-      }
-      Set<String> logs = files(".log");
-      tables.db.flush(wait, tables.all());
-      Set<String> before = files(".sst");
-      for (Note note : notes) {
-        tables.db.compactRange(tables.bodies, note.from(), note.to(), every);
-        tables.db.compactRange(
-            tables.headers, RecordBlocks.keyAt(note.from()), RecordBlocks.keyAt(note.to()), every);
-      }
-      awaitDeletion(before, logs);
-      for (Note note : notes) {
-        tables.db.delete(tables.settings, note.key());
-      }
-    } finally {
-      end();
     }
   }
 
-  private synchronized boolean begin(CompactRangeOptions options) {
+  private void freeNoted(CompactRangeOptions every, FlushOptions wait) throws RocksDBException {
+    List<Note> notes = notes(tables);
+    if (notes.isEmpty()) {
+      return;
+    }
+    if (rotten.getAsBoolean()) {
+      throw new HoldfastException(
+          ErrorCode.BUSY,
+          "a table of the database is rotten; erased bytes are freed once it is replaced, at the"
+              + " next start of the server");
+    }
+    Set<String> logs = files(".log");
+    tables.db.flush(wait, tables.all());
+    Set<String> before = files(".sst");
+    for (Note note : notes) {
+      tables.db.compactRange(tables.bodies, note.from(), note.to(), every);
+      tables.db.compactRange(
+          tables.headers, RecordBlocks.keyAt(note.from()), RecordBlocks.keyAt(note.to()), every);
+    }
+    awaitDeletion(before, logs);
+    for (Note note : notes) {
+      tables.db.delete(tables.settings, note.key());
+    }
+  }
+
+  private synchronized void begin(CompactRangeOptions options) {
+    if (closed) {
+      throw new HoldfastException(ErrorCode.STOPPING, "the server is stopping");
+    }
     running = options;
-    return !closed;
   }
 
   private synchronized void end() {

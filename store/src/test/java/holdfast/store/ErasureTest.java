@@ -9,6 +9,7 @@ import static holdfast.store.StoreFixture.write;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.base.ErrorCode;
+import holdfast.base.HoldfastException;
 import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement.Erased;
@@ -18,11 +19,16 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.rocksdb.WriteBatch;
+import org.rocksdb.WriteOptions;
 
 /** What the owner erases is gone: from answers, from the disk, and for good. */
 class ErasureTest {
@@ -376,5 +382,38 @@ class ErasureTest {
       }
     }
     StoreFixture.expectClean(folder);
+  }
+
+  /** Who erased something waits for the word that the bytes are gone, or why they are not. */
+  @Test
+  void whateverKeepsBytesFromBeingFreedIsTold() throws Exception {
+    CapsuleStore.open(folder, SMALL).close();
+    Path database = CapsuleStore.databaseFolder(folder);
+    try (Tables tables = Tables.open(database, SMALL, false);
+        WriteBatch batch = new WriteBatch();
+        WriteOptions options = new WriteOptions()) {
+      Freeing.noteAtRest(tables, batch, 1, 0, 0);
+      tables.db.write(options, batch);
+      AtomicBoolean planted = new AtomicBoolean(true);
+      try (Freeing freeing =
+          new Freeing(
+              tables,
+              database,
+              () -> {
+                if (planted.get()) {
+                  throw new AssertionError("planted");
+                }
+                return false;
+              })) {
+        CompletableFuture<Optional<HoldfastException>> told = new CompletableFuture<>();
+        freeing.free(failure -> told.complete(Optional.ofNullable(failure)));
+        assertThat(told.get(20, TimeUnit.SECONDS))
+            .hasValueSatisfying(e -> assertThat(e.code()).isEqualTo(ErrorCode.INTERNAL));
+        planted.set(false);
+        CompletableFuture<Optional<HoldfastException>> then = new CompletableFuture<>();
+        freeing.free(failure -> then.complete(Optional.ofNullable(failure)));
+        assertThat(then.get(60, TimeUnit.SECONDS)).isEmpty();
+      }
+    }
   }
 }
