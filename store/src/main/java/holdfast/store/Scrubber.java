@@ -215,11 +215,12 @@ public final class Scrubber implements AutoCloseable {
       capsule = store.require(name);
       kept = RecordCheck.graph(store, capsule);
       store.quarantine().lift(capsule.number(), Damage.WHOLE_CAPSULE);
-    } catch (HoldfastException | AssertionError e) {
-      if (e instanceof HoldfastException failure && failure.code() != ErrorCode.DAMAGED) {
-        passOver(e);
-      } else {
+    } catch (RuntimeException | Error e) {
+      if (e instanceof AssertionError
+          || (e instanceof HoldfastException failure && failure.code() == ErrorCode.DAMAGED)) {
         damagedCapsule(name, String.valueOf(e.getMessage()));
+      } else {
+        passOver(e);
       }
       goOn(at, next(name), 0, 1, 0);
       return SLICE_BYTES;
@@ -228,7 +229,7 @@ public final class Scrubber implements AutoCloseable {
     Slice slice;
     try {
       slice = slice(capsule, kept, first);
-    } catch (HoldfastException e) {
+    } catch (RuntimeException | Error e) {
       passOver(e);
       slice = new Slice(Math.min(size, first + SLICE_RECORDS), SLICE_BYTES);
     }
@@ -241,7 +242,7 @@ public final class Scrubber implements AutoCloseable {
   }
 
   private static void passOver(Throwable e) {
-    LOG.error("the scrubber passes over what it cannot look at: {}", e.getMessage());
+    LOG.error("the scrubber passes over what it cannot look at", e);
   }
 
   /** Records that were looked at, up to an arrival number, and about how many bytes that took. */
@@ -417,26 +418,25 @@ public final class Scrubber implements AutoCloseable {
   }
 
   private void run(long bytesPerSecond) {
-    try {
-      while (store.writable()) {
-        Position at = position;
-        long wait = at.beganMillis() + PASS_MILLIS - now();
-        if (!at.underWay() && wait > 0) {
-          if (!rest(TimeUnit.MILLISECONDS.toNanos(Math.min(wait, PASS_MILLIS)))) {
-            return;
-          }
-          continue;
-        }
-        if (!rest(paced(bytesPerSecond))) {
+    while (store.writable()) {
+      Position at = position;
+      long wait = at.beganMillis() + PASS_MILLIS - now();
+      if (!at.underWay() && wait > 0) {
+        if (!rest(TimeUnit.MILLISECONDS.toNanos(Math.min(wait, PASS_MILLIS)))) {
           return;
         }
+        continue;
       }
-    } catch (RuntimeException | Error e) {
-      LOG.error("the scrubber stops; the next start of the server goes on with it", e);
+      if (!rest(paced(bytesPerSecond))) {
+        return;
+      }
     }
   }
 
-  /** Takes a step; says how many nanoseconds to rest then. */
+  /**
+   * Takes a step; says how many nanoseconds to rest then. Whatever goes wrong with it passes, or is
+   * passed over in time: without the scrubber rot stays until it is asked for.
+   */
   private long paced(long bytesPerSecond) {
     long begin = System.nanoTime();
     try {
@@ -444,6 +444,9 @@ public final class Scrubber implements AutoCloseable {
       return (long) (bytes * 1e9 / bytesPerSecond) - (System.nanoTime() - begin);
     } catch (HoldfastException e) {
       LOG.error("the scrubber waits for the database to answer: {}", e.getMessage());
+      return FAILURE_NANOS;
+    } catch (RuntimeException | Error e) {
+      LOG.error("the scrubber rests for a minute", e);
       return FAILURE_NANOS;
     }
   }

@@ -379,6 +379,25 @@ class ScrubberTest {
     StoreFixture.expectClean(folder);
   }
 
+  /** One record must not end the scrubbing of all others. */
+  @Test
+  void whatFailsUnexpectedlyIsPassedOver() throws Exception {
+    try (CapsuleStore store = CapsuleStore.open(folder, UNCACHED)) {
+      chain(store, 300);
+      rot(store, store.capsule(writer.name), 3);
+      rot(store, store.capsule(writer.name), 290);
+      AtomicBoolean planted = new AtomicBoolean();
+      store.onDamage(name -> {
+        if (!planted.getAndSet(true)) {
+          throw new AssertionError("planted");
+        }
+      });
+      scrub(store);
+      assertThat(planted).isTrue();
+      assertThat(damaged(store.capsule(writer.name))).anyMatch(arrival -> arrival > 256);
+    }
+  }
+
   @Test
   void inTheBackgroundItFindsRotByItself() throws Exception {
     try (CapsuleStore store = CapsuleStore.open(folder, UNCACHED)) {
