@@ -61,28 +61,31 @@ final class Inquiries {
                     graph.provenHeads(Limits.HEADS + 1),
                     graph.unprovenTips(Limits.HEADS + 1))
                 : new Heads(graph.size(), provenOf(graph, closing.finalHeads()), new long[0]));
-    session.whenSynced(() ->
-        service.workers.execute(() -> {
-          session.answering(
-              id,
-              () -> {
-                Freshness answer =
-                    Freshness.sign(
-                        service.identity,
-                        current.name(),
-                        nonce,
-                        System.currentTimeMillis(),
-                        heads.records(),
-                        namesOf(current, heads.proven()),
-                        namesOf(current, heads.tips()));
-                session.send(
-                    Reply.newBuilder()
-                        .setId(id)
-                        .setFresh(
-                            FreshAnswer.newBuilder().setAnswer(Session.bytes(answer.encode()))));
-              });
-          session.batchEnds();
-        }));
+    session.whenSynced(
+        id,
+        () ->
+            service.workers.execute(() -> {
+              session.answering(
+                  id,
+                  () -> {
+                    Freshness answer =
+                        Freshness.sign(
+                            service.identity,
+                            current.name(),
+                            nonce,
+                            System.currentTimeMillis(),
+                            heads.records(),
+                            namesOf(current, heads.proven()),
+                            namesOf(current, heads.tips()));
+                    session.send(
+                        Reply.newBuilder()
+                            .setId(id)
+                            .setFresh(
+                                FreshAnswer.newBuilder()
+                                    .setAnswer(Session.bytes(answer.encode()))));
+                  });
+              session.batchEnds();
+            }));
   }
 
   /** How much is held, once all of it is durable; counted when its turn comes. */
@@ -106,13 +109,15 @@ final class Inquiries {
 
   private void count(long id, StoredCapsule current, Hash salt) {
     byte[] answer = service.holdings.sign(current, salt).encode();
-    session.whenSynced(() -> {
-      session.send(
-          Reply.newBuilder()
-              .setId(id)
-              .setHold(HoldAnswer.newBuilder().setAnswer(Session.bytes(answer))));
-      session.batchEnds();
-    });
+    session.whenSynced(
+        id,
+        () -> {
+          session.send(
+              Reply.newBuilder()
+                  .setId(id)
+                  .setHold(HoldAnswer.newBuilder().setAnswer(Session.bytes(answer))));
+          session.batchEnds();
+        });
   }
 
   private static long[] provenOf(RecordGraph graph, List<Hash> finalHeads) {

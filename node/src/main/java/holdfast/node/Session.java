@@ -366,12 +366,18 @@ final class Session implements StreamObserver<Request> {
   }
 
   /**
-   * Runs something once all that is visible is durable; until it has ended it counts as a batch.
+   * Runs what answers a request once all that is visible is durable; until it has ended it counts
+   * as a batch.
    */
-  void whenSynced(Runnable then) {
+  void whenSynced(long id, Runnable then) {
     batchBegins();
     try {
-      service.store.whenSynced(then);
+      service.store.whenSynced(
+          then,
+          reason -> {
+            fail(id, reason);
+            batchEnds();
+          });
     } catch (HoldfastException e) {
       batchEnds();
       throw e;

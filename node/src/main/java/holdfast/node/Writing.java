@@ -62,7 +62,7 @@ final class Writing {
         service.ownership.create(metadata, create.getOwnerSignature().toByteArray());
     List<Receipt.Entry> entries =
         List.of(new Receipt.Entry(Receipt.Kind.CREATE, made.name(), Receipt.Outcome.PROVEN));
-    session.whenSynced(() -> receipts.add(id, made.name(), Receipt.Level.SYNCED, entries));
+    session.whenSynced(id, () -> receipts.add(id, made.name(), Receipt.Level.SYNCED, entries));
   }
 
   void write(long id, Write write, long goesBy) throws ProofException {

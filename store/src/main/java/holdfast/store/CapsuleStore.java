@@ -414,9 +414,14 @@ public final class CapsuleStore implements AutoCloseable {
     return committer.waitingBytes();
   }
 
-  /** Runs something once everything that is visible now is durable. */
-  public void whenSynced(Runnable then) {
-    committer.whenSynced(then);
+  /**
+   * Runs something once everything that is visible now is durable.
+   *
+   * @param otherwise is told in its place when the store stops before
+   * @throws HoldfastException {@link ErrorCode#STOPPING} when it has stopped; neither runs then
+   */
+  public void whenSynced(Runnable then, Consumer<HoldfastException> otherwise) {
+    committer.whenSynced(then, otherwise);
   }
 
   /** Whether the store still writes. */

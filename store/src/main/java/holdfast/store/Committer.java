@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
@@ -68,7 +69,12 @@ final class Committer implements AutoCloseable {
 
   /** What is committed and waits to be durable. */
   private record Group(
-      List<Staged> batches, boolean erases, Runnable then, long sequence, long bytes) {}
+      List<Staged> batches,
+      boolean erases,
+      Runnable then,
+      Consumer<HoldfastException> otherwise,
+      long sequence,
+      long bytes) {}
 
   private record Staged(StoreBatch batch, List<Receipt.Entry> entries) {}
 
@@ -117,15 +123,20 @@ final class Committer implements AutoCloseable {
     }
   }
 
-  /** Runs something once everything committed so far is durable. */
-  void whenSynced(Runnable then) {
+  /**
+   * Runs something once everything committed so far is durable.
+   *
+   * @param otherwise is told in its place when it will not be
+   */
+  void whenSynced(Runnable then, Consumer<HoldfastException> otherwise) {
     lock.lock();
     try {
       if (failed || stopping) {
         throw new HoldfastException(ErrorCode.STOPPING, "the server is stopping");
       }
       committed.add(
-          new Group(List.of(), false, then, store.tables().db.getLatestSequenceNumber(), 0));
+          new Group(
+              List.of(), false, then, otherwise, store.tables().db.getLatestSequenceNumber(), 0));
       toSync.signal();
     } finally {
       lock.unlock();
@@ -236,15 +247,22 @@ final class Committer implements AutoCloseable {
       tell(() -> one.batch().completion().received(one.entries()));
     }
     for (StoredCapsule capsule : capsules) {
-      store.announce(
-          capsule,
-          staged.stream()
-              .filter(one -> one.batch().capsule().equals(capsule))
-              .flatMap(one -> one.batch().statements().stream())
-              .toList());
+      tell(() ->
+          store.announce(
+              capsule,
+              staged.stream()
+                  .filter(one -> one.batch().capsule().equals(capsule))
+                  .flatMap(one -> one.batch().statements().stream())
+                  .toList()));
     }
     Group done =
-        new Group(staged, erases, () -> {}, store.tables().db.getLatestSequenceNumber(), bytes);
+        new Group(
+            staged,
+            erases,
+            () -> {},
+            reason -> {},
+            store.tables().db.getLatestSequenceNumber(),
+            bytes);
     boolean tooLate;
     lock.lock();
     try {
@@ -261,12 +279,17 @@ final class Committer implements AutoCloseable {
     }
   }
 
-  /** A completion that fails is its own affair, not the store's. */
-  private static void tell(Runnable completion) {
+  /**
+   * A completion that fails is its own affair, not the store's. After an error of the process the
+   * store stops; the others are told of their end first.
+   */
+  private void tell(Runnable completion) {
     try {
       completion.run();
     } catch (RuntimeException e) {
       LOG.warn("a completion failed: {}", e.toString());
+    } catch (Error e) {
+      fail("a completion failed", e);
     }
   }
 
@@ -395,6 +418,7 @@ final class Committer implements AutoCloseable {
       for (Staged one : group.batches()) {
         tell(() -> one.batch().completion().failed(stopping()));
       }
+      tell(() -> group.otherwise().accept(stopping()));
     }
   }
 
@@ -417,13 +441,16 @@ final class Committer implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    LOG.error("{}; the store stops", what, reason);
-    for (StoreBatch batch : queued) {
-      release(batch.bytes());
-      tell(() -> batch.completion().failed(stopping()));
+    try {
+      LOG.error("{}; the store stops", what, reason);
+      for (StoreBatch batch : queued) {
+        release(batch.bytes());
+        tell(() -> batch.completion().failed(stopping()));
+      }
+      abandon(unsyncedGroups);
+    } finally {
+      store.stopped(what + ": " + reason.getMessage());
     }
-    abandon(unsyncedGroups);
-    store.stopped(what + ": " + reason.getMessage());
   }
 
   /** Finishes what is queued, then stops both threads. */

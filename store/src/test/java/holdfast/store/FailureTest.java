@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
+import holdfast.capsule.Receipt;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import holdfast.store.StoreFixture.Outcome;
@@ -19,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -68,7 +70,8 @@ class FailureTest {
     }
     assertThat(store.writable()).isFalse();
     assertThatThrownBy(() -> new Writer(2).create(store)).isInstanceOf(HoldfastException.class);
-    assertThatThrownBy(() -> store.whenSynced(() -> {})).isInstanceOf(HoldfastException.class);
+    assertThatThrownBy(() -> store.whenSynced(() -> {}, reason -> {}))
+        .isInstanceOf(HoldfastException.class);
     for (Record record : durable) {
       readProven(capsule, writer, record.name());
     }
@@ -82,6 +85,71 @@ class FailureTest {
       }
       StoreFixture.expectClean(left);
     }
+  }
+
+  /** Who waits for what will not be durable hears of it as a batch does. */
+  @Test
+  void whoWaitsForWhatIsVisibleHearsThatItIsNotDurable() throws Exception {
+    CapsuleStore store = CapsuleStore.open(folder, SMALL);
+    StoredCapsule capsule = writer.create(store);
+    store.breakMark();
+    CompletableFuture<HoldfastException> told = new CompletableFuture<>();
+    Outcome outcome =
+        new Outcome() {
+          @Override
+          public void received(List<Receipt.Entry> made) {
+            // It is visible, and waits for no sync yet.
+            store.whenSynced(
+                () -> told.completeExceptionally(new AssertionError("durable")), told::complete);
+          }
+        };
+    store.submit(new StoreBatch(capsule, List.of(writer.record("a")), List.of(), 512, outcome));
+    assertThat(told.get(20, TimeUnit.SECONDS).code()).isEqualTo(ErrorCode.STOPPING);
+    assertThat(outcome.expectFailed().code()).isEqualTo(ErrorCode.STOPPING);
+    store.close();
+  }
+
+  @Test
+  void anErrorInOneCompletionKeepsTheStopFromNobody() throws Exception {
+    CapsuleStore store = CapsuleStore.open(folder, SMALL);
+    Record record = writer.record("a");
+    write(store, writer, List.of(record));
+    StoredCapsule capsule = store.capsule(writer.name);
+    CountDownLatch stopped = new CountDownLatch(1);
+    store.onFailure(reason -> stopped.countDown());
+    store.breakMark();
+    // Something to be made durable that no batch waits for.
+    capsule.keepPeerState(new byte[] {1}, new byte[] {2});
+    Outcome planted =
+        new Outcome() {
+          @Override
+          public void failed(HoldfastException reason) {
+            super.failed(reason);
+            throw new AssertionError("planted");
+          }
+        };
+    Outcome last;
+    Outcome first;
+    capsule.lock.lock();
+    try {
+      // An erasure makes a group of its own, so that the others wait behind it.
+      first =
+          submit(
+              store,
+              capsule,
+              List.of(),
+              List.of(writer.erasure(new Statement.Erased.OfRecord(record.name()))));
+      store.submit(new StoreBatch(capsule, List.of(writer.record("b")), List.of(), 512, planted));
+      last = submit(store, capsule, List.of(writer.record("c")), List.of());
+      store.whenSynced(() -> {}, reason -> {});
+      assertThat(stopped.await(20, TimeUnit.SECONDS)).as("who started it is told").isTrue();
+      last.expectFailed();
+    } finally {
+      capsule.lock.unlock();
+    }
+    planted.expectFailed();
+    first.expectFailed();
+    store.close();
   }
 
   @Test

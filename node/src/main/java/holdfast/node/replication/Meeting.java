@@ -444,7 +444,7 @@ final class Meeting implements HeldBytes.Holder {
             intact,
             wanted.size(),
             capsule.name().brief());
-        store.whenSynced(() -> stored(one, new Input.Stored(one.ticket())));
+        store.whenSynced(() -> stored(one, new Input.Stored(one.ticket())), this::failed);
       } catch (HoldfastException | ProofException e) {
         stored(one, new Input.NotStored(one.ticket(), String.valueOf(e.getMessage())));
       }
