@@ -82,12 +82,20 @@ public final class DataPort implements AutoCloseable {
               .intercept(new PeerIdentity())
               .intercept(new PeerAddress());
       services.forEach(builder::addService);
-      Server server = builder.build().start();
       String name = InProcessServerBuilder.generateName();
       InProcessServerBuilder within =
           InProcessServerBuilder.forName(name).executor(executor).addStreamTracerFactory(inbound);
       services.forEach(within::addService);
-      return new DataPort(server, within.build().start(), name, identity.verifyKey(), inbound);
+      Server inside = within.build();
+      try {
+        inside.start();
+        // Last: nothing that may still fail leaves the port taken.
+        Server server = builder.build().start();
+        return new DataPort(server, inside, name, identity.verifyKey(), inbound);
+      } catch (IOException | RuntimeException | Error e) {
+        inside.shutdownNow();
+        throw e;
+      }
     } catch (IOException e) {
       Throwable cause = e.getCause() == null ? e : e.getCause();
       throw new HoldfastException(

@@ -1,6 +1,7 @@
 package holdfast.net;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
@@ -9,7 +10,10 @@ import holdfast.crypto.VerifyKey;
 import holdfast.wire.CapsulesGrpc;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
+import io.grpc.BindableService;
 import io.grpc.stub.StreamObserver;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.security.SecureRandom;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
@@ -17,6 +21,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -35,6 +40,25 @@ class DataPortTest {
   void close() {
     port.close();
     pool.shutdown();
+  }
+
+  @Test
+  void aStartThatFailsLeavesThePortFree() throws Exception {
+    Endpoint free;
+    try (ServerSocket any = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      free = new Endpoint("127.0.0.1", any.getLocalPort());
+    }
+    AtomicInteger bound = new AtomicInteger();
+    BindableService planted =
+        () -> {
+          if (bound.incrementAndGet() == 2) {
+            throw new AssertionError("planted");
+          }
+          return echo.bindService();
+        };
+    assertThatThrownBy(() -> DataPort.listen(free, identity, List.of(planted), pool, 1 << 20))
+        .hasMessage("planted");
+    DataPort.listen(free, identity, List.of(echo), pool, 1 << 20).close();
   }
 
   /** Answers each request with its number, and keeps it. */
