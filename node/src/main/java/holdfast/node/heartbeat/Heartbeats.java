@@ -151,7 +151,8 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
         vigil.step(new Vigil.Input.Tick(now), this::tell);
       }
       known.forEach(this::beat);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
+      // A timer that lets an error out never ticks again.
       LOG.error("heartbeats failed", e);
     }
   }
@@ -225,7 +226,12 @@ public final class Heartbeats extends HeartbeatsGrpc.HeartbeatsImplBase implemen
       way = closed ? null : outgoing.computeIfAbsent(who, Outgoing::new);
     }
     if (way != null) {
-      way.beat(capsule);
+      try {
+        way.beat(capsule);
+      } catch (RuntimeException | Error e) {
+        // What is wrong with one peer keeps no other from being told.
+        LOG.error("no heartbeat to {}", who, e);
+      }
     }
   }
 
