@@ -29,7 +29,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
-import org.jspecify.annotations.Nullable;
 
 /** The writing half of a session: checks what comes in, hands it to the store, sends receipts. */
 final class Writing {
@@ -38,17 +37,14 @@ final class Writing {
   private final Session session;
   private final CapsuleService service;
   private final Receipts receipts;
-  private final List<byte[]> parts = new ArrayList<>();
+  private final Parts parts;
   private final AtomicLong pendingBytes = new AtomicLong();
-  private long partBytes;
-
-  /** Why the record whose parts are coming in is refused. */
-  private @Nullable HoldfastException refusal;
 
   Writing(Session session) {
     this.session = session;
     this.service = session.service;
     this.receipts = new Receipts(session);
+    this.parts = new Parts(service.stagedBytes);
   }
 
   /** Bytes of this session's batches that are not durable yet. */
@@ -222,34 +218,21 @@ final class Writing {
       return;
     }
     session.capsule();
-    if (!session.isWriter() && parts.isEmpty()) {
+    if (!session.isWriter() && parts.none()) {
       requireAnnounced(part);
     }
     boolean last = !part.getHeader().isEmpty();
     if (!last && part.getLeaves().isEmpty()) {
       throw new HoldfastException(ErrorCode.INVALID, "a part of a record holds something");
     }
-    byte[] leaves = part.getLeaves().toByteArray();
-    try {
-      reserve(leaves.length);
-    } catch (HoldfastException e) {
-      // The parts that are under way behind this one belong to the same, refused, record.
-      abort();
-      refusal = last ? null : e;
-      throw e;
-    }
-    parts.add(leaves);
+    // Strangers get half of the room, so that they leave some to writers.
+    long room = service.options.stagedBytes() / (session.isWriter() ? 1 : 2);
+    parts.add(part.getLeaves().toByteArray(), last, room);
     if (!last) {
       session.send(Reply.newBuilder().setId(id).setDone(Done.getDefaultInstance()));
       return;
     }
-    byte[] all = new byte[(int) partBytes];
-    int size = 0;
-    for (byte[] one : parts) {
-      System.arraycopy(one, 0, all, size, one.length);
-      size += one.length;
-    }
-    abort();
+    byte[] all = parts.take();
     RecordHeader header = RecordHeader.decode(part.getHeader().toByteArray());
     Body body = Body.decode(all, header.leafCount());
     Record.State state = body.whole() ? Record.State.WHOLE : Record.State.PARTLY_ERASED;
@@ -277,30 +260,8 @@ final class Writing {
     requireProven(capsule, List.of(record), signatures(part.getSignaturesList(), Limits.WRITERS));
   }
 
-  private void reserve(int bytes) {
-    HoldfastException refused = refusal;
-    if (refused != null) {
-      throw refused;
-    }
-    if (partBytes + bytes > Limits.BODY_BYTES + 4L * Limits.LEAVES) {
-      throw new HoldfastException(
-          ErrorCode.TOO_LARGE, "a record's body has at most " + Limits.BODY_BYTES + " bytes");
-    }
-    // Strangers get half of the room, so that they leave some to writers.
-    long room = service.options.stagedBytes() / (session.isWriter() ? 1 : 2);
-    if (service.stagedBytes.addAndGet(bytes) > room) {
-      service.stagedBytes.addAndGet(-bytes);
-      throw new HoldfastException(
-          ErrorCode.BUSY, "too many large records are being sent at once", 200);
-    }
-    partBytes += bytes;
-  }
-
   void abort() {
-    service.stagedBytes.addAndGet(-partBytes);
-    partBytes = 0;
-    parts.clear();
-    refusal = null;
+    parts.drop();
   }
 
   void declare(long id, Declare declare) throws ProofException {
@@ -315,7 +276,7 @@ final class Writing {
   }
 
   void close() {
-    abort();
+    parts.close();
   }
 
   /** Brings the store's word to the client. */
