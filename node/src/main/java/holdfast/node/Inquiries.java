@@ -108,7 +108,7 @@ final class Inquiries {
   }
 
   private void count(long id, StoredCapsule current, Hash salt) {
-    byte[] answer = service.holdings.sign(current, salt).encode();
+    byte[] answer = service.holdings.sign(current, salt, session::gone).encode();
     session.whenSynced(
         id,
         () -> {

@@ -22,7 +22,6 @@ import holdfast.store.StoredCapsule;
 import holdfast.wire.PeerStatus;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,9 +31,6 @@ import java.security.SecureRandom;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -45,12 +41,15 @@ public final class Node implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Node.class);
   private static final long GRACE_MILLIS = 3000;
 
+  /** How long is waited for work that nothing breaks off, such as comparing a large capsule. */
+  private static final long PATIENCE_MILLIS = 60_000;
+
   private final SigningKey identity;
   private final FileChannel lockFile;
   private final CapsuleStore store;
   private final Scrubber scrubber;
   private final Metrics metrics = new Metrics();
-  private final ExecutorService workers;
+  private final ExecutorService workers = Workers.pool();
   private final CapsuleService service;
   private final Replication replication;
   private final Heartbeats heartbeats;
@@ -66,7 +65,6 @@ public final class Node implements AutoCloseable {
     this.store = CapsuleStore.open(options.data(), options.store());
     CapsuleService made = null;
     DataPort data = null;
-    ExecutorService pool = null;
     Replication peers = null;
     Heartbeats beats = null;
     HttpPort http = null;
@@ -81,19 +79,7 @@ public final class Node implements AutoCloseable {
         }
         failed.countDown();
       });
-      int threads = Math.max(4, 2 * Runtime.getRuntime().availableProcessors());
-      pool =
-          new ThreadPoolExecutor(
-              threads,
-              threads,
-              0,
-              TimeUnit.SECONDS,
-              new LinkedBlockingQueue<>(),
-              Thread.ofPlatform().name("holdfast-work-", 0).daemon(true).factory(),
-              // The store still finishes batches when sessions and workers have ended; what it
-              // would have them say reaches nobody.
-              new ThreadPoolExecutor.DiscardPolicy());
-      made = new CapsuleService(options, identity, store, scrubber, metrics, pool);
+      made = new CapsuleService(options, identity, store, scrubber, metrics, workers);
       peers =
           new Replication(
               options.replication(),
@@ -102,7 +88,7 @@ public final class Node implements AutoCloseable {
               new PlacementDirectory(
                   store, made.ownership, identity.verifyKey(), options.replication().routes()),
               new Liars(options.data().resolve("liars")),
-              pool);
+              workers);
       peers.onFailure(this::fail);
       made.replication = peers;
       beats = new Heartbeats(options.heartbeatMillis(), peers, new CapsuleService.Speaking(store));
@@ -113,9 +99,8 @@ public final class Node implements AutoCloseable {
               options.endpoint(),
               identity,
               List.of(made, peers, beats),
-              pool,
+              workers,
               options.inboundBytes());
-      this.workers = pool;
       this.service = made;
       this.replication = peers;
       this.heartbeats = beats;
@@ -134,8 +119,7 @@ public final class Node implements AutoCloseable {
       }
     } catch (RuntimeException | Error e) {
       try {
-        Closing.inTurn(
-            http, beats, peers, data, pool == null ? null : pool::shutdownNow, this.store);
+        Closing.inTurn(http, beats, peers, data, () -> endWorkers(this.store));
       } catch (RuntimeException | Error also) {
         e.addSuppressed(also);
       }
@@ -155,18 +139,20 @@ public final class Node implements AutoCloseable {
       FileChannel lockFile =
           FileChannel.open(
               options.data().resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      boolean started = false;
       try {
-        FileLock lock = lockFile.tryLock();
-        if (lock == null) {
+        if (lockFile.tryLock() == null) {
           throw inUse(options);
         }
-        return new Node(options, lockFile);
+        Node node = new Node(options, lockFile);
+        started = true;
+        return node;
       } catch (OverlappingFileLockException e) {
-        lockFile.close();
         throw inUse(options);
-      } catch (RuntimeException e) {
-        lockFile.close();
-        throw e;
+      } finally {
+        if (!started) {
+          lockFile.close();
+        }
       }
     } catch (IOException e) {
       throw new HoldfastException(
@@ -332,7 +318,12 @@ public final class Node implements AutoCloseable {
     return restartHelps || store.restartHelps();
   }
 
-  /** Lets sessions end, writes what is queued, closes the store. */
+  /**
+   * Lets sessions end, writes what is queued, closes the store.
+   *
+   * @throws HoldfastException {@link ErrorCode#INTERNAL} also when work goes on that cannot be
+   *     broken off; the store stays open then, and the process should end
+   */
   @Override
   public void close() {
     LOG.info("stopping");
@@ -342,24 +333,10 @@ public final class Node implements AutoCloseable {
         heartbeats,
         replication,
         () -> dataPort.stop(GRACE_MILLIS),
-        this::endWorkers,
-        scrubber,
-        store,
-        lockFile);
+        () -> endWorkers(scrubber, store, lockFile));
   }
 
-  /** What the workers read is closed after them. */
-  private void endWorkers() {
-    workers.shutdown();
-    try {
-      if (!workers.awaitTermination(GRACE_MILLIS, TimeUnit.MILLISECONDS)) {
-        workers.shutdownNow();
-        if (!workers.awaitTermination(GRACE_MILLIS, TimeUnit.MILLISECONDS)) {
-          LOG.warn("something is still being done after {} ms", 2 * GRACE_MILLIS);
-        }
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+  private void endWorkers(AutoCloseable... used) {
+    Workers.end(workers, GRACE_MILLIS, PATIENCE_MILLIS, used);
   }
 }

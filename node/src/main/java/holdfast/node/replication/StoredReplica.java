@@ -14,6 +14,7 @@ import holdfast.sync.Entry;
 import holdfast.sync.Replica;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,9 +28,16 @@ final class StoredReplica implements Replica {
 
   private final StoredCapsule capsule;
   private final Scan scan;
+  private final BooleanSupplier gone;
 
   StoredReplica(StoredCapsule capsule) {
+    this(capsule, () -> false);
+  }
+
+  /** One whose entries can no more be read when nobody waits for them. */
+  StoredReplica(StoredCapsule capsule, BooleanSupplier gone) {
     this.capsule = capsule;
+    this.gone = gone;
     this.scan = capsule.scan();
   }
 
@@ -52,6 +60,9 @@ final class StoredReplica implements Replica {
 
   @Override
   public List<Entry> entries(long from, long to) {
+    if (gone.getAsBoolean()) {
+      throw new HoldfastException(ErrorCode.STOPPING, "nobody waits for this any more");
+    }
     List<Place> places = places(from, to);
     List<Entry> entries = new ArrayList<>(places.size());
     for (Place place : places) {
