@@ -97,7 +97,7 @@ class FailureTest {
     Outcome outcome =
         new Outcome() {
           @Override
-          public void received(List<Receipt.Entry> made) {
+          public synchronized void received(List<Receipt.Entry> made) {
             // It is visible, and waits for no sync yet.
             store.whenSynced(
                 () -> told.completeExceptionally(new AssertionError("durable")), told::complete);
@@ -123,7 +123,7 @@ class FailureTest {
     Outcome planted =
         new Outcome() {
           @Override
-          public void failed(HoldfastException reason) {
+          public synchronized void failed(HoldfastException reason) {
             super.failed(reason);
             throw new AssertionError("planted");
           }
