@@ -26,6 +26,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The capsule that holds an edge's state, on the edge's own server: flushes are appended to it, and
@@ -33,6 +35,7 @@ import org.jspecify.annotations.Nullable;
  * the view is made from all of them, oldest first; see {@link CapsuleChain}.
  */
 final class EdgeCapsule implements EdgeLog, AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(EdgeCapsule.class);
   private static final int PAGE = 1000;
   static final int READ_AT_ONCE = 64;
 
@@ -139,6 +142,11 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
     } catch (ProofException | HoldfastException e) {
       closeWriter();
       return new Appended.Unknown(e);
+    } catch (RuntimeException | Error e) {
+      // The record may be part of the run already. A writer that went on would point at what was
+      // never stored, or send it with the next record, behind the back of the view.
+      closeWriter();
+      throw e;
     }
   }
 
@@ -166,9 +174,9 @@ final class EdgeCapsule implements EdgeLog, AutoCloseable {
     if (open != null) {
       try {
         open.close();
-      } catch (ProofException | HoldfastException e) {
+      } catch (ProofException | RuntimeException e) {
         // It has failed before, which is why it is closed.
-        return;
+        LOG.debug("a writer that had failed did not close well", e);
       }
     }
   }
