@@ -121,7 +121,7 @@ final class Flusher implements AutoCloseable {
     lock.lock();
     try {
       if (stopping) {
-        throw new Problem(Problem.Code.STOPPING, "the edge is stopping", 1);
+        throw stopped();
       }
       if (queue.size() >= mostTasks || queuedBytes + task.bytes() > mostBytes) {
         throw new Problem(Problem.Code.BUSY, "more is waiting to be written than fits", 1);
@@ -132,6 +132,14 @@ final class Flusher implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+  }
+
+  private static Problem stopped() {
+    return new Problem(Problem.Code.STOPPING, "the edge is stopping", 1);
+  }
+
+  private static Problem unknown() {
+    return new Problem(Problem.Code.UNKNOWN, "the edge failed while it wrote", 1);
   }
 
   /** How many tasks wait for the next record. */
@@ -145,24 +153,52 @@ final class Flusher implements AutoCloseable {
   }
 
   private void run() {
-    while (true) {
-      List<Task> tasks;
-      try {
-        tasks = take();
-      } catch (InterruptedException e) {
-        return;
+    try {
+      while (flushSome()) {
+        // What fails concerns its own tasks alone.
       }
-      if (tasks.isEmpty()) {
-        return;
-      }
-      try {
-        flush(tasks);
-      } catch (RuntimeException | Error e) {
-        LOG.error("a flush failed", e);
-        behind = true;
-        fail(tasks, new Problem(Problem.Code.UNKNOWN, "the edge failed while it wrote", 1));
-      }
+    } finally {
+      // However it has come to this: nobody may wait for what nobody does any more.
+      ended();
     }
+  }
+
+  /** Takes tasks and writes them; false when it is time to stop. */
+  private boolean flushSome() {
+    List<Task> tasks = List.of();
+    try {
+      tasks = take();
+      if (tasks.isEmpty()) {
+        return false;
+      }
+      flush(tasks);
+    } catch (InterruptedException e) {
+      return false;
+    } catch (RuntimeException | Error e) {
+      LOG.error("a flush failed", e);
+      behind = true;
+      fail(tasks, unknown());
+    }
+    return true;
+  }
+
+  /** Refuses what waits and what comes. */
+  private void ended() {
+    List<Task> left;
+    lock.lock();
+    try {
+      if (!stopping) {
+        trouble = "the edge writes no more; start it anew";
+      }
+      stopping = true;
+      left = new ArrayList<>(queue);
+      queue.clear();
+      queuedBytes = 0;
+    } finally {
+      lock.unlock();
+    }
+    fail(left, stopped());
+    fail(current.stream().filter(task -> !task.ticket().settled()).toList(), unknown());
   }
 
   /** Waits for tasks and takes as many as one record holds; none when it is time to stop. */
@@ -198,20 +234,28 @@ final class Flusher implements AutoCloseable {
   private void remind() {
     try {
       do {
-        List<Task> waiting;
-        lock.lock();
         try {
-          waiting = new ArrayList<>(current);
-          waiting.addAll(queue);
-        } finally {
-          lock.unlock();
+          remindOnce();
+        } catch (RuntimeException | Error e) {
+          LOG.error("those who wait could not be woken, and are in a moment", e);
         }
-        long now = System.nanoTime();
-        waiting.forEach(task -> task.ticket().remind(now));
       } while (!thread.join(Duration.ofMillis(REMINDER_MILLIS)));
     } catch (InterruptedException e) {
       LOG.warn("nobody is woken any more whose patience is at an end", e);
     }
+  }
+
+  private void remindOnce() {
+    List<Task> waiting;
+    lock.lock();
+    try {
+      waiting = new ArrayList<>(current);
+      waiting.addAll(queue);
+    } finally {
+      lock.unlock();
+    }
+    long now = System.nanoTime();
+    waiting.forEach(task -> task.ticket().remind(now));
   }
 
   private void flush(List<Task> tasks) {

@@ -13,6 +13,7 @@ import holdfast.device.Octets;
 import holdfast.device.Operation;
 import holdfast.testkit.Gen;
 import java.nio.file.Path;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -20,6 +21,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -224,6 +226,62 @@ class FlusherTest {
         .isEqualTo(Problem.Code.INVALID);
     assertThat(value("a")).isEqualTo("1");
     assertThat(value("b")).isEqualTo("1");
+  }
+
+  /** A list of operations whose size cannot be told when the flusher asks for it. */
+  private static List<Operation> failing(int times, Operation operation) {
+    AtomicInteger left = new AtomicInteger(times);
+    return new AbstractList<>() {
+      @Override
+      public Operation get(int index) {
+        return operation;
+      }
+
+      @Override
+      public int size() {
+        if (left.getAndDecrement() > 0) {
+          throw new OutOfMemoryError("made up");
+        }
+        return 1;
+      }
+    };
+  }
+
+  /** What fails before a task is taken would end the flusher, and all who wait would wait on. */
+  @Test
+  void anErrorBeforeATaskIsTakenEndsNothing() {
+    Ticket ticket = new Ticket();
+    flusher.submit(
+        new Task.Write(
+            ticket, "ann", failing(1, put("a", "1")), Condition.none(), false, null, 100));
+    ticket.await(60_000);
+    assertThat(value("a")).isEqualTo("1");
+    write(null, put("b", "1"));
+    assertThat(value("b")).isEqualTo("1");
+  }
+
+  /** Whatever ends the flusher's thread: who waits hears of it, and who comes is refused. */
+  @Test
+  void whenTheFlusherEndsNobodyWaits() throws Exception {
+    log.gate.acquire();
+    Ticket held =
+        new Ticket(() -> {
+          throw new OutOfMemoryError("made up");
+        });
+    flusher.submit(
+        Task.Write.of(held, "ann", List.of(put("a", "1")), Condition.none(), false, null));
+    while (!log.gate.hasQueuedThreads()) {
+      Thread.onSpinWait();
+    }
+    Ticket waiting = new Ticket();
+    flusher.submit(
+        Task.Write.of(waiting, "ann", List.of(put("b", "1")), Condition.none(), false, null));
+    log.gate.release();
+    // Told of success it fails, and told of that it fails again.
+    assertThat(catchThrowableOfType(Problem.class, () -> waiting.await(60_000)).code())
+        .isEqualTo(Problem.Code.STOPPING);
+    assertThat(refused(null, put("c", "1"))).isEqualTo(Problem.Code.STOPPING);
+    assertThat(flusher.trouble()).contains("writes no more");
   }
 
   @Test
