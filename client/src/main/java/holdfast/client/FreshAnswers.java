@@ -91,6 +91,13 @@ record FreshAnswers(
       return new Heard(server, answer, reader.statements(true), null);
     } catch (ProofException | RuntimeException e) {
       return new Heard(server, null, List.of(), e);
+    } catch (Error e) {
+      // Whoever asks would wait for this answer for ever.
+      return new Heard(
+          server,
+          null,
+          List.of(),
+          new HoldfastException(ErrorCode.INTERNAL, "asking has failed: " + e, e));
     }
   }
 }

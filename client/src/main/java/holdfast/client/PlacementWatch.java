@@ -40,10 +40,16 @@ final class PlacementWatch implements Runnable {
     try {
       while (true) {
         Thread.sleep(periodMillis);
-        look();
-        List<Statement.Placement> joint = whole.joint();
-        if (joint.size() > 1) {
-          JointPlacement.over(joint, whole::needed).forEach(whole::leave);
+        try {
+          look();
+          List<Statement.Placement> joint = whole.joint();
+          if (joint.size() > 1) {
+            JointPlacement.over(joint, whole::needed).forEach(whole::leave);
+          }
+        } catch (RuntimeException | Error e) {
+          // Told as what ends a thread is told, but it ends nothing: who writes would wait for
+          // placements that are over.
+          thread.getUncaughtExceptionHandler().uncaughtException(thread, e);
         }
       }
     } catch (InterruptedException e) {

@@ -174,6 +174,12 @@ final class Replica implements Runnable {
       end(Standing.LEFT_ALONE, e);
     } catch (RuntimeException e) {
       end(thread.isInterrupted() ? Standing.CLOSED : Standing.LEFT_ALONE, e);
+    } catch (Error e) {
+      // Who writes would wait for what nobody sends any more.
+      end(
+          Standing.LEFT_ALONE,
+          new HoldfastException(
+              ErrorCode.INTERNAL, "what sends to " + member.address() + " has failed: " + e, e));
     } finally {
       if (own) {
         server.close();
