@@ -47,10 +47,10 @@ final class CertificateRenewal implements AutoCloseable {
   private void look() {
     try {
       folder.requireCertificate(hosts, clock);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       // The certificate that is there is shown until it works; edge status warns. What is thrown
       // on would end the timer in silence.
-      LOG.warn("the certificate of the edge cannot be issued anew: {}", e.getMessage());
+      LOG.warn("the certificate of the edge cannot be issued anew", e);
     }
   }
 

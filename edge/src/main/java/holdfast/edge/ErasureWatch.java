@@ -99,9 +99,10 @@ final class ErasureWatch implements AutoCloseable {
       } catch (ProofException | HoldfastException | Problem e) {
         closeReaders();
         LOG.warn("erasures are not followed yet: {}", e.getMessage());
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
+        // What is thrown on would end the watch in silence, and erasures would be followed no more.
+        LOG.error("erasures cannot be followed now", e);
         closeReaders();
-        LOG.error("erasures cannot be followed", e);
       }
     }
   }

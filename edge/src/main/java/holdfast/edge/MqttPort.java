@@ -93,7 +93,7 @@ final class MqttPort implements AutoCloseable {
         bound = serve(port, where.host());
       }
       this.endpoint = new Endpoint(where.host(), bound);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       stopVertx();
       throw e;
     }

@@ -201,11 +201,17 @@ final class View implements AutoCloseable {
   /** Opens the view in a folder; it may be behind its capsule. */
   static View open(Path folder) {
     DerivedTable table = DerivedTable.open(folder, MEMTABLE_BYTES, CACHE_BYTES);
+    boolean opened = false;
     try {
-      return new View(table);
+      View view = new View(table);
+      opened = true;
+      return view;
     } catch (ProofException | RuntimeException e) {
-      table.close();
       throw new IllegalStateException("the view in " + folder + " cannot be read", e);
+    } finally {
+      if (!opened) {
+        table.close();
+      }
     }
   }
 

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -103,5 +104,23 @@ class CertificateRenewalTest {
       Site.eventually("the certificate is new", () -> !tls.certificate().equals(first));
     }
     assertThat(told.get()).isEqualTo(tls.certificate());
+  }
+
+  /** A timer ends without a word at the first thing that is thrown on. */
+  @Test
+  void anErrorDoesNotEndTheLooking() {
+    X509Certificate first = shown();
+    AtomicInteger looks = new AtomicInteger();
+    InstantSource failing =
+        () -> {
+          if (looks.incrementAndGet() == 1) {
+            throw new OutOfMemoryError("made up");
+          }
+          return START.plus(Duration.ofDays(368));
+        };
+    try (var _ = new CertificateRenewal(folder, HOSTS, failing, Duration.ofMillis(1))) {
+      Site.eventually("the certificate is new", () -> !shown().equals(first));
+    }
+    assertThat(looks.get()).isGreaterThan(1);
   }
 }
