@@ -391,28 +391,34 @@ class Device:
         rejection=SKIP,
     ):
         self.options = options or Options()
-        self.queue = DeviceQueue(folder, device_key(folder), self.options)
+        key = device_key(folder)
+        name = device_name(folder)
         self.edge = edge
         self._memory = _Memory(remembered_bytes)
         self._pace = Pace(linger, random.Random())
         # When get asks the edge again: of its own, since the sender may have nothing to send.
         self._asking = Pace(0, random.Random())
         self._asking_guard = threading.Lock()
-        name = device_name(folder)
         self._courier = None
         self._changed = threading.Condition()
         self._woken = self._closed = False
         self._sleeping = False
         self._disk_trouble = ""
-        if edge is not None and name is not None:
-            self._courier = Courier(
-                self.queue, edge, self._pace, name, self._learn, rejection
-            )
-        elif edge is not None:
+        if edge is not None and name is None:
             self._pace.state = NOT_ENROLLED
             self._pace.trouble = "the device is not enrolled"
         self._thread = threading.Thread(target=self._run, name="holdfast-device", daemon=True)
-        self._thread.start()
+        # Late, since the folder is locked from here on.
+        self.queue = DeviceQueue(folder, key, self.options)
+        try:
+            if edge is not None and name is not None:
+                self._courier = Courier(
+                    self.queue, edge, self._pace, name, self._learn, rejection
+                )
+            self._thread.start()
+        except BaseException:
+            self.queue.close()
+            raise
 
     def put(self, space, key, value, content_type=""):
         """Gives a key a value; the sequence number, or None when the queue refuses."""
@@ -557,10 +563,15 @@ class Device:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join()
-        if self.edge is not None:
-            self.edge.close()
-        self.queue.close()
+        try:
+            self._thread.join()
+        finally:
+            try:
+                if self.edge is not None:
+                    self.edge.close()
+            finally:
+                # The lock on the folder goes with it, whatever has failed or was interrupted.
+                self.queue.close()
 
     def __enter__(self):
         return self

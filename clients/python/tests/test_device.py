@@ -6,6 +6,7 @@ import random
 import shutil
 import tempfile
 import unittest
+import unittest.mock
 
 from holdfast_device import device as d
 from holdfast_device import format as fmt
@@ -136,6 +137,43 @@ class CourierTest(unittest.TestCase):
         for url in ["http://127.0.0.1:1", "https://h/path", "h:7443"]:
             with self.assertRaises(ValueError):
                 d.Edge(url, None, "ada", "secret")
+
+
+class FolderTest(unittest.TestCase):
+    """The folder is given up whatever fails, though this process goes on."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_a_device_that_cannot_be_opened_leaves_no_lock(self):
+        name = os.path.join(self.folder, "name")
+        with open(name, "w", encoding="ascii") as out:
+            out.write("pump-1\n")
+        with unittest.mock.patch.object(d, "Courier", side_effect=MemoryError("made up")):
+            with self.assertRaises(MemoryError):
+                d.Device(self.folder, edge=_Saying(None))
+        d.Device(self.folder).close()
+        with open(name, "w", encoding="ascii") as out:
+            out.write("no name of a device\n")
+        with self.assertRaises(ValueError):
+            d.Device(self.folder, edge=_Saying(None))
+        os.remove(name)
+        d.Device(self.folder).close()
+
+    def test_what_does_not_close_well_leaves_no_lock(self):
+        class Bad(_Saying):
+            def close(self):
+                raise OSError("made up")
+
+        with self.assertRaises(OSError):
+            d.Device(self.folder, edge=Bad(None)).close()
+        device = d.Device(self.folder)
+        with unittest.mock.patch.object(
+            device._thread, "join", side_effect=KeyboardInterrupt
+        ), self.assertRaises(KeyboardInterrupt):
+            device.close()
+        d.Device(self.folder).close()
 
 
 class CommandTest(unittest.TestCase):

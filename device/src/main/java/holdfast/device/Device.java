@@ -80,14 +80,25 @@ public final class Device implements AutoCloseable {
       opened = true;
     } finally {
       if (!opened) {
-        if (memory != null) {
-          memory.close();
+        try {
+          if (connection != null) {
+            connection.close();
+          }
+        } finally {
+          close(memory, queue);
         }
-        if (connection != null) {
-          connection.close();
-        }
-        queue.close();
       }
+    }
+  }
+
+  /** Closes both, whatever the first throws: the lock on the folder goes with the queue. */
+  private static void close(@Nullable Remembered memory, DeviceQueue queue) throws IOException {
+    try {
+      if (memory != null) {
+        memory.close();
+      }
+    } finally {
+      queue.close();
     }
   }
 
@@ -435,10 +446,25 @@ public final class Device implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    if (link != null) {
-      // Ends a request that is under way.
-      link.close();
+    try {
+      if (link != null) {
+        // Ends a request that is under way.
+        link.close();
+      }
+    } finally {
+      boolean interrupted = awaitSender();
+      try {
+        close(remembered, queue);
+      } finally {
+        if (interrupted) {
+          Thread.currentThread().interrupt();
+        }
+      }
     }
+  }
+
+  /** Waits until the thread that sends has ended; whether this one was interrupted meanwhile. */
+  private boolean awaitSender() {
     boolean interrupted = false;
     while (sender.isAlive()) {
       try {
@@ -447,15 +473,6 @@ public final class Device implements AutoCloseable {
         interrupted = true;
       }
     }
-    try {
-      if (remembered != null) {
-        remembered.close();
-      }
-    } finally {
-      queue.close();
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    return interrupted;
   }
 }

@@ -3,6 +3,7 @@ package holdfast.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -185,5 +186,40 @@ class DeviceTest {
       assertThat(memory.recall("home", "k999")).as("its end was torn off").isEmpty();
       assertThat(memory.recall("home", "k998").orElseThrow().timeMillis()).isEqualTo(998);
     }
+  }
+
+  /** A way to the edge that does not even close. */
+  private static final class BadLink implements Link {
+    @Override
+    public Reply request(String method, String path, String type, byte[] body) throws IOException {
+      throw new IOException("made up");
+    }
+
+    @Override
+    public void close() {
+      throw new IllegalStateException("made up");
+    }
+  }
+
+  /** The lock on the folder is this process's; nobody but a new process would get past it. */
+  @Test
+  void whatDoesNotOpenAndWhatDoesNotCloseWellGivesTheFolderUp() throws Exception {
+    EdgeAddress away;
+    try (TestEdge edge = new TestEdge(shared, 0)) {
+      away = edge.address();
+    }
+    Path name = folder.resolve("name");
+    assertThatThrownBy(() ->
+            Device.open(
+                options(away),
+                (edge, timeout) -> {
+                  Files.writeString(name, "no name of a device\n");
+                  return new BadLink();
+                }))
+        .hasMessageContaining("made up");
+    Files.delete(name);
+    Device device = Device.open(options(away), (edge, timeout) -> new BadLink());
+    assertThatThrownBy(device::close).hasMessageContaining("made up");
+    Device.open(options(null)).close();
   }
 }
