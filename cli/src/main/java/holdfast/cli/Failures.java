@@ -27,12 +27,12 @@ final class Failures {
   /** What is said about a failure. */
   record Account(int exitCode, String code, String message, String next) {}
 
-  static int report(Terminal terminal, Exception failure, boolean json) {
+  static int report(Terminal terminal, Throwable failure, boolean json) {
     return report(terminal, account(failure), failure, json);
   }
 
   /** The same of a command that may know better than the error's code what to do next. */
-  static int report(Terminal terminal, Exception failure, BaseCommand command) {
+  static int report(Terminal terminal, Throwable failure, BaseCommand command) {
     Account account = account(failure);
     String better = failure instanceof HoldfastException e ? command.next(e.code()) : null;
     return report(
@@ -44,13 +44,13 @@ final class Failures {
         command.json);
   }
 
-  private static boolean fileIsMissing(Exception failure) {
+  private static boolean fileIsMissing(Throwable failure) {
     return failure instanceof HoldfastException e
         && e.code() == ErrorCode.NOT_FOUND
         && e.getCause() instanceof NoSuchFileException;
   }
 
-  private static int report(Terminal terminal, Account account, Exception failure, boolean json) {
+  private static int report(Terminal terminal, Account account, Throwable failure, boolean json) {
     terminal.out.flush();
     if (json) {
       terminal.note(
@@ -91,7 +91,7 @@ final class Failures {
     return Failure.USAGE;
   }
 
-  private static String trace(Exception failure) {
+  private static String trace(Throwable failure) {
     StringWriter trace = new StringWriter();
     failure.printStackTrace(new PrintWriter(trace, true));
     return trace.toString().stripTrailing();
@@ -103,7 +103,7 @@ final class Failures {
         : Terminal.clean(text.replaceAll("\\s*\\R\\s*", " ").strip());
   }
 
-  static Account account(Exception failure) {
+  static Account account(Throwable failure) {
     String message = oneLine(failure.getMessage());
     return switch (failure) {
       case Failure f -> new Account(f.exitCode(), "FAILED", message, f.next());

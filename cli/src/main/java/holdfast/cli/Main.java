@@ -74,7 +74,13 @@ public final class Main implements Runnable {
             System.getenv(),
             Boolean.getBoolean("holdfast.watched"),
             Boolean.getBoolean("holdfast.shown"));
-    System.exit(run(terminal, args));
+    int exitCode = Failure.FAILED;
+    try {
+      exitCode = run(terminal, args);
+    } finally {
+      // Whatever has happened: threads that still run must not keep the process.
+      System.exit(exitCode);
+    }
   }
 
   /** Runs one command. */
@@ -84,7 +90,7 @@ public final class Main implements Runnable {
       CommandLine command = commandLine(terminal, args);
       command.setDefaultValueProvider(Settings.load(terminal, command));
       exitCode = command.execute(args);
-    } catch (Failure e) {
+    } catch (RuntimeException | Error e) {
       exitCode = Failures.report(terminal, e, List.of(args).contains("--json"));
     }
     terminal.out.flush();

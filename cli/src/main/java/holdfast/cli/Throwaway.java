@@ -57,8 +57,11 @@ final class Throwaway implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    stop();
-    delete(folder);
+    try {
+      stop();
+    } finally {
+      delete(folder);
+    }
   }
 
   /** Deletes a folder and all that is in it, if it is there. */
