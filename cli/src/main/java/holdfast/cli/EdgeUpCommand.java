@@ -157,20 +157,27 @@ final class EdgeUpCommand extends BaseCommand {
       naming.init(this, folder);
     }
     Gateway gateway = Gateway.start(options);
-    Thread stop = new Thread(() -> stop(gateway), "holdfast-stop");
-    Runtime.getRuntime().addShutdownHook(stop);
-    announce(gateway, folder);
-    try {
-      String reason = gateway.awaitFailure();
-      terminal.note("holdfast: the edge cannot go on: " + reason);
-      terminal.note("  Nothing acknowledged is lost. Look at the disk, then start it again.");
-      // No orderly end: nothing may be written any more, and the shutdown hook would try.
-      Runtime.getRuntime().halt(Failure.FAILED);
-      return Failure.FAILED;
-    } catch (InterruptedException e) {
-      Runtime.getRuntime().removeShutdownHook(stop);
+    try (ServerProcess process = new ServerProcess(terminal, "edge", new Serving(gateway))) {
+      announce(gateway, folder);
+      EdgeOptions again = gateway.samePlace();
+      return process.serve(() -> new Serving(Gateway.start(again)));
+    }
+  }
+
+  private record Serving(Gateway gateway) implements ServerProcess.Served {
+    @Override
+    public String awaitFailure() throws InterruptedException {
+      return gateway.node().awaitFailure();
+    }
+
+    @Override
+    public boolean restartHelps() throws InterruptedException {
+      return gateway.node().restartHelps();
+    }
+
+    @Override
+    public void close() {
       gateway.close();
-      return 0;
     }
   }
 
@@ -209,12 +216,6 @@ final class EdgeUpCommand extends BaseCommand {
           "Give both, or none to use the edge's own authority.");
     }
     return new EdgeOptions.Certificate(chain, key, clientAuthority, clientRevoked);
-  }
-
-  /** Runs when the process is told to stop. An orderly stop is a success, not death by a signal. */
-  private static void stop(Gateway gateway) {
-    gateway.close();
-    Runtime.getRuntime().halt(0);
   }
 
   private void announce(Gateway gateway, EdgeFolder folder) {

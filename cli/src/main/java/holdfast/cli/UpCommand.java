@@ -140,47 +140,31 @@ final class UpCommand extends BaseCommand {
             .withHeartbeat(heartbeat)
             .withRoutes(Routes.parse(route));
     Node node = Node.start(options);
-    Endpoint local = new Endpoint("127.0.0.1", node.endpoint().port());
-    pin(home, local, node.identity());
-    announce(node, folder);
-    if (untilInputEnds) {
-      Thread.ofPlatform().daemon().name("holdfast-input").start(() -> awaitInputEnd(terminal.in));
-    }
-    NodeOptions again = options.at(node.endpoint(), new Endpoint("127.0.0.1", node.httpPort()));
-    while (true) {
-      if (!serve(node)) {
-        return 0;
+    try (ServerProcess process = new ServerProcess(terminal, "server", new Serving(node))) {
+      pin(home, new Endpoint("127.0.0.1", node.endpoint().port()), node.identity());
+      announce(node, folder);
+      if (untilInputEnds) {
+        Thread.ofPlatform().daemon().name("holdfast-input").start(() -> awaitInputEnd(terminal.in));
       }
-      node = Node.start(again);
+      NodeOptions again = options.at(node.endpoint(), new Endpoint("127.0.0.1", node.httpPort()));
+      return process.serve(() -> new Serving(Node.start(again)));
     }
   }
 
-  /** Waits until the server is to be started anew (true) or has been told to stop (false). */
-  private boolean serve(Node node) {
-    Thread stop = new Thread(() -> stop(node), "holdfast-stop");
-    Runtime.getRuntime().addShutdownHook(stop);
-    try {
-      String reason = node.awaitFailure();
-      if (node.restartHelps()) {
-        terminal.note("holdfast: " + reason + ": the server starts anew");
-        try {
-          Runtime.getRuntime().removeShutdownHook(stop);
-        } catch (IllegalStateException e) {
-          // It has been told to stop meanwhile, and does.
-          return false;
-        }
-        node.close();
-        return true;
-      }
-      terminal.note("holdfast: the server cannot go on: " + reason);
-      terminal.note("  Nothing acknowledged is lost. Look at the disk, then start it again.");
-      // No orderly end: nothing may be written any more, and the shutdown hook would try.
-      Runtime.getRuntime().halt(Failure.FAILED);
-      return false;
-    } catch (InterruptedException e) {
-      Runtime.getRuntime().removeShutdownHook(stop);
+  private record Serving(Node node) implements ServerProcess.Served {
+    @Override
+    public String awaitFailure() throws InterruptedException {
+      return node.awaitFailure();
+    }
+
+    @Override
+    public boolean restartHelps() throws InterruptedException {
+      return node.restartHelps();
+    }
+
+    @Override
+    public void close() {
       node.close();
-      return false;
     }
   }
 
@@ -210,12 +194,6 @@ final class UpCommand extends BaseCommand {
       System.exit(0);
     }
     System.exit(0);
-  }
-
-  /** Runs when the process is told to stop. An orderly stop is a success, not death by a signal. */
-  private static void stop(Node node) {
-    node.close();
-    Runtime.getRuntime().halt(0);
   }
 
   private void announce(Node node, Path folder) {

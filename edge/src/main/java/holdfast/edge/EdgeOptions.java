@@ -108,10 +108,15 @@ public record EdgeOptions(
 
   /** The same edge, with MQTT. */
   public EdgeOptions withMqtt(Endpoint where) {
+    return at(rest, where, node, nodeHttp);
+  }
+
+  /** The same edge in another place: where it listens, as in the constructor. */
+  EdgeOptions at(Endpoint rest, @Nullable Endpoint mqtt, Endpoint node, Endpoint nodeHttp) {
     return new EdgeOptions(
         data,
         rest,
-        where,
+        mqtt,
         node,
         nodeHttp,
         hosts,

@@ -1,5 +1,6 @@
 package holdfast.edge;
 
+import holdfast.base.Closing;
 import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
@@ -25,6 +26,7 @@ import org.slf4j.LoggerFactory;
 public final class Gateway implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Gateway.class);
 
+  private final EdgeOptions options;
   private final EdgeFolder folder;
   private final ArrayDeque<AutoCloseable> parts = new ArrayDeque<>();
   private final Node node;
@@ -36,6 +38,7 @@ public final class Gateway implements AutoCloseable {
   private final Backup backup;
 
   private Gateway(EdgeOptions options) throws ProofException {
+    this.options = options;
     this.folder = EdgeFolder.at(options.data());
     Hash capsule = folder.capsule();
     Set<VerifyKey> owners = new HashSet<>(options.allowOwners());
@@ -96,8 +99,12 @@ public final class Gateway implements AutoCloseable {
       tls.onChange(shown -> folder.announce(admin.showing(IssuedCertificate.fingerprint(shown))));
       parts.push(this::withdraw);
       logins.operatorToken(admin.token());
-    } catch (ProofException | RuntimeException e) {
-      close();
+    } catch (ProofException | RuntimeException | Error e) {
+      try {
+        close();
+      } catch (RuntimeException | Error also) {
+        e.addSuppressed(also);
+      }
       throw e;
     }
     LOG.info("edge {} serves REST on {}", folder.name(), rest.endpoint());
@@ -123,30 +130,32 @@ public final class Gateway implements AutoCloseable {
   }
 
   private View openView(EdgeCapsule capsule) throws ProofException {
-    View opened = View.open(folder.view());
-    try {
-      if (capsule.catchUp(opened)) {
-        return opened;
-      }
-    } catch (ProofException | RuntimeException e) {
-      opened.close();
-      throw e;
+    View opened = caughtUp(capsule);
+    if (opened != null) {
+      return opened;
     }
     LOG.info("the view is made anew from the capsule");
-    opened.close();
     DerivedTable.delete(folder.view());
-    View fresh = View.open(folder.view());
-    try {
-      if (capsule.catchUp(fresh)) {
-        return fresh;
-      }
-    } catch (ProofException | RuntimeException e) {
-      fresh.close();
-      throw e;
+    View fresh = caughtUp(capsule);
+    if (fresh != null) {
+      return fresh;
     }
-    fresh.close();
     throw new HoldfastException(
         ErrorCode.DAMAGED, "no view follows from capsule " + capsule.name().brief());
+  }
+
+  /** The view that is in the folder, brought up to date; null when it does not follow. */
+  private @Nullable View caughtUp(EdgeCapsule capsule) throws ProofException {
+    View opened = View.open(folder.view());
+    boolean follows = false;
+    try {
+      follows = capsule.catchUp(opened);
+    } finally {
+      if (!follows) {
+        opened.close();
+      }
+    }
+    return follows ? opened : null;
   }
 
   private Path authority(EdgeOptions options) {
@@ -185,6 +194,11 @@ public final class Gateway implements AutoCloseable {
     return mqtt == null ? null : mqtt.endpoint();
   }
 
+  /** What the same edge is started with to come back where this one is, on the same ports. */
+  public EdgeOptions samePlace() {
+    return options.at(rest(), mqtt(), node.endpoint(), new Endpoint("127.0.0.1", node.httpPort()));
+  }
+
   /** The edge's own capsule server. */
   public Node node() {
     return node;
@@ -205,21 +219,14 @@ public final class Gateway implements AutoCloseable {
     return IssuedCertificate.fingerprint(tls.certificate());
   }
 
-  /** Waits until the server below fails; returns why. */
-  public String awaitFailure() throws InterruptedException {
-    return node.awaitFailure();
-  }
-
-  /** Ends requests, writes what waits, and stops. */
+  /**
+   * Ends requests, writes what waits, and stops. A part that fails keeps no other from stopping; it
+   * is told when all have been.
+   */
   @Override
   public void close() {
-    while (!parts.isEmpty()) {
-      AutoCloseable part = parts.pop();
-      try {
-        part.close();
-      } catch (Exception e) {
-        LOG.warn("a part of the edge did not stop well", e);
-      }
-    }
+    AutoCloseable[] newestFirst = parts.toArray(AutoCloseable[]::new);
+    parts.clear();
+    Closing.inTurn(newestFirst);
   }
 }
