@@ -21,7 +21,7 @@ class ErrorsTest {
         new InputStream() {
           @Override
           public int read() {
-            throw new OutOfMemoryError("made up");
+            throw new NoClassDefFoundError("made up");
           }
         };
     ByteArrayOutputStream err = new ByteArrayOutputStream();
@@ -36,6 +36,6 @@ class ErrorsTest {
     String queue = folder.resolve("queue").toString();
     assertThat(Main.run(terminal, "device", "put", "--queue", queue, "home/key", "-", "--json"))
         .isEqualTo(Failure.FAILED);
-    assertThat(err.toString(UTF_8)).contains("\"error\":\"INTERNAL\"", "OutOfMemoryError: made up");
+    assertThat(err.toString(UTF_8)).contains("\"error\":\"INTERNAL\"", "NoClassDefFoundError: made up");
   }
 }

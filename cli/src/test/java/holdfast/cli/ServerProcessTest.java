@@ -42,6 +42,7 @@ class ServerProcessTest {
 
   /** A server that fails and closes as it is told. */
   private static final class Fake implements ServerProcess.Served {
+    private final CountDownLatch waitedFor = new CountDownLatch(1);
     private final CountDownLatch over = new CountDownLatch(1);
     private volatile boolean restartHelps;
     private volatile boolean closesBadly;
@@ -49,6 +50,7 @@ class ServerProcessTest {
 
     @Override
     public String awaitFailure() throws InterruptedException {
+      waitedFor.countDown();
       over.await();
       return "it failed";
     }
@@ -86,6 +88,7 @@ class ServerProcessTest {
   @Test
   void toldToStopItClosesAndEndsWell() throws Exception {
     FutureTask<Integer> serving = serving();
+    first.waitedFor.await();
     process.stop();
     assertThat(first.closed).isTrue();
     assertThat(ends).containsExactly(0);
