@@ -9,6 +9,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.InputStreamReader;
 import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Files;
@@ -60,7 +61,7 @@ class EdgeRestartTest {
       String address = text(field);
       int port = Integer.parseInt(address.substring(address.lastIndexOf(':') + 1));
       try (Socket socket = new Socket()) {
-        socket.connect(new InetSocketAddress("127.0.0.1", port), 10_000);
+        socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 10_000);
         return true;
       } catch (java.net.ConnectException e) {
         return false;

@@ -23,6 +23,11 @@ class ErrorsTest {
           public int read() {
             throw new NoClassDefFoundError("made up");
           }
+
+          @Override
+          public int read(byte[] bytes, int offset, int length) {
+            return read();
+          }
         };
     ByteArrayOutputStream err = new ByteArrayOutputStream();
     Terminal terminal =
@@ -36,6 +41,7 @@ class ErrorsTest {
     String queue = folder.resolve("queue").toString();
     assertThat(Main.run(terminal, "device", "put", "--queue", queue, "home/key", "-", "--json"))
         .isEqualTo(Failure.FAILED);
-    assertThat(err.toString(UTF_8)).contains("\"error\":\"INTERNAL\"", "NoClassDefFoundError: made up");
+    assertThat(err.toString(UTF_8))
+        .contains("\"error\":\"INTERNAL\"", "NoClassDefFoundError: made up");
   }
 }
