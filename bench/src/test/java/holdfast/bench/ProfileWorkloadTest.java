@@ -14,6 +14,7 @@ import holdfast.edge.EdgeFolder;
 import holdfast.edge.EdgeOptions;
 import holdfast.edge.Gateway;
 import holdfast.net.Endpoint;
+import holdfast.testkit.Patience;
 import java.net.URI;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -24,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The workload whose processes are measured does what it is measured for. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class ProfileWorkloadTest {
   private static final Endpoint ANYWHERE = new Endpoint("127.0.0.1", 0);
   private static final String PASSWORD = "correct horse battery";

@@ -7,6 +7,7 @@ import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
+import holdfast.testkit.Patience;
 import holdfast.wire.CapsulesGrpc;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
@@ -28,7 +29,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class DataPortTest {
-  private static final int PATIENCE_SECONDS = 20;
   private static final Endpoint ANYWHERE = new Endpoint("127.0.0.1", 0);
 
   private final SigningKey identity = SigningKey.generate(new SecureRandom());
@@ -107,7 +107,7 @@ class DataPortTest {
     public void onCompleted() {}
 
     Reply next() throws InterruptedException {
-      Reply reply = come.poll(PATIENCE_SECONDS, TimeUnit.SECONDS);
+      Reply reply = come.poll(Patience.SECONDS, TimeUnit.SECONDS);
       assertThat(reply).as("a reply").isNotNull();
       return reply;
     }
@@ -157,7 +157,7 @@ class DataPortTest {
       within.open(replies).onNext(Request.newBuilder().setId(1).build());
       replies.next();
       port.stop(10);
-      Throwable failure = replies.failures.poll(PATIENCE_SECONDS, TimeUnit.SECONDS);
+      Throwable failure = replies.failures.poll(Patience.SECONDS, TimeUnit.SECONDS);
       assertThat(failure).as("how the session ended").isNotNull();
       assertThat(within.explain(failure))
           .isInstanceOfSatisfying(

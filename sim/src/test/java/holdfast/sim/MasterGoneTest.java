@@ -16,6 +16,7 @@ import holdfast.sync.MemoryReplica;
 import holdfast.sync.RoundOptions;
 import holdfast.sync.Strategy;
 import holdfast.testkit.Gen;
+import holdfast.testkit.Patience;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
@@ -26,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
  * An edge whose master is gone for a day, in virtual time: the edge goes on flushing, a record
  * every few seconds, and gives the day to the master over a link that is cut again and again.
  */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 final class MasterGoneTest {
   private static final long DAY_SECONDS = 24 * 3600;
   private static final int SECONDS_A_FLUSH = 8;

@@ -15,6 +15,7 @@ import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import holdfast.store.StoreFixture.Outcome;
 import holdfast.store.StoreFixture.Writer;
+import holdfast.testkit.Patience;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -60,7 +61,7 @@ class FailureTest {
         assertThat(e.code()).isEqualTo(ErrorCode.STOPPING);
       }
     }
-    assertThat(stopped.await(20, TimeUnit.SECONDS)).isTrue();
+    assertThat(stopped.await(Patience.SECONDS, TimeUnit.SECONDS)).isTrue();
     assertThat(why.get()).contains("cannot be made durable");
     for (Outcome outcome : outcomes) {
       assertThat(outcome.expectFailed().code()).isEqualTo(ErrorCode.STOPPING);
@@ -411,7 +412,7 @@ class FailureTest {
     Files.delete(ballast);
     if (store.writable()) {
       Record later = writer.record("later");
-      long deadline = System.nanoTime() + 20_000_000_000L;
+      long deadline = System.nanoTime() + Patience.NANOS;
       Outcome outcome = null;
       while (outcome == null || outcome.failure != null) {
         assertThat(System.nanoTime()).as("writes are taken again").isLessThan(deadline);

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.capsule.Record;
 import holdfast.store.StoreFixture.Writer;
+import holdfast.testkit.Patience;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,7 +34,7 @@ class OpenCapsulesTest {
         write(store, writer, List.of(writer.record("a"), writer.record("b")));
       }
       assertThat(store.open().kept()).isBetween(2, 20);
-      long deadline = System.nanoTime() + 20_000_000_000L;
+      long deadline = System.nanoTime() + Patience.NANOS;
       while (store.open().loaded() > 25) {
         assertThat(System.nanoTime()).as("they are collected").isLessThan(deadline);
         System.gc();

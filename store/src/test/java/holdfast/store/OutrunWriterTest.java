@@ -8,6 +8,7 @@ import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import holdfast.store.StoreFixture.Outcome;
 import holdfast.store.StoreFixture.Writer;
+import holdfast.testkit.Patience;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -15,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A batch of a writer who has not heard of a placement is refused behind it. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class OutrunWriterTest {
   @TempDir Path folder;
 

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import holdfast.capsule.Record;
 import holdfast.store.StoreFixture.Outcome;
 import holdfast.store.StoreFixture.Writer;
+import holdfast.testkit.Patience;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -15,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What is cached as it is written: what is likely to be read soon. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class RecordCacheTest {
   @TempDir Path folder;
 

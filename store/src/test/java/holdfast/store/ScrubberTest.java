@@ -15,6 +15,7 @@ import holdfast.base.ProofException;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
 import holdfast.store.StoreFixture.Writer;
+import holdfast.testkit.Patience;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -408,7 +409,7 @@ class ScrubberTest {
       }
       try (Scrubber scrubber = store.scrubber()) {
         scrubber.start(1 << 20);
-        long deadline = System.nanoTime() + 20_000_000_000L;
+        long deadline = System.nanoTime() + Patience.NANOS;
         while (scrubber.progress().completedMillis() == 0) {
           assertThat(System.nanoTime()).as("a pass ends").isLessThan(deadline);
           Thread.onSpinWait();

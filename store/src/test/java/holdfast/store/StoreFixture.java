@@ -19,6 +19,7 @@ import holdfast.capsule.Sealer;
 import holdfast.capsule.Statement;
 import holdfast.crypto.Secret;
 import holdfast.crypto.SigningKey;
+import holdfast.testkit.Patience;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -137,7 +138,9 @@ final class StoreFixture {
     }
 
     Outcome await() throws InterruptedException {
-      assertThat(done.await(30, TimeUnit.SECONDS)).as("a batch hears of its end").isTrue();
+      assertThat(done.await(Patience.SECONDS, TimeUnit.SECONDS))
+          .as("a batch hears of its end")
+          .isTrue();
       return this;
     }
 
