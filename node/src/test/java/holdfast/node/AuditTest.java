@@ -11,12 +11,13 @@ import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
 import holdfast.client.ReaderOptions;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Servers that are asked whether they have what they signed for. */
-@Timeout(30)
+@Timeout(Patience.TEST_SECONDS)
 class AuditTest extends MaliciousServerTest {
   private List<Receipt.Extract> promises(int count) throws Exception {
     try (CapsuleWriter writer = fixture.writer(WriterOptions.defaults())) {

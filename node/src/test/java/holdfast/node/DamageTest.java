@@ -14,6 +14,7 @@ import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.Subscription;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.net.URI;
@@ -32,7 +33,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A server with a rotten block goes on serving all that the block does not hold or prove. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class DamageTest {
   private static final int RECORDS = 600;
   private static final int VICTIM = 250;

@@ -19,6 +19,7 @@ import holdfast.client.ReplicatedReader;
 import holdfast.client.ReplicationOptions;
 import holdfast.client.WriteResult;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import holdfast.wire.CommitPart;
 import holdfast.wire.Error;
 import holdfast.wire.HoldAnswer;
@@ -30,7 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Servers refuse a writer who has not heard of a move that they know of. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class FencedWriterTest extends MovingCapsule {
   /** Looks for placements so seldom that it never does. */
   private static final ReplicationOptions UNSEEING =
@@ -186,7 +187,7 @@ class FencedWriterTest extends MovingCapsule {
   void aServerThatFalselySaysSupersededHoldsUpNobody() throws Exception {
     start(false);
     meddlers.get(0).replies(FencedWriterTest::superseded);
-    WriterOptions hasty = WriterOptions.defaults().withBatchRecords(1).withRetry(400, 10_000);
+    WriterOptions hasty = PlacedFixture.each();
     try (Replicas replicas = Replicas.of(List.of(old));
         CapsuleWriter writer = unseeing(replicas, hasty)) {
       for (int i = 0; i < 5; i++) {
@@ -247,8 +248,7 @@ class FencedWriterTest extends MovingCapsule {
     assertThat(early.asked().stream().filter(early::mayStop)).hasSize(1);
     assertThat(early.over()).isFalse();
     try (Replicas replicas = Replicas.of(List.of(old, next));
-        ReplicatedReader reader =
-            replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
+        ReplicatedReader reader = replicas.openReader(List.of(), PlacedFixture.READING)) {
       reader.lookEvery(1);
       meddlers.get(5).requests.clear();
       NodeFixture.eventually(

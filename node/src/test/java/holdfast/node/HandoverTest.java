@@ -13,6 +13,7 @@ import holdfast.client.Handover;
 import holdfast.client.Placing;
 import holdfast.client.ReaderOptions;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import holdfast.wire.Error;
 import holdfast.wire.Reply;
 import java.nio.file.Path;
@@ -25,7 +26,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** When the servers that leave a placement may stop. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class HandoverTest {
   @TempDir Path folder;
 

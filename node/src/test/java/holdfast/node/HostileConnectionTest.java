@@ -17,6 +17,7 @@ import holdfast.client.Server;
 import holdfast.client.WriterOptions;
 import holdfast.store.StoreOptions;
 import holdfast.store.StoredCapsule;
+import holdfast.testkit.Patience;
 import holdfast.wire.CommitPart;
 import holdfast.wire.Read;
 import holdfast.wire.Reply;
@@ -34,6 +35,7 @@ import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLContext;
@@ -48,13 +50,19 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Bytes that are no protocol, clients that do not read, and more of everything than fits. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 @SuppressWarnings({
   "AddressSelection",
   "ModifiedButNotUsed"
 }) // loopback; what is held keeps it open
 class HostileConnectionTest {
   private static final int SESSIONS = 20;
+
+  /** Of what is garbage: each run the same. */
+  private static final long SEED = 51;
+
+  /** Less than the 20 s after which a server ends any connection that got no further. */
+  private static final int HANGS_UP_WITHIN_MILLIS = 15_000;
 
   @TempDir Path folder;
   private NodeFixture fixture;
@@ -108,7 +116,7 @@ class HostileConnectionTest {
 
   private Socket plain() throws IOException {
     Socket socket = new Socket(InetAddress.getLoopbackAddress(), fixture.node.endpoint().port());
-    socket.setSoTimeout(10_000);
+    socket.setSoTimeout(HANGS_UP_WITHIN_MILLIS);
     return socket;
   }
 
@@ -146,7 +154,7 @@ class HostileConnectionTest {
   @Test
   void i9GarbageAndPlaintextOnThePort() throws Exception {
     byte[] garbage = new byte[100_000];
-    NodeFixture.RANDOM.nextBytes(garbage);
+    new Random(SEED).nextBytes(garbage);
     expectRefusedByTls(plain(), garbage);
     expectRefusedByTls(plain(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(UTF_8));
     expectRefusedByTls(plain(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".getBytes(UTF_8), new byte[1000]);
@@ -172,7 +180,7 @@ class HostileConnectionTest {
     SSLSocket socket =
         (SSLSocket)
             context.getSocketFactory().createSocket("127.0.0.1", fixture.node.endpoint().port());
-    socket.setSoTimeout(10_000);
+    socket.setSoTimeout(HANGS_UP_WITHIN_MILLIS);
     SSLParameters parameters = socket.getSSLParameters();
     parameters.setProtocols(new String[] {protocol});
     parameters.setApplicationProtocols(new String[] {"h2"});
@@ -195,7 +203,7 @@ class HostileConnectionTest {
     byte[] settings = new byte[9];
     settings[3] = 4;
     byte[] garbage = new byte[10_000];
-    NodeFixture.RANDOM.nextBytes(garbage);
+    new Random(SEED).nextBytes(garbage);
     expectHangUp(tls("TLSv1.3"), garbage);
     expectHangUp(tls("TLSv1.3"), preface, garbage);
     // A frame that announces 16 MiB.
@@ -300,6 +308,25 @@ class HostileConnectionTest {
     expectServedAndClean(1);
   }
 
+  /** Lets nothing be committed until it is released; holds when it returns. */
+  private Thread holdUp(CountDownLatch released) throws Exception {
+    CountDownLatch holding = new CountDownLatch(1);
+    StoredCapsule capsule = fixture.node.store().capsule(fixture.capsule);
+    Thread holder =
+        Thread.ofPlatform()
+            .start(() ->
+                capsule.withGraph(graph -> {
+                  holding.countDown();
+                  try {
+                    return released.await(Patience.SECONDS, TimeUnit.SECONDS);
+                  } catch (InterruptedException e) {
+                    throw new AssertionError(e);
+                  }
+                }));
+    holding.await();
+    return holder;
+  }
+
   @Test
   void aFloodFromManySessionsMeetsBusyAndTheHonestWriterSucceeds() throws Exception {
     int sessions = 6;
@@ -310,6 +337,8 @@ class HostileConnectionTest {
       for (int s = 0; s < sessions; s++) {
         raws.add(new RawClient(fixture, fixture.second));
       }
+      CountDownLatch released = new CountDownLatch(1);
+      Thread holder = holdUp(released);
       for (int i = 0; i < flood; i++) {
         for (RawClient raw : raws) {
           Record record = raw.record(1, List.of(), new byte[100_000]);
@@ -317,6 +346,11 @@ class HostileConnectionTest {
           raw.send(raw.write(List.of(record), List.of()));
         }
       }
+      // Nothing is committed yet, so what is answered is refused.
+      NodeFixture.eventually(
+          "it is more than fits", () -> raws.stream().anyMatch(RawClient::answered));
+      released.countDown();
+      holder.join();
       List<Hash> names = new ArrayList<>();
       for (int i = 0; i < 200; i++) {
         names.add(honest.append(new byte[500]));
@@ -357,22 +391,9 @@ class HostileConnectionTest {
   void oneSessionIsHeldBackAtItsShareAndOthersFindRoom() throws Exception {
     int greed = 40;
     CountDownLatch released = new CountDownLatch(1);
-    CountDownLatch holding = new CountDownLatch(1);
-    StoredCapsule capsule = fixture.node.store().capsule(fixture.capsule);
     try (RawClient greedy = new RawClient(fixture, fixture.second);
         RawClient modest = new RawClient(fixture, fixture.owner)) {
-      Thread holder =
-          Thread.ofPlatform()
-              .start(() ->
-                  capsule.withGraph(graph -> {
-                    holding.countDown();
-                    try {
-                      return released.await(30, TimeUnit.SECONDS);
-                    } catch (InterruptedException e) {
-                      throw new AssertionError(e);
-                    }
-                  }));
-      holding.await();
+      Thread holder = holdUp(released);
       for (int i = 0; i < greed; i++) {
         Record record = greedy.record(1, List.of(), new byte[10_000]);
         greedy.send(greedy.write(List.of(record), List.of()));

@@ -19,6 +19,7 @@ import holdfast.client.ReaderOptions;
 import holdfast.client.Server;
 import holdfast.client.WriterOptions;
 import holdfast.testkit.Gen;
+import holdfast.testkit.Patience;
 import holdfast.testkit.Property;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,7 +33,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A capsule that is carried on foot, what is new each time. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class IncrementTest {
   @TempDir Path folder;
 

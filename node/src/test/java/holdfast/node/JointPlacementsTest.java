@@ -17,6 +17,7 @@ import holdfast.client.CapsuleReader;
 import holdfast.client.ReaderOptions;
 import holdfast.crypto.SigningKey;
 import holdfast.store.StoreBatch;
+import holdfast.testkit.Patience;
 import holdfast.wire.PeerStatus;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -29,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** An owner cannot have a server meet as many others as it likes. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class JointPlacementsTest {
   private static final int OTHERS = 31;
 

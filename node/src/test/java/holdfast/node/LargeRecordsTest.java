@@ -16,6 +16,7 @@ import holdfast.client.CapsuleWriter;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import holdfast.wire.BodyPart;
 import holdfast.wire.CommitPart;
 import holdfast.wire.Request;
@@ -29,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Records of more than a message holds come back whole, and travel from server to server. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class LargeRecordsTest extends MaliciousServerTest {
   @TempDir Path folder;
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import holdfast.capsule.Record;
 import holdfast.capsule.Statement;
+import holdfast.testkit.Patience;
 import holdfast.wire.Declare;
 import holdfast.wire.Request;
 import holdfast.wire.Status;
@@ -15,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the server counts is what its names say. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class MetricsTest {
   @TempDir Path folder;
 

@@ -18,6 +18,7 @@ import holdfast.client.Replicas;
 import holdfast.client.ReplicatedReader;
 import holdfast.client.WriteResult;
 import holdfast.crypto.Domain;
+import holdfast.testkit.Patience;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -27,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** The owner places a capsule elsewhere while a writer or a reader is open. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class MovedPlacementTest extends MovingCapsule {
   @Test
   void aWriterFollowsAMoveOfAllMembersWhileItStreams() throws Exception {
@@ -103,8 +104,7 @@ class MovedPlacementTest extends MovingCapsule {
     start(true);
     List<Hash> names = first.append(20, patient());
     try (Replicas replicas = Replicas.of(List.of(old));
-        ReplicatedReader reader =
-            replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
+        ReplicatedReader reader = replicas.openReader(List.of(), PlacedFixture.READING)) {
       reader.lookEvery(1);
       assertThat(reader.readAll(names)).allMatch(r -> r instanceof ReadResult.Proven);
       move();
@@ -131,8 +131,7 @@ class MovedPlacementTest extends MovingCapsule {
     start(false);
     List<Hash> names = first.append(1, patient());
     try (Replicas replicas = Replicas.of(List.of(old));
-        ReplicatedReader reader =
-            replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
+        ReplicatedReader reader = replicas.openReader(List.of(), PlacedFixture.READING)) {
       reader.lookEvery(1);
       declareMove();
       NodeFixture.eventually(
@@ -178,8 +177,7 @@ class MovedPlacementTest extends MovingCapsule {
       NodeFixture.eventually("and leaves the old servers", () -> members(writer).size() == 3);
     }
     try (Replicas replicas = Replicas.of(List.of(old, next));
-        ReplicatedReader reader =
-            replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
+        ReplicatedReader reader = replicas.openReader(List.of(), PlacedFixture.READING)) {
       assertThat(reader.heads(0, 0).groups()).hasSize(2);
     }
   }
@@ -200,8 +198,7 @@ class MovedPlacementTest extends MovingCapsule {
       append(writer, names);
     }
     try (Replicas replicas = Replicas.of(List.of(old));
-        ReplicatedReader reader =
-            replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
+        ReplicatedReader reader = replicas.openReader(List.of(), PlacedFixture.READING)) {
       QuorumFreshness heads = reader.heads(0, 0);
       assertThat(heads.heads()).isEqualTo(names);
       assertThat(heads.groups()).hasSize(1);
@@ -218,8 +215,7 @@ class MovedPlacementTest extends MovingCapsule {
     nodes.get(0).server.declare(one);
     nodes.get(3).server.declare(one);
     try (Replicas replicas = Replicas.of(List.of(old));
-        ReplicatedReader reader =
-            replicas.openReader(List.of(), new ReaderOptions(1 << 10, 2000))) {
+        ReplicatedReader reader = replicas.openReader(List.of(), PlacedFixture.READING)) {
       reader.lookEvery(1);
       NodeFixture.eventually(
           "both hold", () -> allProven(reader, names) && reader.servers().size() == 4);
@@ -248,7 +244,7 @@ class MovedPlacementTest extends MovingCapsule {
       writer.commitOrThrow();
     }
     down(2);
-    ReaderOptions how = new ReaderOptions(1 << 10, 2000);
+    ReaderOptions how = PlacedFixture.READING;
     try (Replicas replicas = Replicas.of(List.of(old));
         ReplicatedReader ofOne = replicas.openReader(List.of(), how, 1);
         ReplicatedReader ofMost = replicas.openReader(List.of(), how)) {

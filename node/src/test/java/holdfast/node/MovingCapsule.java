@@ -42,7 +42,7 @@ abstract class MovingCapsule {
     meet = meeting;
     for (int i = 0; i < 6; i++) {
       nodes.add(
-          NodeFixture.start(
+          NodeFixture.inPlace(
               folder.resolve("node-" + i), meet ? MovingCapsule::often : PlacedFixture::alone));
       meddlers.add(Meddler.of(nodes.getLast()));
     }

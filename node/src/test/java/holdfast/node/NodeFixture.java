@@ -18,6 +18,8 @@ import holdfast.crypto.SigningKey;
 import holdfast.net.Endpoint;
 import holdfast.store.Fsck;
 import holdfast.store.StoreOptions;
+import holdfast.testkit.Patience;
+import holdfast.testkit.Ports;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,7 +38,6 @@ import java.util.stream.Stream;
 final class NodeFixture implements AutoCloseable {
   static final SecureRandom RANDOM = new SecureRandom();
   static final Endpoint ANYWHERE = new Endpoint("127.0.0.1", 0);
-  private static final long PATIENCE_NANOS = 20_000_000_000L;
 
   /** Owner, and writer 0. */
   final SigningKey owner = SigningKey.generate(RANDOM);
@@ -52,12 +53,18 @@ final class NodeFixture implements AutoCloseable {
   Hash capsule;
   private final Path folder;
   private final UnaryOperator<NodeOptions> options;
+
+  /** Where the node serves, each time that it is started. */
+  private final Endpoint place;
+
   Node node;
   Server server;
   private boolean closed;
 
-  private NodeFixture(Path folder, UnaryOperator<NodeOptions> options) throws ProofException {
+  private NodeFixture(Path folder, Endpoint place, UnaryOperator<NodeOptions> options)
+      throws ProofException {
     this.folder = folder;
+    this.place = place;
     this.options = options;
     this.node = startNode();
     this.server = connect();
@@ -66,15 +73,21 @@ final class NodeFixture implements AutoCloseable {
   }
 
   static NodeFixture start(Path folder) throws ProofException {
-    return new NodeFixture(folder, options -> options);
+    return new NodeFixture(folder, ANYWHERE, options -> options);
   }
 
   static NodeFixture start(Path folder, UnaryOperator<NodeOptions> options) throws ProofException {
-    return new NodeFixture(folder, options);
+    return new NodeFixture(folder, ANYWHERE, options);
+  }
+
+  /** One that comes back to where it was. */
+  static NodeFixture inPlace(Path folder, UnaryOperator<NodeOptions> options)
+      throws ProofException {
+    return new NodeFixture(folder, new Endpoint("127.0.0.1", Ports.free()), options);
   }
 
   private Node startNode() {
-    return Node.start(options.apply(NodeOptions.of(folder, ANYWHERE, ANYWHERE, Set.of())));
+    return Node.start(options.apply(NodeOptions.of(folder, place, ANYWHERE, Set.of())));
   }
 
   /** A connection of its own to the node. */
@@ -97,7 +110,9 @@ final class NodeFixture implements AutoCloseable {
 
   /** Starts the node where it was, with its identity and an empty disk. */
   void startEmpty() {
-    Endpoint same = node.endpoint();
+    if (place.equals(ANYWHERE)) {
+      throw new IllegalStateException("whoever comes back to its place needs one of its own");
+    }
     server.close();
     node.close();
     try (Stream<Path> files = Files.walk(folder.resolve("db"))) {
@@ -108,7 +123,7 @@ final class NodeFixture implements AutoCloseable {
     } catch (IOException e) {
       throw new AssertionError(e);
     }
-    node = Node.start(options.apply(NodeOptions.of(folder, same, ANYWHERE, Set.of())));
+    node = startNode();
     server = connect();
   }
 
@@ -184,7 +199,7 @@ final class NodeFixture implements AutoCloseable {
 
   /** Waits for a condition; fails when it does not come true. */
   static void eventually(String what, BooleanSupplier condition) {
-    long deadline = System.nanoTime() + PATIENCE_NANOS;
+    long deadline = System.nanoTime() + Patience.NANOS;
     while (!condition.getAsBoolean()) {
       if (System.nanoTime() > deadline) {
         throw new AssertionError("did not come true in time: " + what);
@@ -201,6 +216,11 @@ final class NodeFixture implements AutoCloseable {
     Fsck.Report report = Fsck.check(folder, StoreOptions.defaults(), problems::add);
     assertThat(problems).isEmpty();
     assertThat(report.clean()).isTrue();
+    startAgain();
+  }
+
+  /** Starts the node that was ended. */
+  void startAgain() {
     closed = false;
     node = startNode();
     server = connect();

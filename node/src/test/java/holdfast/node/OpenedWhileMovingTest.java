@@ -21,6 +21,7 @@ import holdfast.client.Replicas;
 import holdfast.client.ReplicatedReader;
 import holdfast.client.Server;
 import holdfast.client.WriteResult;
+import holdfast.testkit.Patience;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -28,10 +29,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Readers and writers that are opened in the middle of a move, and moves one after the other. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class OpenedWhileMovingTest extends MovingCapsule {
-  private static final ReaderOptions PLAIN = new ReaderOptions(1 << 10, 2000);
-
   /** One record, on each of the first three. */
   private List<Hash> written() throws ProofException {
     List<Hash> names = new ArrayList<>();
@@ -51,7 +50,7 @@ class OpenedWhileMovingTest extends MovingCapsule {
     List<Hash> names = written();
     declareMove();
     try (Replicas replicas = Replicas.of(List.of(old, placement(2, 3, 4, 5)));
-        ReplicatedReader reader = replicas.openReader(List.of(), PLAIN)) {
+        ReplicatedReader reader = replicas.openReader(List.of(), PlacedFixture.READING)) {
       QuorumFreshness heads = reader.heads(0, 0);
       assertThat(heads.heads()).isEqualTo(names);
       assertThat(heads.groups()).hasSize(2);
@@ -71,12 +70,12 @@ class OpenedWhileMovingTest extends MovingCapsule {
     Statement.Placement next = placement(2, 3, 4, 5);
     declare(3, next);
     try (Replicas replicas = Replicas.of(List.of(next));
-        ReplicatedReader nobodyShows = replicas.openReader(List.of(), PLAIN)) {
+        ReplicatedReader nobodyShows = replicas.openReader(List.of(), PlacedFixture.READING)) {
       assertThat(nobodyShows.heads(3, 0).survives()).isEqualTo(-1);
     }
     declare(4, old, next);
     try (Replicas replicas = Replicas.of(List.of(next));
-        ReplicatedReader reader = replicas.openReader(List.of(), PLAIN)) {
+        ReplicatedReader reader = replicas.openReader(List.of(), PlacedFixture.READING)) {
       assertThat(reader.servers()).hasSize(6);
       assertThat(reader.heads(0, 0).heads()).isEqualTo(names);
     }
@@ -126,7 +125,7 @@ class OpenedWhileMovingTest extends MovingCapsule {
       NodeFixture.eventually("a server of the last has all", () -> proven(i, names) == 20);
     }
     try (Replicas replicas = Replicas.of(List.of(last));
-        ReplicatedReader reader = replicas.openReader(List.of(), PLAIN)) {
+        ReplicatedReader reader = replicas.openReader(List.of(), PlacedFixture.READING)) {
       assertThat(reader.servers()).hasSize(6);
     }
   }
@@ -240,7 +239,7 @@ class OpenedWhileMovingTest extends MovingCapsule {
       nodes.get(i).close();
     }
     try (Replicas replicas = Replicas.of(after);
-        ReplicatedReader reader = replicas.openReader(List.of(), PLAIN);
+        ReplicatedReader reader = replicas.openReader(List.of(), PlacedFixture.READING);
         CapsuleWriter writer = writer(replicas, patient())) {
       assertThat(reader.heads(2, 0).heads()).containsExactly(names.getLast());
       writer.append("after".getBytes(UTF_8));
@@ -263,14 +262,15 @@ class OpenedWhileMovingTest extends MovingCapsule {
     NodeFixture.eventually("all have all", () -> having(names.getLast(), 0, 1, 2, 3, 4, 5) == 6);
     nodes.get(1).startEmpty();
     NodeFixture.eventually("it has all again", () -> holdsAgain(1, names));
-    try (CapsuleReader reader = nodes.get(1).server.openReader(first.capsule, List.of(), PLAIN)) {
+    try (CapsuleReader reader =
+        nodes.get(1).server.openReader(first.capsule, List.of(), PlacedFixture.READING)) {
       assertThat(reader.statements(true)).contains(old, next);
     }
   }
 
   private boolean holdsAgain(int node, List<Hash> names) {
     try (CapsuleReader reader =
-        nodes.get(node).server.openReader(first.capsule, List.of(), PLAIN)) {
+        nodes.get(node).server.openReader(first.capsule, List.of(), PlacedFixture.READING)) {
       return reader.readHeaders(names).stream().allMatch(r -> r instanceof ReadResult.Proven);
     } catch (HoldfastException | ProofException e) {
       return false;

@@ -19,6 +19,9 @@ import java.util.List;
 
 /** A capsule placed on three nodes, each behind a meddler that can turn it silent or malicious. */
 final class PlacedFixture implements AutoCloseable {
+  /** How tests with several servers read; sessions that are cut fail at once all the same. */
+  static final ReaderOptions READING = new ReaderOptions(1 << 10, 10_000);
+
   final List<NodeFixture> nodes = new ArrayList<>();
   final List<Meddler> meddlers = new ArrayList<>();
   final NodeFixture first;
@@ -75,8 +78,9 @@ final class PlacedFixture implements AutoCloseable {
     return names;
   }
 
+  /** A batch for each record; a session that breaks is given up soon, and a slow one is not. */
   static WriterOptions each() {
-    return WriterOptions.defaults().withBatchRecords(1).withRetry(400, 200);
+    return WriterOptions.defaults().withBatchRecords(1).withRetry(400, 10_000);
   }
 
   /** Of these records, how many a node has proven. */

@@ -13,6 +13,7 @@ import holdfast.client.CapsuleReader;
 import holdfast.client.Placing;
 import holdfast.client.ReaderOptions;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -22,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Placements as a server takes them. */
-@Timeout(30)
+@Timeout(Patience.TEST_SECONDS)
 class PlacementTest {
   @TempDir Path folder;
   private NodeFixture fixture;

@@ -21,6 +21,7 @@ import holdfast.client.Server;
 import holdfast.client.SigningPolicy;
 import holdfast.client.WriteResult;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -30,7 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What the capsule service promises, one row of the paper after the other. */
-@Timeout(30)
+@Timeout(Patience.TEST_SECONDS)
 class PromisesTest extends MaliciousServerTest {
   @Test
   void D4_unknownCapsuleIsAClearError() {

@@ -13,6 +13,7 @@ import holdfast.capsule.Sealer;
 import holdfast.capsule.Statement;
 import holdfast.crypto.SigningKey;
 import holdfast.net.Connection;
+import holdfast.testkit.Patience;
 import holdfast.wire.Init;
 import holdfast.wire.Level;
 import holdfast.wire.Possess;
@@ -28,8 +29,6 @@ import org.jspecify.annotations.Nullable;
 
 /** A client that speaks the protocol by hand and keeps to no rule of it. */
 final class RawClient implements AutoCloseable {
-  private static final long SECONDS = 20;
-
   private final NodeFixture fixture;
   private final SigningKey key;
   private final Connection connection;
@@ -153,7 +152,7 @@ final class RawClient implements AutoCloseable {
 
   Reply next() {
     try {
-      Reply reply = replies.poll(SECONDS, TimeUnit.SECONDS);
+      Reply reply = replies.poll(Patience.SECONDS, TimeUnit.SECONDS);
       if (reply == null) {
         throw new AssertionError("no reply came", ends.poll());
       }
@@ -163,10 +162,15 @@ final class RawClient implements AutoCloseable {
     }
   }
 
+  /** Whether a reply has come that nobody has looked at. */
+  boolean answered() {
+    return !replies.isEmpty();
+  }
+
   /** The way in which the server ended the session. */
   Throwable awaitEnd() {
     try {
-      Throwable end = ends.poll(SECONDS, TimeUnit.SECONDS);
+      Throwable end = ends.poll(Patience.SECONDS, TimeUnit.SECONDS);
       if (end == null) {
         throw new AssertionError("the session goes on");
       }

@@ -14,6 +14,7 @@ import holdfast.client.KeyValueCapsule;
 import holdfast.client.ReplicationOptions;
 import holdfast.crypto.Secret;
 import holdfast.crypto.SigningKey;
+import holdfast.testkit.Patience;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -23,7 +24,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** D53, D24: a key-value store over a capsule on three servers, which do not repair each other. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class ReplicatedKeyValueTest {
   private static final Bytes KEY = Bytes.utf8("key");
 

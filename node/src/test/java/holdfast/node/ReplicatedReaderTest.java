@@ -17,6 +17,7 @@ import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.ReplicatedReader;
 import holdfast.client.ReplicatedWatch;
+import holdfast.testkit.Patience;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A reader of three servers, some of which are gone, behind or malicious. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class ReplicatedReaderTest {
   @TempDir Path folder;
   private PlacedFixture fixture;
@@ -36,9 +37,7 @@ class ReplicatedReaderTest {
   @BeforeEach
   void start() throws Exception {
     fixture = new PlacedFixture(folder);
-    reader =
-        fixture.replicas.openReader(
-            List.of(fixture.first.contentKey), new ReaderOptions(1 << 10, 2000));
+    reader = fixture.replicas.openReader(List.of(fixture.first.contentKey), PlacedFixture.READING);
   }
 
   @AfterEach

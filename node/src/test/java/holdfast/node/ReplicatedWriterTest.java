@@ -21,6 +21,7 @@ import holdfast.client.ReplicationOptions;
 import holdfast.client.WriteResult;
 import holdfast.client.WriterOptions;
 import holdfast.crypto.VerifyKey;
+import holdfast.testkit.Patience;
 import holdfast.wire.Reply;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -35,9 +36,18 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A writer to three servers, some of which are slow, gone or malicious. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class ReplicatedWriterTest {
   private static final ReplicationOptions MAJORITY = ReplicationOptions.majority();
+
+  /** Closing waits for whoever is connected, however slow. */
+  private static final ReplicationOptions PATIENT =
+      new ReplicationOptions(
+          MAJORITY.needed(),
+          MAJORITY.queueBatches(),
+          MAJORITY.queueBytes(),
+          Patience.MILLIS,
+          MAJORITY.lookMillis());
 
   @TempDir Path folder;
   private PlacedFixture fixture;
@@ -76,12 +86,17 @@ class ReplicatedWriterTest {
         .orElseThrow();
   }
 
+  private static long connected(CapsuleWriter writer) {
+    return writer.replicas().stream().filter(s -> s.standing() == Standing.CONNECTED).count();
+  }
+
   @Test
   void d10d11EnoughDistinctServersSignForEveryBatchAndTheOthersFollow() throws Exception {
     Map<VerifyKey, Integer> heard = new ConcurrentHashMap<>();
     List<Hash> names;
     List<WriteResult> results;
-    try (CapsuleWriter writer = writer(MAJORITY)) {
+    try (CapsuleWriter writer = writer(PATIENT)) {
+      NodeFixture.eventually("all are connected", () -> connected(writer) == 3);
       writer.onAcknowledged(one -> heard.merge(one.receipt().server(), 1, Integer::sum));
       names = append(writer, 40);
       results = writer.commit();

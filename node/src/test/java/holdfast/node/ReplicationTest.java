@@ -15,6 +15,7 @@ import holdfast.client.WriterOptions;
 import holdfast.crypto.SigningKey;
 import holdfast.net.Connection;
 import holdfast.node.replication.MeetingOptions;
+import holdfast.testkit.Patience;
 import holdfast.wire.Frame;
 import holdfast.wire.Lie;
 import holdfast.wire.Meeting;
@@ -182,7 +183,7 @@ class ReplicationTest {
     out.onNext(
         Frame.newBuilder().setPart(ByteString.copyFrom(new byte[] {99})).setLast(true).build());
     try {
-      assertThat(ended.await(10, TimeUnit.SECONDS)).as("the round ends").isTrue();
+      assertThat(ended.await(Patience.SECONDS, TimeUnit.SECONDS)).as("the round ends").isTrue();
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }

@@ -14,6 +14,7 @@ import holdfast.client.CapsuleReader;
 import holdfast.client.ReadResult;
 import holdfast.client.ReaderOptions;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import holdfast.wire.Answer;
 import holdfast.wire.CacheReset;
 import holdfast.wire.Reply;
@@ -24,7 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A closed capsule, from honest servers and from others. */
-@Timeout(30)
+@Timeout(Patience.TEST_SECONDS)
 class SuccessionTest extends MaliciousServerTest {
   private static final Hash SUCCESSOR = Hash.of(new byte[32]);
 

@@ -13,6 +13,7 @@ import holdfast.client.ReaderOptions;
 import holdfast.client.Replicas;
 import holdfast.client.ReplicatedReader;
 import holdfast.client.Server;
+import holdfast.testkit.Patience;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
@@ -23,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Two placements of one version, and how the owner gets rid of one of them. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class TiedPlacementsTest extends MovingCapsule {
   private static final ReaderOptions PLAIN = ReaderOptions.withoutCache();
 

@@ -8,6 +8,7 @@ import com.google.protobuf.ByteString;
 import holdfast.base.ErrorCode;
 import holdfast.base.Hash;
 import holdfast.base.HoldfastException;
+import holdfast.base.ProofException;
 import holdfast.base.Violation;
 import holdfast.client.CapsuleReader;
 import holdfast.client.CapsuleWriter;
@@ -16,6 +17,7 @@ import holdfast.client.ReaderOptions;
 import holdfast.client.SigningPolicy;
 import holdfast.client.WriteResult;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import holdfast.wire.Error;
 import holdfast.wire.Reply;
 import holdfast.wire.Request;
@@ -28,9 +30,33 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** A server that is silent, deaf, busy, or breaks off. */
-@Timeout(30)
+@Timeout(Patience.TEST_SECONDS)
 class UnreliableServerTest extends MaliciousServerTest {
   private static final WriterOptions IMPATIENT = WriterOptions.defaults().withRetry(300, 150);
+
+  /** Opens something. */
+  private interface Opening<T> {
+    T open() throws ProofException;
+  }
+
+  /** Opens what has little patience: again, until a server that is honest was fast enough. */
+  private static <T> T opened(Opening<T> opening) throws ProofException {
+    while (true) {
+      try {
+        return opening.open();
+      } catch (HoldfastException e) {
+        assertThat(e.code()).isEqualTo(ErrorCode.UNREACHABLE);
+      }
+    }
+  }
+
+  private long records() {
+    try {
+      return fixture.records();
+    } catch (ProofException e) {
+      throw new AssertionError(e);
+    }
+  }
 
   private static byte[] text(int i) {
     return ("record " + i).getBytes(UTF_8);
@@ -38,14 +64,16 @@ class UnreliableServerTest extends MaliciousServerTest {
 
   @Test
   void silentServer_writesAreUnknownAndReadsFail() throws Exception {
-    CapsuleWriter writer = writer(IMPATIENT);
+    CapsuleWriter writer = opened(() -> writer(IMPATIENT));
     Hash name = writer.append(text(0));
     meddler.replies(reply -> reply.hasReceipt() || reply.hasAnswer() ? List.of() : List.of(reply));
+    writer.send();
+    NodeFixture.eventually("it is stored", () -> records() == 1);
     List<WriteResult> results = writer.commit();
     assertThat(results).singleElement().isInstanceOf(WriteResult.Unknown.class);
     assertThat(results.getFirst().names()).containsExactly(name);
     try (CapsuleReader reader =
-        server.openReader(fixture.capsule, List.of(), new ReaderOptions(0, 100))) {
+        opened(() -> server.openReader(fixture.capsule, List.of(), new ReaderOptions(0, 100)))) {
       assertThatThrownBy(() -> reader.read(name))
           .isInstanceOfSatisfying(
               HoldfastException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.UNREACHABLE))
@@ -60,7 +88,7 @@ class UnreliableServerTest extends MaliciousServerTest {
 
   @Test
   void deafServer_writesAreUnknownAndTheWriterIsNotHeldFast() throws Exception {
-    CapsuleWriter writer = writer(IMPATIENT.withInFlight(4));
+    CapsuleWriter writer = opened(() -> writer(IMPATIENT.withInFlight(4)));
     meddler.requests(request -> request.hasWrite() ? List.of() : List.of(request));
     writer.append(text(0));
     meddler.deafen();
@@ -136,7 +164,7 @@ class UnreliableServerTest extends MaliciousServerTest {
 
   @Test
   void hintToWaitForEverIsNotFollowed() throws Exception {
-    CapsuleWriter writer = writer(IMPATIENT);
+    CapsuleWriter writer = opened(() -> writer(IMPATIENT));
     writer.append(text(0));
     meddler.replies(reply ->
         reply.hasReceipt()

@@ -17,6 +17,7 @@ import holdfast.client.Replicas;
 import holdfast.client.ReplicationOptions;
 import holdfast.client.SigningPolicy;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -24,7 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What was acknowledged and is not signed yet, while the capsule moves. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class UnsignedTailTest extends MovingCapsule {
   private static final WriterOptions LATE = patient().withSigning(new SigningPolicy.OnDemand());
 

@@ -15,6 +15,8 @@ import holdfast.client.SigningPolicy;
 import holdfast.client.Subscription;
 import holdfast.client.WriterOptions;
 import holdfast.net.Endpoint;
+import holdfast.testkit.Patience;
+import holdfast.testkit.Ports;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A watch takes in no more than it can use, and goes on where it was when it is interrupted. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class WatchTest {
   @TempDir Path folder;
 
@@ -81,19 +83,10 @@ class WatchTest {
 
   @Test
   void aWatchGoesOnAfterTheServerWasRestarted() throws Exception {
-    AtomicInteger port = new AtomicInteger();
+    Endpoint same = new Endpoint("127.0.0.1", Ports.free());
     try (NodeFixture fixture =
         NodeFixture.start(
-            folder,
-            any ->
-                port.get() == 0
-                    ? any
-                    : NodeOptions.of(
-                        folder,
-                        new Endpoint("127.0.0.1", port.get()),
-                        NodeFixture.ANYWHERE,
-                        Set.of()))) {
-      port.set(fixture.node.endpoint().port());
+            folder, any -> NodeOptions.of(folder, same, NodeFixture.ANYWHERE, Set.of()))) {
       try (var server = fixture.connect();
           CapsuleReader reader =
               server.openReader(fixture.capsule, List.of(), ReaderOptions.defaults());

@@ -13,6 +13,7 @@ import holdfast.client.ReaderOptions;
 import holdfast.client.SigningPolicy;
 import holdfast.client.Subscription;
 import holdfast.client.WriterOptions;
+import holdfast.testkit.Patience;
 import holdfast.wire.Declare;
 import holdfast.wire.Page;
 import holdfast.wire.Read;
@@ -29,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A watch hears of all that is new: records, and what is said about them later. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class WatchingTest {
   @TempDir Path folder;
   private NodeFixture fixture;

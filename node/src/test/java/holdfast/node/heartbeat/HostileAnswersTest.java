@@ -10,6 +10,7 @@ import holdfast.crypto.VerifyKey;
 import holdfast.net.Connection;
 import holdfast.net.DataPort;
 import holdfast.net.Endpoint;
+import holdfast.testkit.Patience;
 import holdfast.wire.Heartbeat;
 import holdfast.wire.HeartbeatsGrpc;
 import io.grpc.stub.StreamObserver;
@@ -116,7 +117,7 @@ class HostileAnswersTest {
             new Heartbeats(
                 20, new One(peer.verifyKey(), connection), capsule -> Heartbeat.newBuilder())) {
       heartbeats.start();
-      assertThat(answering.answered.await(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(answering.answered.await(Patience.SECONDS, TimeUnit.SECONDS)).isTrue();
       PeerHealth health = heartbeats.health(peer.verifyKey());
       assertThat(health).isNotNull();
       return health.said() == null ? List.of() : List.of(health.said());

@@ -21,6 +21,7 @@ import holdfast.sync.Marker;
 import holdfast.sync.Progress;
 import holdfast.sync.Round;
 import holdfast.sync.RoundOptions;
+import holdfast.testkit.Patience;
 import holdfast.wire.Frame;
 import io.grpc.stub.StreamObserver;
 import java.nio.file.Path;
@@ -189,7 +190,7 @@ class LinksTest {
                 throw new AssertionError(reason);
               }
             }));
-    assertThat(stored.await(20, TimeUnit.SECONDS)).isTrue();
+    assertThat(stored.await(Patience.SECONDS, TimeUnit.SECONDS)).isTrue();
   }
 
   /** What somebody hears who opens a stream. */
@@ -208,7 +209,7 @@ class LinksTest {
           @Override
           public void onCompleted() {}
         });
-    return failure.get(20, TimeUnit.SECONDS);
+    return failure.get(Patience.SECONDS, TimeUnit.SECONDS);
   }
 
   private Replication replication() {
@@ -367,14 +368,14 @@ class LinksTest {
             Runnable::run)) {
       replication.onFailure(failure::complete);
       replication.start();
-      return routed.await(20, TimeUnit.SECONDS);
+      return routed.await(Patience.SECONDS, TimeUnit.SECONDS);
     }
   }
 
   @Test
   void anErrorStopsNoRoundsSilently() throws Exception {
     assertThat(goesOnAfter(new LinkageError("planted"))).isTrue();
-    assertThat(failure.get(20, TimeUnit.SECONDS)).contains("planted");
+    assertThat(failure.get(Patience.SECONDS, TimeUnit.SECONDS)).contains("planted");
   }
 
   @Test

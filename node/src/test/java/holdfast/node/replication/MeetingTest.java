@@ -19,6 +19,7 @@ import holdfast.sync.Marker;
 import holdfast.sync.Progress;
 import holdfast.sync.Round;
 import holdfast.sync.RoundOptions;
+import holdfast.testkit.Patience;
 import holdfast.wire.Frame;
 import io.grpc.stub.CallStreamObserver;
 import io.grpc.stub.ClientCallStreamObserver;
@@ -310,7 +311,7 @@ class MeetingTest {
     meeting.begin(called);
     runAll();
     meeting.lost("it is over");
-    assertThat(called.cancelled.await(20, TimeUnit.SECONDS)).isTrue();
+    assertThat(called.cancelled.await(Patience.SECONDS, TimeUnit.SECONDS)).isTrue();
   }
 
   /** This server is stopping, and waits for nothing. */
