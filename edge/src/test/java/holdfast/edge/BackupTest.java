@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import holdfast.client.ArrivalPage;
 import holdfast.client.CapsuleReader;
 import holdfast.client.ReaderOptions;
+import holdfast.testkit.Patience;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,7 +18,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** An edge is backed up as it is written, whatever becomes of its masters. */
-@Timeout(180)
+@Timeout(Patience.TEST_SECONDS)
 final class BackupTest {
   @TempDir Path scratch;
 

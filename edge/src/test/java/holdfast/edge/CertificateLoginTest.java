@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import holdfast.edge.site.Holder;
 import holdfast.edge.site.SiteAuthority;
+import holdfast.testkit.Patience;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -41,7 +42,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** I10 over REST: certificates of the site's authority log in, and no others. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class CertificateLoginTest {
   @TempDir Path data;
   private EdgeFixture edge;

@@ -14,6 +14,7 @@ import holdfast.device.Operation;
 import holdfast.node.Node;
 import holdfast.node.NodeOptions;
 import holdfast.store.DerivedTable;
+import holdfast.testkit.Patience;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** An edge that is killed while it follows an erasure. */
-@Timeout(180)
+@Timeout(Patience.TEST_SECONDS)
 class ErasureKillTest {
   @TempDir Path data;
 

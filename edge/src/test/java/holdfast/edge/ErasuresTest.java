@@ -18,6 +18,7 @@ import holdfast.net.Endpoint;
 import holdfast.node.Node;
 import holdfast.node.NodeOptions;
 import holdfast.store.DerivedTable;
+import holdfast.testkit.Patience;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
@@ -32,7 +33,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the owner erases leaves the view, and brings nobody and nothing back. */
-@Timeout(180)
+@Timeout(Patience.TEST_SECONDS)
 class ErasuresTest {
   private static final byte[] PASSWORD = "correct horse".getBytes(UTF_8);
 

@@ -12,6 +12,7 @@ import holdfast.device.DeviceKey;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
 import holdfast.testkit.Gen;
+import holdfast.testkit.Patience;
 import java.nio.file.Path;
 import java.util.AbstractList;
 import java.util.ArrayList;
@@ -34,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The flusher over a capsule that fails: what is acknowledged is there, nothing is there twice, and
  * what cannot be done is said.
  */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class FlusherTest {
   @TempDir Path folder;
   private final FaultyLog log = new FaultyLog();
@@ -167,7 +168,7 @@ class FlusherTest {
 
   /** One is being written, the other waits behind it; both hear of it though nothing happens. */
   @Test
-  @Timeout(60)
+  @Timeout(Patience.TEST_SECONDS)
   void whoHasWaitedLongEnoughIsToldThatItIsNotKnown() throws Exception {
     log.gate.acquire();
     List<Problem.Code> told = new CopyOnWriteArrayList<>();

@@ -6,6 +6,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.testkit.Gen;
+import holdfast.testkit.Patience;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -16,6 +17,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.List;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocket;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -24,7 +26,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Whatever is sent to it, an edge answers the next client. */
-@Timeout(180)
+@Timeout(Patience.TEST_SECONDS)
 class HostileRequestsTest {
   @TempDir static Path data;
   private static EdgeFixture edge;
@@ -55,7 +57,10 @@ class HostileRequestsTest {
         encrypted
             ? tls.getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port)
             : new Socket(InetAddress.getLoopbackAddress(), port);
-    socket.setSoTimeout(5000);
+    socket.setSoTimeout(Patience.MILLIS);
+    if (socket instanceof SSLSocket tlsSocket) {
+      tlsSocket.startHandshake();
+    }
     return socket;
   }
 

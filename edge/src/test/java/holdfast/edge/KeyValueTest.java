@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import holdfast.capsule.OfflineProof;
+import holdfast.testkit.Patience;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -184,7 +185,7 @@ class KeyValueTest {
         EdgeFixture.trusting(edge.gateway.authority())
             .getSocketFactory()
             .createSocket(InetAddress.getLoopbackAddress(), edge.gateway.rest().port())) {
-      socket.setSoTimeout(10_000);
+      socket.setSoTimeout(Patience.MILLIS);
       socket
           .getOutputStream()
           .write(
@@ -205,7 +206,7 @@ class KeyValueTest {
   @Test
   void i8_plaintextIsRefused() throws Exception {
     try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), edge.gateway.rest().port())) {
-      socket.setSoTimeout(10_000);
+      socket.setSoTimeout(Patience.MILLIS);
       OutputStream out = socket.getOutputStream();
       out.write(
           "GET /v1/kv/home/x HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -492,7 +493,7 @@ class KeyValueTest {
         EdgeFixture.trusting(edge.gateway.authority())
             .getSocketFactory()
             .createSocket(InetAddress.getLoopbackAddress(), edge.gateway.rest().port())) {
-      socket.setSoTimeout(10_000);
+      socket.setSoTimeout(Patience.MILLIS);
       String request =
           String.join(
               "\r\n",
@@ -519,7 +520,7 @@ class KeyValueTest {
         EdgeFixture.trusting(edge.gateway.authority())
             .getSocketFactory()
             .createSocket(InetAddress.getLoopbackAddress(), edge.gateway.rest().port())) {
-      socket.setSoTimeout(10_000);
+      socket.setSoTimeout(Patience.MILLIS);
       DataInputStream in = new DataInputStream(socket.getInputStream());
       for (String missing : List.of("/v1/kv/home/none", "/v1/nothing", "/openapi.yaml")) {
         ask(socket, "HEAD " + missing);

@@ -9,6 +9,7 @@ import holdfast.crypto.Secret;
 import holdfast.crypto.SigningKey;
 import holdfast.edge.site.SiteTls;
 import holdfast.net.Endpoint;
+import holdfast.testkit.Patience;
 import io.netty.handler.codec.mqtt.MqttConnAckMessage;
 import io.netty.handler.codec.mqtt.MqttVersion;
 import java.io.IOException;
@@ -98,9 +99,21 @@ final class MqttFixture implements AutoCloseable {
   }
 
   void administer(EdgeLeaf leaf) {
-    Ticket ticket = new Ticket();
-    flusher.submit(new Task.Administer(ticket, flush -> leaf));
-    ticket.await(60_000);
+    while (true) {
+      Ticket ticket = new Ticket();
+      try {
+        flusher.submit(new Task.Administer(ticket, flush -> leaf));
+      } catch (Problem problem) {
+        if (problem.code() != Problem.Code.BUSY) {
+          throw problem;
+        }
+        // The queue is small, and what clients have left in it is still being written.
+        Thread.onSpinWait();
+        continue;
+      }
+      ticket.await(Patience.MILLIS);
+      return;
+    }
   }
 
   MqttWire open() throws IOException {

@@ -22,6 +22,8 @@ import holdfast.device.EdgeLogin;
 import holdfast.device.Octets;
 import holdfast.device.Operation;
 import holdfast.net.Endpoint;
+import holdfast.testkit.Patience;
+import holdfast.testkit.Ports;
 import java.io.StringWriter;
 import java.net.URI;
 import java.nio.file.Files;
@@ -40,7 +42,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** An edge that is gone comes back from its masters. */
-@Timeout(180)
+@Timeout(Patience.TEST_SECONDS)
 final class RestoreTest {
   private static final byte[] PASSWORD = "correct horse".getBytes(UTF_8);
   private static final SecureRandom RANDOM = new SecureRandom();
@@ -317,11 +319,12 @@ final class RestoreTest {
       EdgeFolder folder = site.init("edge-1");
       Hash capsule = folder.capsule();
       Path authority = scratch.resolve("authority");
-      int port;
+      int port = Ports.free();
       EdgeAddress address;
       DeviceFolder queue = new DeviceFolder(scratch.resolve("device"));
-      try (Gateway edge = Site.start(folder)) {
-        port = edge.rest().port();
+      try (Gateway edge =
+          Gateway.start(
+              EdgeOptions.of(folder.path(), new Endpoint("127.0.0.1", port), Site.ANYWHERE))) {
         site.place(edge, folder);
         addUser(folder, "ann");
         copy(folder.site(), authority);

@@ -11,6 +11,8 @@ import holdfast.net.Endpoint;
 import holdfast.node.Node;
 import holdfast.node.NodeOptions;
 import holdfast.node.replication.MeetingOptions;
+import holdfast.testkit.Patience;
+import holdfast.testkit.Ports;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -37,8 +39,6 @@ import javax.net.ssl.TrustManagerFactory;
 /** Masters and edges on this machine, and the operator who owns them. */
 final class Site implements AutoCloseable {
   static final Endpoint ANYWHERE = new Endpoint("127.0.0.1", 0);
-  private static final long PATIENCE_NANOS = 60_000_000_000L;
-
   final Path scratch;
   final SigningKey operator = SigningKey.generate(new SecureRandom());
   final List<Node> masters = new ArrayList<>();
@@ -47,7 +47,7 @@ final class Site implements AutoCloseable {
   Site(Path scratch, int masters) {
     this.scratch = scratch;
     for (int i = 0; i < masters; i++) {
-      this.masters.add(startMaster(i, 0));
+      this.masters.add(startMaster(i, Ports.free()));
       servers.add(Server.at(this.masters.get(i).endpoint(), this.masters.get(i).identity()));
     }
   }
@@ -122,7 +122,7 @@ final class Site implements AutoCloseable {
   }
 
   static void eventually(String what, BooleanSupplier condition) {
-    long deadline = System.nanoTime() + PATIENCE_NANOS;
+    long deadline = System.nanoTime() + Patience.NANOS;
     while (!condition.getAsBoolean()) {
       if (System.nanoTime() > deadline) {
         throw new AssertionError("did not come true in time: " + what);

@@ -4,6 +4,7 @@ import static holdfast.edge.EdgeFixture.ANN;
 import static holdfast.edge.EdgeFixture.BOB;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.testkit.Patience;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -20,7 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Watches: server-sent events, which can be resumed and are bounded. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class WatchTest {
   private static final int MOST = 8;
 
