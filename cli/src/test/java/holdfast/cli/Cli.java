@@ -39,8 +39,13 @@ final class Cli {
   }
 
   static Node serve(Path data) {
-    Endpoint any = new Endpoint("127.0.0.1", 0);
-    return Node.start(NodeOptions.of(data, any, any, Set.of()));
+    return serve(data, 0);
+  }
+
+  /** A server at a port, so that it, or another one, can come back there; 0 for any. */
+  static Node serve(Path data, int port) {
+    Endpoint at = new Endpoint("127.0.0.1", port);
+    return Node.start(NodeOptions.of(data, at, new Endpoint("127.0.0.1", 0), Set.of()));
   }
 
   /** What a command did. */

@@ -3,6 +3,7 @@ package holdfast.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import holdfast.node.Node;
+import holdfast.testkit.Patience;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -13,7 +14,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Servers that have names in the file of settings. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class ContextTest {
   @TempDir Path folder;
   private Node one;

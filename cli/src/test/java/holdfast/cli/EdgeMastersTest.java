@@ -9,6 +9,7 @@ import holdfast.edge.EdgeFolder;
 import holdfast.node.Node;
 import holdfast.node.heartbeat.EdgeState;
 import holdfast.node.replication.Backlog;
+import holdfast.testkit.Patience;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,14 +26,12 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** An edge and its master, by their commands alone. */
-@Timeout(180)
+@Timeout(Patience.TEST_SECONDS)
 class EdgeMastersTest {
-  private static final long PATIENCE_NANOS = 60_000_000_000L;
-
   @TempDir Path scratch;
 
   private static void eventually(String what, BooleanSupplier condition) {
-    long deadline = System.nanoTime() + PATIENCE_NANOS;
+    long deadline = System.nanoTime() + Patience.NANOS;
     while (!condition.getAsBoolean()) {
       if (System.nanoTime() > deadline) {
         throw new AssertionError("did not come true in time: " + what);

@@ -8,6 +8,7 @@ import holdfast.base.ErrorCode;
 import holdfast.base.HoldfastException;
 import holdfast.net.Endpoint;
 import holdfast.node.Node;
+import holdfast.testkit.Ports;
 import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -89,22 +90,14 @@ class HomeTest {
   void aServerThatChangedIsRefused() {
     Cli cli = new Cli(folder.resolve("home"));
     String address;
-    int port;
-    try (Node first = Cli.serve(folder.resolve("one"))) {
+    int port = Ports.free();
+    try (Node first = Cli.serve(folder.resolve("one"), port)) {
       cli.use(first);
       cli.ok("status");
       address = first.endpoint().toString();
-      port = first.endpoint().port();
       assertThat(cli.ok("pin", address)).contains(first.identity().toString());
     }
-    var any = new holdfast.net.Endpoint("127.0.0.1", 0);
-    try (Node other =
-        Node.start(
-            holdfast.node.NodeOptions.of(
-                folder.resolve("two"),
-                new holdfast.net.Endpoint("127.0.0.1", port),
-                any,
-                java.util.Set.of()))) {
+    try (Node other = Cli.serve(folder.resolve("two"), port)) {
       Cli.Ran refused = cli.run("status").failsWith(3);
       assertThat(refused.err()).contains("WRONG_SERVER", "holdfast pin HOST:PORT KEY");
       cli.ok("pin", address, other.identity().toString());

@@ -16,6 +16,7 @@ import holdfast.node.Node;
 import holdfast.store.CapsuleStore;
 import holdfast.store.StoreBatch;
 import holdfast.store.StoreOptions;
+import holdfast.testkit.Patience;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -89,7 +90,7 @@ class ManyHeadsTest {
                   stored.completeExceptionally(reason);
                 }
               }));
-      stored.get(30, TimeUnit.SECONDS);
+      stored.get(Patience.SECONDS, TimeUnit.SECONDS);
     }
   }
 }

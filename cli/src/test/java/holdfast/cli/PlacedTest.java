@@ -12,14 +12,14 @@ import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
 import holdfast.net.Endpoint;
 import holdfast.node.Node;
-import holdfast.node.NodeOptions;
+import holdfast.testkit.Patience;
+import holdfast.testkit.Ports;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A capsule on three servers, from the command line. */
-@Timeout(60)
+@Timeout(Patience.TEST_SECONDS)
 class PlacedTest {
   @TempDir Path folder;
   private final List<Node> servers = new ArrayList<>();
@@ -41,7 +41,7 @@ class PlacedTest {
   @BeforeEach
   void start() {
     for (int i = 0; i < 3; i++) {
-      servers.add(Cli.serve(folder.resolve("data-" + i)));
+      servers.add(Cli.serve(folder.resolve("data-" + i), Ports.free()));
       addresses.add(servers.getLast().endpoint().toString());
     }
     cli = new Cli(folder.resolve("home"), servers.getFirst());
@@ -151,7 +151,7 @@ class PlacedTest {
     Path data = folder.resolve("new-disk");
     Files.createDirectories(data);
     Files.copy(folder.resolve("data-1/identity.pem"), data.resolve("identity.pem"));
-    servers.set(1, Node.start(NodeOptions.of(data, same, new Endpoint("127.0.0.1", 0), Set.of())));
+    servers.set(1, Cli.serve(data, same.port()));
     try (Server there = Server.at(same, broken.identity())) {
       there.create(metadata, creation);
     }

@@ -15,6 +15,8 @@ import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
 import holdfast.node.Node;
+import holdfast.testkit.Patience;
+import holdfast.testkit.Ports;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -33,7 +35,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The folder of a stopped server is mended with what another one has. */
-@Timeout(120)
+@Timeout(Patience.TEST_SECONDS)
 class RepairTest {
   @TempDir Path folder;
 
@@ -51,7 +53,7 @@ class RepairTest {
   @BeforeEach
   void start() {
     sound = Cli.serve(folder.resolve("sound"));
-    other = Cli.serve(data());
+    other = Cli.serve(data(), Ports.free());
     soundAt = sound.endpoint();
     otherAt = other.endpoint();
     cli = new Cli(folder.resolve("home"), sound);
@@ -215,7 +217,8 @@ class RepairTest {
     stopOther();
     Path before = folder.resolve("before");
     copy(data(), before);
-    other = again(otherAt);
+    // On the same port, so that the placement still leads there.
+    other = Cli.serve(data(), otherAt.port());
     otherRuns = true;
     append("second", 150);
     cli.ok("erase", capsule, records.get(3), "--reason", "on request", "--key", key);
@@ -236,12 +239,6 @@ class RepairTest {
     assertThat(last(ran)).containsEntry("fetched", 150.0).containsEntry("repaired", 0.0);
     records.remove(3);
     expectAll();
-  }
-
-  /** A server on the same port, so that the placement still leads there. */
-  private Node again(Endpoint at) {
-    Endpoint any = new Endpoint("127.0.0.1", 0);
-    return Node.start(holdfast.node.NodeOptions.of(data(), at, any, java.util.Set.of()));
   }
 
   @Test

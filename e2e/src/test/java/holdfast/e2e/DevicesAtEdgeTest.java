@@ -21,6 +21,7 @@ import holdfast.edge.site.SiteAuthority;
 import holdfast.net.Endpoint;
 import holdfast.net.faulty.Faults;
 import holdfast.net.faulty.FaultyProxy;
+import holdfast.testkit.Ports;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -448,12 +449,12 @@ class DevicesAtEdgeTest {
     SiteAuthority now = SiteAuthority.open(site, InstantSource.system());
     Path queue = folder.resolve("queue");
     EdgeAddress address;
-    try (EdgeProcess edge = up(certified("valid", now))) {
+    String port = String.valueOf(Ports.free());
+    try (EdgeProcess edge = up(certified("valid", now, "--port", port))) {
       addAnn();
       address = address(edge.endpoint(), then.certificateFile());
       Device.enrol(new DeviceFolder(queue), address, "pump-1", LONG);
     }
-    String port = String.valueOf(address.uri().getPort());
     try (Device device = open(queue, address)) {
       try (EdgeProcess edge = up(certified("expired", then, "--port", port))) {
         put(device, "kept", "1");

@@ -5,11 +5,13 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import holdfast.base.Hash;
 import holdfast.client.Server;
+import holdfast.testkit.Patience;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,8 +26,13 @@ class DurabilityTest {
   private final Random random = new Random(seed);
   private final Workload workload = new Workload(seed);
 
+  @BeforeEach
+  void tellTheSeed() {
+    System.out.printf("replay with -Dholdfast.seed=%d%n", seed);
+  }
+
   private static void awaitReceipts(Workload workload, int count) {
-    long deadline = System.nanoTime() + 30_000_000_000L;
+    long deadline = System.nanoTime() + Patience.NANOS;
     while (workload.receipts() < count) {
       assertThat(System.nanoTime()).as("receipts come").isLessThan(deadline);
       LockSupport.parkNanos(200_000);

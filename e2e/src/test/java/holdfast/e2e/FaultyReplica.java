@@ -6,12 +6,10 @@ import holdfast.client.Server;
 import holdfast.crypto.SigningKey;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
+import holdfast.testkit.Ports;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,10 +28,6 @@ import org.jspecify.annotations.Nullable;
 final class FaultyReplica implements AutoCloseable {
   private static final int DISK_MEGABYTES = 640;
 
-  /** Below the ports that systems give to outgoing connections. */
-  private static final int FIRST_PORT = 20_000;
-
-  private static final int LAST_PORT = 32_000;
   private static final int MOST_ROTTEN = 4;
   private static final String IDENTITY = "identity.pem";
 
@@ -56,7 +50,7 @@ final class FaultyReplica implements AutoCloseable {
     this.folder = folder;
     this.disk = disk;
     this.data = (disk == null ? folder : disk.folder()).resolve("data");
-    this.endpoint = new Endpoint("127.0.0.1", freePort());
+    this.endpoint = new Endpoint("127.0.0.1", Ports.free());
     this.identity = key.verifyKey();
     Files.createDirectory(data);
     Files.writeString(data.resolve(IDENTITY), key.toPem());
@@ -77,20 +71,6 @@ final class FaultyReplica implements AutoCloseable {
             ? LoopDisk.make(folder.resolve("image"), folder.resolve("disk"), DISK_MEGABYTES)
             : null;
     return new FaultyReplica(name, folder, disk, key);
-  }
-
-  private static int freePort() throws IOException {
-    Random random = new Random();
-    for (int attempt = 0; attempt < 100; attempt++) {
-      int port = random.nextInt(FIRST_PORT, LAST_PORT);
-      try (ServerSocket socket = new ServerSocket()) {
-        socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
-        return port;
-      } catch (IOException e) {
-        // Somebody has it; the next one, then.
-      }
-    }
-    throw new IOException("no port is free");
   }
 
   String name() {

@@ -2,6 +2,7 @@ package holdfast.e2e;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -12,6 +13,7 @@ import java.nio.file.StandardCopyOption;
  */
 final class LoopDisk implements AutoCloseable {
   private static final int ATTEMPTS = 20;
+  private static final int MOUNTS = 3;
   private static final long STEP_BYTES = 64 << 10;
 
   private final Path image;
@@ -35,14 +37,14 @@ final class LoopDisk implements AutoCloseable {
     boolean made =
         run("truncate", "-s", megabytes + "M", image.toString())
             && run("mkfs.ext4", "-q", "-F", "-m", "0", image.toString())
-            && run("mount", "-o", "loop", image.toString(), at.toString());
+            && mounted(image, at);
     return made ? new LoopDisk(image, at) : null;
   }
 
   /** Mounts an image that is there. */
   static LoopDisk mount(Path image, Path at) throws IOException, InterruptedException {
     Files.createDirectories(at);
-    must("mount", "-o", "loop", image.toString(), at.toString());
+    mustMount(image, at);
     return new LoopDisk(image, at);
   }
 
@@ -69,7 +71,7 @@ final class LoopDisk implements AutoCloseable {
   void goBackTo(Path copy) throws IOException, InterruptedException {
     must("umount", at.toString());
     Files.move(copy, image, StandardCopyOption.REPLACE_EXISTING);
-    must("mount", "-o", "loop", image.toString(), at.toString());
+    mustMount(image, at);
   }
 
   /** Takes all its room but some bytes. */
@@ -113,18 +115,50 @@ final class LoopDisk implements AutoCloseable {
 
   /** Whether a command can be run and ends well. */
   static boolean run(String... command) throws InterruptedException {
+    return tell(command).exitCode() == 0;
+  }
+
+  /** How a command ended, and what it said; -1 if it cannot be run. */
+  private record Ran(int exitCode, String said) {}
+
+  private static Ran tell(String... command) throws InterruptedException {
     try {
       Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-      process.getInputStream().transferTo(OutputStream.nullOutputStream());
-      return process.waitFor() == 0;
+      byte[] said = process.getInputStream().readAllBytes();
+      return new Ran(process.waitFor(), new String(said, StandardCharsets.UTF_8).strip());
     } catch (IOException e) {
-      return false;
+      return new Ran(-1, String.valueOf(e.getMessage()));
+    }
+  }
+
+  /** Mounts an image; another process may take the loop device that was free a moment ago. */
+  private static Ran tellMount(Path image, Path at) throws InterruptedException {
+    Ran ran = new Ran(-1, "");
+    for (int attempt = 0; attempt < MOUNTS && ran.exitCode() != 0; attempt++) {
+      ran = tell("mount", "-o", "loop", image.toString(), at.toString());
+    }
+    return ran;
+  }
+
+  private static boolean mounted(Path image, Path at) throws InterruptedException {
+    Ran ran = tellMount(image, at);
+    if (ran.exitCode() != 0) {
+      System.out.println("no disk could be mounted: " + ran.said());
+    }
+    return ran.exitCode() == 0;
+  }
+
+  private static void mustMount(Path image, Path at) throws IOException, InterruptedException {
+    Ran ran = tellMount(image, at);
+    if (ran.exitCode() != 0) {
+      throw new IOException(image + " cannot be mounted: " + ran.said());
     }
   }
 
   private static void must(String... command) throws IOException, InterruptedException {
-    if (!run(command)) {
-      throw new IOException(String.join(" ", command) + " failed");
+    Ran ran = tell(command);
+    if (ran.exitCode() != 0) {
+      throw new IOException(String.join(" ", command) + " failed: " + ran.said());
     }
   }
 }

@@ -2,8 +2,8 @@ package holdfast.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import holdfast.testkit.Ports;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -146,8 +146,8 @@ class ReadmeTest {
 
   /** What came before the blocks, what each of them printed, and what came after them. */
   private List<String> run(List<String> blocks) throws IOException, InterruptedException {
-    String edgePort = String.valueOf(freePort());
-    String port = String.valueOf(freePort());
+    String edgePort = String.valueOf(Ports.free());
+    String port = String.valueOf(Ports.free());
     Path commands =
         Files.writeString(
             folder.resolve("commands.sh"),
@@ -164,9 +164,9 @@ class ReadmeTest {
     // Servers here are over before the slow compiler pays.
     builder.environment().put("HOLDFAST_JAVA_OPTS", "-XX:TieredStopAtLevel=1");
     builder.environment().put("HOLDFAST_UP_PORT", port);
-    builder.environment().put("HOLDFAST_UP_HTTP_PORT", String.valueOf(freePort()));
+    builder.environment().put("HOLDFAST_UP_HTTP_PORT", String.valueOf(Ports.free()));
     builder.environment().put("HOLDFAST_EDGE_UP_PORT", edgePort);
-    builder.environment().put("HOLDFAST_EDGE_UP_MQTT_PORT", String.valueOf(freePort()));
+    builder.environment().put("HOLDFAST_EDGE_UP_MQTT_PORT", String.valueOf(Ports.free()));
     if (!String.join("", blocks).contains("cluster up")) {
       builder.environment().put("HOLDFAST_SERVER", "127.0.0.1:" + port);
     }
@@ -197,12 +197,6 @@ class ReadmeTest {
     // Read while it is written, perhaps in the middle of a character.
     String text = new String(Files.readAllBytes(output), StandardCharsets.UTF_8);
     return List.of(text.split(Pattern.quote(END_OF_BLOCK), -1));
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
-    }
   }
 
   private static Pattern pattern(String expected) {

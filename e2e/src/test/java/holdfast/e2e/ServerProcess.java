@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import holdfast.client.Server;
 import holdfast.crypto.VerifyKey;
 import holdfast.net.Endpoint;
+import holdfast.testkit.Patience;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -123,7 +124,7 @@ final class ServerProcess implements AutoCloseable {
   }
 
   int awaitExit() throws InterruptedException {
-    assertThat(process.waitFor(30, TimeUnit.SECONDS)).as("the server ends").isTrue();
+    assertThat(process.waitFor(Patience.SECONDS, TimeUnit.SECONDS)).as("the server ends").isTrue();
     return process.exitValue();
   }
 
