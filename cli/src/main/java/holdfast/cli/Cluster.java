@@ -15,6 +15,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +40,12 @@ import org.jspecify.annotations.Nullable;
 record Cluster(Path folder, Endpoint control, String token, List<Node> nodes, List<Link> links) {
   static final int MAX_NODES = 9;
   private static final int PORTS_PER_NODE = 10;
+
+  /** Where ports are looked for when any will do. */
+  private static final int ANY_FROM = 20_000;
+
+  private static final int ANY_TO = 32_000;
+  private static final int ATTEMPTS = 100;
   private static final int TOKEN_BYTES = 16;
   private static final String HOST = "127.0.0.1";
 
@@ -138,34 +145,57 @@ record Cluster(Path folder, Endpoint control, String token, List<Node> nodes, Li
   }
 
   /** The port of control, then for each node its data port, HTTP port and links; all are free. */
-  private static List<Integer> ports(int size, int basePort) throws IOException {
-    List<ServerSocket> held = new ArrayList<>();
+  private static List<Integer> ports(int size, int basePort) {
+    List<Integer> wanted = wanted(size, basePort == 0 ? anyBase(size) : basePort);
+    for (int port : wanted) {
+      try {
+        requireFree(port);
+      } catch (IOException | IllegalArgumentException e) {
+        throw Failure.failed(
+            "port " + port + " cannot be used: " + e.getMessage(),
+            "Choose other ports: --base-port N, or 0 for any that are free.");
+      }
+    }
+    return wanted;
+  }
+
+  private static List<Integer> wanted(int size, int basePort) {
+    List<Integer> wanted = new ArrayList<>(List.of(basePort));
+    for (int node = 1; node <= size; node++) {
+      for (int i = 0; i < size + 1; i++) {
+        wanted.add(basePort + PORTS_PER_NODE * node + i);
+      }
+    }
+    return wanted;
+  }
+
+  /**
+   * A base with free ports. Nobody holds the ports of a node while it is down, and one that the
+   * system chooses it would give to the next who asks for any; these lie below those.
+   */
+  private static int anyBase(int size) {
+    int most = PORTS_PER_NODE * (size + 1);
+    int base = 0;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+      base = ThreadLocalRandom.current().nextInt(ANY_FROM, ANY_TO - most);
+      if (wanted(size, base).stream().allMatch(Cluster::isFree)) {
+        return base;
+      }
+    }
+    return base;
+  }
+
+  private static boolean isFree(int port) {
     try {
-      List<Integer> wanted = new ArrayList<>(List.of(basePort));
-      for (int node = 1; node <= size; node++) {
-        for (int i = 0; i < size + 1; i++) {
-          wanted.add(basePort == 0 ? 0 : basePort + PORTS_PER_NODE * node + i);
-        }
-      }
-      for (int port : wanted) {
-        held.add(hold(port));
-      }
-      return held.stream().map(ServerSocket::getLocalPort).toList();
-    } finally {
-      for (ServerSocket socket : held) {
-        socket.close();
-      }
+      requireFree(port);
+      return true;
+    } catch (IOException e) {
+      return false;
     }
   }
 
-  private static ServerSocket hold(int port) {
-    try {
-      return new ServerSocket(port, 1, InetAddress.ofLiteral(HOST));
-    } catch (IOException | IllegalArgumentException e) {
-      throw Failure.failed(
-          "port " + port + " cannot be used: " + e.getMessage(),
-          "Choose other ports: --base-port N, or 0 for any that are free.");
-    }
+  private static void requireFree(int port) throws IOException {
+    new ServerSocket(port, 1, InetAddress.ofLiteral(HOST)).close();
   }
 
   // ---- As text ----------------------------------------------------------------------------------

@@ -2,7 +2,6 @@ package holdfast.testkit;
 
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.util.Random;
 
@@ -20,32 +19,19 @@ public final class Ports {
 
   /** A port of the loopback interface that nobody listens on. */
   public static int free() {
-    return free(1);
-  }
-
-  /**
-   * The first of ports in a row that nobody listens on.
-   *
-   * @param count how many of them
-   */
-  public static int free(int count) {
     Random random = new Random();
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-      int first = random.nextInt(FIRST, LAST - count);
-      int found = 0;
-      while (found < count && free(InetAddress.getLoopbackAddress(), first + found)) {
-        found++;
-      }
-      if (found == count) {
-        return first;
+      int port = random.nextInt(FIRST, LAST);
+      if (isFree(port)) {
+        return port;
       }
     }
     throw new IllegalStateException("no port between " + FIRST + " and " + LAST + " is free");
   }
 
-  private static boolean free(InetAddress address, int port) {
-    try (ServerSocket socket = new ServerSocket()) {
-      socket.bind(new InetSocketAddress(address, port));
+  private static boolean isFree(int port) {
+    try {
+      new ServerSocket(port, 1, InetAddress.getLoopbackAddress()).close();
       return true;
     } catch (IOException e) {
       // Somebody has it.
