@@ -77,6 +77,9 @@ public final class Main implements Runnable {
     int exitCode = Failure.FAILED;
     try {
       exitCode = run(terminal, args);
+    } catch (RuntimeException | Error e) {
+      // To report a failure has failed in its turn.
+      e.printStackTrace();
     } finally {
       // Whatever has happened: threads that still run must not keep the process.
       System.exit(exitCode);

@@ -41,6 +41,9 @@ final class ServerProcess implements AutoCloseable {
 
   private volatile boolean stopping;
 
+  /** What was not closed in order and not started anew since; guarded by this. */
+  private boolean leftOpen;
+
   /**
    * The process of a server that has been started.
    *
@@ -97,6 +100,7 @@ final class ServerProcess implements AutoCloseable {
     closed();
     if (!stopping) {
       running = again.call();
+      leftOpen = false;
     }
     return running;
   }
@@ -121,7 +125,7 @@ final class ServerProcess implements AutoCloseable {
     }
   }
 
-  /** Closes what runs; whether that went well. */
+  /** Closes what runs; whether that went well, and what was closed before did. */
   private synchronized boolean closed() {
     Served ending = running;
     running = null;
@@ -129,11 +133,11 @@ final class ServerProcess implements AutoCloseable {
       if (ending != null) {
         ending.close();
       }
-      return true;
     } catch (RuntimeException | Error e) {
       terminal.note("holdfast: the " + name + " was not closed in order: " + e);
-      return false;
+      leftOpen = true;
     }
+    return !leftOpen;
   }
 
   /** Closes what still runs, and takes the hook away. */

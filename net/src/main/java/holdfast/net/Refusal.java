@@ -8,9 +8,9 @@ import io.grpc.StatusRuntimeException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Why a server does not take a session, in the trailers of the stream that it ends: gRPC's own
- * status tells a server that is stopping, or full, from one that cannot be reached only in words.
- * docs/protocol.md, section 1.
+ * Why a server does not take a session, or ends one because it stops, in the trailers of the stream
+ * that it ends: gRPC's own status tells a server that is stopping, or full, from one that cannot be
+ * reached only in words. docs/protocol.md, section 1.
  */
 public final class Refusal {
   private static final Metadata.Key<String> CODE =
@@ -34,8 +34,7 @@ public final class Refusal {
     }
     ErrorCode code = ErrorCode.of(Integer.parseInt(number));
     return switch (code) {
-      // Nothing else says that no session was opened; a server does not choose what its client
-      // does.
+      // Nothing else says that there is no session; a server does not choose what its client does.
       case STOPPING, BUSY ->
           new HoldfastException(
               code, from + ": " + Status.fromThrowable(failure).getDescription(), failure);

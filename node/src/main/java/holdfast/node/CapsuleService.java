@@ -107,6 +107,9 @@ final class CapsuleService extends CapsulesGrpc.CapsulesImplBase {
     if (stopping) {
       session.drain();
     }
+    if (session.gone()) {
+      open.remove(session);
+    }
     return session;
   }
 

@@ -73,6 +73,10 @@ final class Session implements StreamObserver<Request> {
   private Hash clientNonce = Hash.ZERO;
   private Hash serverNonce = Hash.ZERO;
   private volatile boolean draining;
+
+  /** Nothing may be said any more; guarded by {@link #out}. */
+  private boolean ended;
+
   private volatile int writer = -1;
   private boolean begun;
   private long first;
@@ -113,6 +117,10 @@ final class Session implements StreamObserver<Request> {
   public void onNext(Request request) {
     inFlight.incrementAndGet();
     try {
+      if (gone()) {
+        // What was on its way when the session ended; nobody would hear what became of it.
+        return;
+      }
       handle(request);
     } catch (HoldfastException e) {
       fail(request.getId(), e);
@@ -196,7 +204,7 @@ final class Session implements StreamObserver<Request> {
 
   void send(Reply reply) {
     synchronized (out) {
-      if (!closed.get()) {
+      if (!ended && !closed.get()) {
         out.onNext(reply.getId() == first ? stating(reply) : reply);
       }
     }
@@ -215,9 +223,15 @@ final class Session implements StreamObserver<Request> {
   }
 
   private void terminate(StatusRuntimeException reason) {
+    end(() -> out.onError(reason));
+  }
+
+  /** Ends the stream, once: the client, a stop and a batch that is done may all mean to. */
+  private void end(Runnable saying) {
     synchronized (out) {
-      if (!closed.get()) {
-        out.onError(reason);
+      if (!ended && !closed.get()) {
+        ended = true;
+        saying.run();
       }
     }
     close();
@@ -239,12 +253,7 @@ final class Session implements StreamObserver<Request> {
 
   @Override
   public void onCompleted() {
-    synchronized (out) {
-      if (!closed.get()) {
-        out.onCompleted();
-      }
-    }
-    close();
+    end(out::onCompleted);
   }
 
   // ---- Operations

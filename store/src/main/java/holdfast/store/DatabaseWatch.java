@@ -59,7 +59,11 @@ final class DatabaseWatch implements AutoCloseable {
   private final List<RotNotes.Note> before = new ArrayList<>();
   private final List<RotNotes.Note> notes = new ArrayList<>();
   private final Map<Long, Long> soundAtNanos = new HashMap<>();
-  private boolean notesSaved = true;
+  private volatile boolean notesSaved = true;
+
+  /** Which rotten tables are to be told of once they are noted. */
+  private final List<String> untold = new ArrayList<>();
+
   private long failuresSeen;
 
   /** The database has refused a write for want of room, and was not seen to write since. */
@@ -113,7 +117,7 @@ final class DatabaseWatch implements AutoCloseable {
     } catch (RejectedExecutionException e) {
       LOG.debug("closed; what was found stands");
     }
-    return rotten || stuck;
+    return (rotten && notesSaved) || stuck;
   }
 
   /**
@@ -287,13 +291,13 @@ final class DatabaseWatch implements AutoCloseable {
         found = true;
         rotten = true;
         rest(noted);
-        note(noted);
         LOG.error(
             "table {} of {} is rotten; the next start of the server replaces it: {}",
             number,
             noted.family(),
             rot);
-        listener.accept("table " + number + " of " + noted.family() + " is rotten");
+        untold.add("table " + number + " of " + noted.family() + " is rotten");
+        note(noted);
       }
     }
     return found;
@@ -327,8 +331,9 @@ final class DatabaseWatch implements AutoCloseable {
   }
 
   /**
-   * Notes what the next start has to do. Where it cannot be written now it is written later: what
-   * follows from it here does not wait for that.
+   * Notes what the next start has to do. Where it cannot be written now it is written later, and
+   * told then: a start that finds no note mends nothing, and the server would start again and
+   * again.
    */
   private synchronized void note(RotNotes.Note note) {
     if (!notes.contains(note)) {
@@ -343,6 +348,8 @@ final class DatabaseWatch implements AutoCloseable {
       try {
         save();
         notesSaved = true;
+        untold.forEach(listener);
+        untold.clear();
       } catch (IOException e) {
         LOG.error("what the next start has to do is not written yet: {}", e.getMessage());
       }
