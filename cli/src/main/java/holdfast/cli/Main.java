@@ -79,7 +79,7 @@ public final class Main implements Runnable {
       exitCode = run(terminal, args);
     } catch (RuntimeException | Error e) {
       // To report a failure has failed in its turn.
-      e.printStackTrace();
+      System.err.println("holdfast: " + e);
     } finally {
       // Whatever has happened: threads that still run must not keep the process.
       System.exit(exitCode);
