@@ -375,19 +375,6 @@ final class DatabaseWatch implements AutoCloseable {
       begun.cancel(false);
     }
     later(this::ask);
-    thread.shutdown();
-    boolean interrupted = false;
-    while (!thread.isTerminated()) {
-      try {
-        if (thread.awaitTermination(1, TimeUnit.MINUTES)) {
-          break;
-        }
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    Finishing.finish(thread);
   }
 }

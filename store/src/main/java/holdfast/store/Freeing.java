@@ -277,19 +277,6 @@ final class Freeing implements AutoCloseable {
         running.setCanceled(true);
       }
     }
-    thread.shutdown();
-    boolean interrupted = false;
-    while (!thread.isTerminated()) {
-      try {
-        if (thread.awaitTermination(1, TimeUnit.MINUTES)) {
-          break;
-        }
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    Finishing.finish(thread);
   }
 }
